@@ -1,0 +1,57 @@
+"""Keras' first import, without TensorFlow's start-up messages on standard error.
+
+TensorFlow's C++ side writes them to file descriptor 2 before any log level that Python can set is
+read, so the descriptor itself is turned aside for the time of the import. Whatever else arrives
+there meanwhile is written out afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# glog lines ("I0000 00:00:1795518936.453703 ..." or "2026-11-24 11:05:01.1: I tensorflow/...")
+# and the two that TensorFlow prints without such a head
+_CHATTER = re.compile(
+    rb"^(?:[IWEF]\d{4} \d\d:\d\d:\d"
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] "
+    rb"|WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|To enable the following instructions: )"
+)
+
+
+def import_keras() -> None:
+    """Import Keras and start its backend; do nothing where either is loaded already."""
+    if "keras" in sys.modules or "tensorflow" in sys.modules:
+        return
+    with _without_chatter():
+        import keras
+
+        keras.ops.zeros(1)  # the first tensor starts the devices, which talk too
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    sys.stderr.flush() if sys.stderr is not None else None
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error at all: nobody to keep the chatter from
+        yield
+        return
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            aside.seek(0)
+            kept = [line for line in aside if not _CHATTER.match(line)]
+            if kept:
+                os.write(2, b"".join(kept))

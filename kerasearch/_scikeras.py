@@ -1,0 +1,145 @@
+"""The one door to scikeras: its target encoders and its parameter routing.
+
+Importing scikeras replaces ``__reduce__`` and ``__deepcopy__`` on Keras' own classes for the whole
+process. That is undone here, unless the user had imported scikeras before and so asked for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+from scipy.special import expit, softmax
+
+_PATCHED = {
+    keras.Model: ("__reduce__", "__deepcopy__"),
+    keras.losses.Loss: ("__reduce__",),
+    keras.metrics.Metric: ("__reduce__",),
+    keras.optimizers.Optimizer: ("__reduce__",),
+}
+_theirs = "scikeras" in sys.modules
+_before = {(cls, name): vars(cls).get(name) for cls, names in _PATCHED.items() for name in names}
+
+from scikeras._utils import route_params, unflatten_params  # noqa: E402
+from scikeras.utils.transformers import (  # noqa: E402
+    ClassifierLabelEncoder as _ClassifierLabelEncoder,
+)
+from scikeras.utils.transformers import RegressorTargetEncoder  # noqa: E402
+
+if not _theirs:
+    for (_cls, _name), _value in _before.items():
+        if _value is not None:
+            setattr(_cls, _name, _value)
+        elif _name in vars(_cls):
+            delattr(_cls, _name)
+
+__all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "route_params", "unflatten_params"]
+
+# losses that compare a distribution over the classes with one, so the target is one-hot
+_ONE_HOT_LOSSES = {
+    "categoricalcrossentropy",
+    "categoricalfocalcrossentropy",
+    "categoricalhinge",
+    "cce",
+}
+
+
+def _is_one_hot_loss(loss: Any) -> bool:
+    """Tell whether `loss` (name, function, class or instance) wants one-hot targets."""
+    if not isinstance(loss, str):
+        loss = getattr(loss, "__name__", type(loss).__name__)
+    return loss.replace("_", "").lower() in _ONE_HOT_LOSSES
+
+
+class ClassifierLabelEncoder(_ClassifierLabelEncoder):
+    """scikeras' label encoder, with what it gets wrong or leaves out.
+
+    Differences: a loss given as a class or an instance is recognized; a two-class target is one-hot
+    encoded too where the loss asks for it; an indicator matrix means one-hot classes only with such
+    a loss, whatever the rows at hand look like; several multiclass columns are encoded one by one
+    (the model then has one output for each); probabilities keep their shape for a single row; raw
+    outputs of a loss with ``from_logits=True`` become probabilities.
+
+    Parameters
+    ----------
+    loss : str, callable, class or instance, default=None
+        The loss that the encoded target is for.
+    categories : "auto" or list of one ndarray, default="auto"
+        The classes; "auto" takes those of the target given to `fit`.
+    """
+
+    def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
+        """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
+        if self._type_of_target(y) == "multiclass-multioutput":
+            return self._fit_columns(y)
+        one_hot = _is_one_hot_loss(self.loss)
+        # scikeras knows only the name of this loss
+        loss, self.loss = self.loss, "categorical_crossentropy" if one_hot else None
+        try:
+            super().fit(y)
+        finally:
+            self.loss = loss
+        if self._target_type == "multiclass-onehot" and not one_hot:
+            self._target_type = "multilabel-indicator"
+        elif self._target_type == "multilabel-indicator" and one_hot:
+            self._target_type = "multiclass-onehot"
+        self._one_hot_binary = one_hot and self._target_type == "binary"
+        return self
+
+    def _fit_columns(self, y: np.ndarray) -> ClassifierLabelEncoder:
+        self._y_shape, self._y_dtype = y.shape, y.dtype
+        self._target_type = "multiclass-multioutput"
+        several = isinstance(self.loss, (list, tuple))
+        losses = self.loss if several else [self.loss] * y.shape[1]
+        self._columns = [
+            type(self)(loss=loss).fit(column) for loss, column in zip(losses, y.T, strict=True)
+        ]
+        self.classes_ = [column.classes_ for column in self._columns]
+        self.n_classes_ = [column.n_classes_ for column in self._columns]
+        self.n_outputs_ = self.n_outputs_expected_ = y.shape[1]
+        return self
+
+    def transform(self, y: np.ndarray) -> Any:
+        """Encode `y` as the Keras model wants it; a list of arrays for several columns."""
+        if self._target_type == "multiclass-multioutput":
+            return [encoder.transform(c) for encoder, c in zip(self._columns, y.T, strict=True)]
+        encoded = super().transform(y)
+        if self._one_hot_binary:
+            encoded = np.concatenate([1 - encoded, encoded], axis=1)
+        return encoded
+
+    def inverse_transform(self, y: Any, return_proba: bool = False) -> Any:
+        """Turn the model's raw output into classes, or into probabilities."""
+        if self._target_type == "multiclass-multioutput":
+            columns = [
+                encoder.inverse_transform(raw, return_proba)
+                for encoder, raw in zip(self._columns, y, strict=True)
+            ]
+            return columns if return_proba else np.column_stack(columns)
+        proba = self._probabilities(np.asarray(y))
+        if return_proba:
+            return proba
+        if self._target_type in ("binary", "multiclass"):
+            labels = self.classes_[np.argmax(proba, axis=1)]
+            return labels.reshape(-1, *self._y_shape[1:])
+        return super().inverse_transform(proba)
+
+    def _probabilities(self, raw: np.ndarray) -> np.ndarray:
+        exclusive = self._target_type != "multilabel-indicator"
+        if _from_logits(self.loss):
+            raw = softmax(raw, axis=-1) if exclusive and raw.shape[-1] > 1 else expit(raw)
+        if self._target_type == "binary" and raw.reshape(len(raw), -1).shape[1] == 1:
+            positive = raw.reshape(-1)
+            raw = np.stack([1 - positive, positive], axis=1)
+        return raw
+
+
+def _from_logits(loss: Any) -> bool:
+    get_config = getattr(loss, "get_config", None)
+    return (
+        callable(get_config)
+        and not isinstance(loss, type)
+        and bool(get_config().get("from_logits", False))
+    )

@@ -1,0 +1,179 @@
+"""What a target asks of a model: its output layer, and the loss that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from . import _objects
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output layers that fit one target: ``(units, activation)``, the usual one first."""
+
+    layers: tuple[tuple[int, str], ...]
+    target: str
+
+    @property
+    def advice(self) -> str:
+        """The layer to write, as code."""
+        return " or ".join(f"Dense({u}, activation={a!r})" for u, a in self.layers)
+
+
+def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
+    """The output layers that the target asks for, one for each output of the model.
+
+    Parameters
+    ----------
+    meta : mapping
+        The estimator's metadata: ``target_type_``, ``n_classes_``, ``n_outputs_``.
+    """
+    target_type, n_classes = meta["target_type_"], meta.get("n_classes_")
+    if target_type == "binary":
+        return [Output(((1, "sigmoid"), (2, "softmax")), "2 classes")]
+    if target_type == "multiclass":
+        return [Output(((n_classes, "softmax"),), f"{n_classes} classes")]
+    if target_type == "multilabel-indicator":
+        # softmax where the rows are one-hot classes, which the loss tells
+        layers = ((n_classes, "sigmoid"), (n_classes, "softmax"))
+        return [Output(layers, f"{n_classes} labels")]
+    if target_type == "multiclass-multioutput":
+        return [Output(((n, "softmax"),), f"{n} classes") for n in n_classes]
+    if target_type.startswith("continuous"):
+        n_outputs = meta["n_outputs_"]
+        values = "value" if n_outputs == 1 else "values"
+        return [Output(((n_outputs, "linear"),), f"{n_outputs} {values} a row")]
+    return []
+
+
+def check_outputs(
+    units: Sequence[int | None], activations: Sequence[str | None], loss: Any, meta: Mapping
+) -> None:
+    """Raise where the model's output layers do not fit the target.
+
+    Parameters
+    ----------
+    units, activations : sequence
+        Of each output: the size of its last axis and its activation's name; None is not known.
+    loss : any
+        What the model is compiled with; a loss that is no cross-entropy leaves the activation free.
+    meta : mapping
+        The estimator's metadata.
+
+    Raises
+    ------
+    ValueError
+        Saying which units and activation the target asks for.
+    """
+    expected = expected_outputs(meta)
+    if expected and len(expected) != len(units):
+        raise ValueError(
+            f"the model has {_count(len(units), 'output')}, but the target asks for "
+            f"{len(expected)}: {', '.join(output.advice for output in expected)}"
+        )
+    losses = _each(loss, len(expected))
+    for output, n_units, activation, its_loss in zip(
+        expected, units, activations, losses, strict=True
+    ):
+        fitting = [a for u, a in output.layers if n_units in (None, u)]
+        if fitting and (activation is None or not _is_wrong(activation, fitting, its_loss)):
+            continue
+        got = _count(n_units, "unit") + (f" with {activation!r} activation" if activation else "")
+        hint = (
+            "; with a linear layer, pass the loss as an instance with from_logits=True"
+            if fitting and activation == "linear"
+            else ""
+        )
+        raise ValueError(
+            f"the model's output layer has {got}, which does not fit a target of "
+            f"{output.target}: make it {output.advice}{hint}"
+        )
+
+
+def default_loss(activations: Sequence[str | None], encoded: Any, meta: Mapping[str, Any]) -> Any:
+    """The loss that follows the target, for a model that nobody compiled.
+
+    Parameters
+    ----------
+    activations : sequence
+        The name of each output's activation; None is not known.
+    encoded : array or list or dict of arrays
+        The target as the model gets it.
+    meta : mapping
+        The estimator's metadata.
+
+    Returns
+    -------
+    loss : str or list of str
+        A list where the model has several outputs.
+    """
+    expected = expected_outputs(meta)
+    if isinstance(encoded, Mapping):
+        arrays = list(encoded.values())
+    else:
+        arrays = list(encoded) if isinstance(encoded, (list, tuple)) else [encoded]
+    losses = []
+    for i, activation in enumerate(activations):
+        activation = activation or (expected[i].layers[0][1] if i < len(expected) else "linear")
+        columns = arrays[i].shape[-1] if i < len(arrays) and arrays[i].ndim > 1 else 1
+        losses.append(_loss_for(activation, columns))
+    return losses if len(losses) > 1 else losses[0]
+
+
+def output_units(model: keras.Model, example_output: Any) -> list[int | None]:
+    """The size of the last axis of each output; `example_output` is a prediction of one row."""
+    outputs = getattr(model, "outputs", None) or keras.tree.flatten(example_output)
+    return [int(o.shape[-1]) if len(o.shape) == 2 else None for o in outputs]
+
+
+def output_activations(model: keras.Model, n_outputs: int) -> list[str | None]:
+    """The name of each output's activation, None where the model does not tell."""
+    outputs = getattr(model, "outputs", None)
+    if not outputs:
+        return [None] * n_outputs
+    return [_activation(output) for output in outputs]
+
+
+def _activation(output: Any) -> str | None:
+    history = getattr(output, "_keras_history", None)
+    layer = history.operation if history is not None else None
+    if isinstance(layer, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
+        return getattr(layer.activation, "__name__", None)
+    if isinstance(layer, keras.Model) and layer.outputs:
+        return _activation(layer.outputs[history.tensor_index])
+    return None
+
+
+def _is_wrong(activation: str, fitting: Sequence[str], loss: Any) -> bool:
+    if activation in fitting or activation not in ("linear", "sigmoid", "softmax", "relu", "tanh"):
+        return False
+    if "linear" in fitting:  # a regression's output may be bounded, but softmax sums to one
+        return activation == "softmax"
+    crossentropy = "crossentropy" in _objects.loss_label(loss)
+    return crossentropy and not _objects.config(loss).get("from_logits", False)
+
+
+def _loss_for(activation: str, columns: int) -> str:
+    if activation == "sigmoid":
+        return "binary_crossentropy"
+    if activation == "softmax":
+        return "sparse_categorical_crossentropy" if columns == 1 else "categorical_crossentropy"
+    return "mean_squared_error"
+
+
+def _each(loss: Any, n: int) -> list[Any]:
+    if isinstance(loss, Mapping):
+        loss = list(loss.values())
+    if isinstance(loss, (list, tuple)):
+        return list(loss) if len(loss) == n else [None] * n
+    return [loss] * n
+
+
+def _count(n: int | None, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -1,0 +1,235 @@
+"""Copies and pickles of Keras objects, custom classes included.
+
+Keras copies and pickles what is its own, or was registered with it. Here an object is taken apart
+into plain data and the classes and functions it needs; those travel by reference under pickle and
+by value under cloudpickle, so nothing has to be registered.
+"""
+
+from __future__ import annotations
+
+import io
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = [
+    "ModelState",
+    "PackedModel",
+    "PackedObject",
+    "contains_keras_objects",
+    "copy_model",
+    "copy_object",
+    "pack",
+    "unpack",
+]
+
+
+def copy_model(model: keras.Model) -> keras.Model:
+    """Copy a model with its weights and its compile settings.
+
+    Raises
+    ------
+    TypeError
+        If Keras cannot serialize the model (a subclassed model without ``get_config``, say).
+    """
+    return PackedModel.of(model).model()
+
+
+def copy_object(value: Any, **overrides: Any) -> Any:
+    """Make a fresh optimizer or metric with the configuration of `value`, `overrides` applied."""
+    return PackedObject.of(value, **overrides).object()
+
+
+def pack(value: Any) -> Any:
+    """Replace the Keras objects in `value`, nested lists, tuples and dicts, by plain data."""
+    return _replace(value, _pack_one, {})
+
+
+def unpack(value: Any) -> Any:
+    """Undo `pack`."""
+    return _replace(value, _unpack_one, {})
+
+
+def contains_keras_objects(value: Any) -> bool:
+    """Tell whether `value` is a Keras object or a list, tuple or dict with one in it."""
+    if isinstance(value, dict):
+        return any(contains_keras_objects(v) for v in value.values())
+    if type(value) in (list, tuple):
+        return any(contains_keras_objects(v) for v in value)
+    return isinstance(value, (keras.Model, keras.callbacks.Callback, *_OBJECTS))
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A model as the bytes of a ``.keras`` file, and the custom classes and functions in it."""
+
+    data: bytes
+    custom_objects: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> PackedModel:
+        """Pack `model`."""
+        from keras.src.saving import saving_lib
+
+        buffer = io.BytesIO()
+        try:
+            saving_lib.save_model(model, buffer)
+        except NotImplementedError as error:
+            raise TypeError(
+                f"the model {model.name!r} cannot be copied, since Keras cannot serialize it: "
+                f"{error}\nPass a function that builds it instead."
+            ) from error
+        return cls(buffer.getvalue(), dict(_custom_objects(model)))
+
+    def model(self) -> keras.Model:
+        """Build the model again."""
+        from keras.src.saving import saving_lib
+
+        # unpickling runs code whatever we do, so Keras' safe mode would protect nobody
+        return saving_lib.load_model(
+            io.BytesIO(self.data), custom_objects=self.custom_objects, safe_mode=False
+        )
+
+
+@dataclass(frozen=True)
+class PackedObject:
+    """An optimizer, metric, loss or schedule as its class and plain data."""
+
+    cls: type
+    state: dict[str, Any]
+    from_config: bool
+
+    @classmethod
+    def of(cls, value: Any, **overrides: Any) -> PackedObject:
+        """Pack `value`, with some entries of its configuration replaced."""
+        if isinstance(value, keras.losses.Loss):
+            # a loss has no variables, and many custom ones have no complete get_config
+            return cls(type(value), {**vars(value), **overrides}, False)
+        config = value.get_config()
+        schedule = getattr(value, "_learning_rate", None)
+        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            # as an object: Keras would look for its class among the registered ones
+            config["learning_rate"] = schedule
+        return cls(type(value), {**config, **overrides}, True)
+
+    def object(self) -> Any:
+        """Make the object again."""
+        if self.from_config:
+            return self.cls.from_config(dict(self.state))  # type: ignore[attr-defined]
+        value = self.cls.__new__(self.cls)
+        vars(value).update(self.state)
+        return value
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What training changes in a model: weights, seed generators, optimizer variables."""
+
+    variables: list[np.ndarray]
+    optimizer: list[np.ndarray]
+
+    @classmethod
+    def of(cls, model: keras.Model) -> ModelState:
+        """Read the state of `model`."""
+        return cls(*([_to_numpy(v) for v in group] for group in _state_variables(model)))
+
+    def restore(self, model: keras.Model) -> None:
+        """Write the state into `model`, which the same builder has built.
+
+        Raises
+        ------
+        ValueError
+            If the model has other variables: its builder is not what it was.
+        """
+        if self.optimizer and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        for variables, values in zip(
+            _state_variables(model), (self.variables, self.optimizer), strict=True
+        ):
+            if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
+                raise ValueError(
+                    "the model-building function no longer builds the model that was fitted: "
+                    f"its variables have shapes {[tuple(v.shape) for v in variables]}, "
+                    f"those saved have {[value.shape for value in values]}"
+                )
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+def _state_variables(model: keras.Model) -> tuple[list[Any], list[Any]]:
+    optimizer = model.optimizer if model.compiled else None
+    return list(model.variables), list(optimizer.variables) if optimizer is not None else []
+
+
+def _to_numpy(variable: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(variable.value))
+
+
+_OBJECTS = (
+    keras.optimizers.Optimizer,
+    keras.losses.Loss,
+    keras.metrics.Metric,
+    keras.optimizers.schedules.LearningRateSchedule,
+)
+
+
+def _pack_one(value: Any) -> Any:
+    if isinstance(value, keras.Model):
+        return PackedModel.of(value)
+    return PackedObject.of(value) if isinstance(value, _OBJECTS) else value
+
+
+def _unpack_one(value: Any) -> Any:
+    if isinstance(value, PackedModel):
+        return value.model()
+    return value.object() if isinstance(value, PackedObject) else value
+
+
+def _replace(value: Any, replace_one: Any, done: dict[int, Any]) -> Any:
+    """Apply `replace_one` to the leaves; what occurs twice stays one object."""
+    if type(value) in (list, tuple):
+        return type(value)(_replace(v, replace_one, done) for v in value)
+    if type(value) is dict:
+        return {key: _replace(v, replace_one, done) for key, v in value.items()}
+    if id(value) not in done:
+        done[id(value)] = replace_one(value)
+    return done[id(value)]
+
+
+def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
+    """Name and object of each class and function in `model` that is not Keras' own."""
+    waiting: list[Any] = [model, *model._flatten_layers(include_self=False)]
+    if model.compiled:
+        waiting += [model.optimizer, model.loss, *_listed(model._compile_metrics)]
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (list, tuple)):
+            waiting += value
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, types.FunctionType):
+            if not _is_keras_own(value) and value.__name__ != "<lambda>":
+                yield value.__name__, value
+        elif isinstance(value, type):
+            if not _is_keras_own(value):
+                yield value.__name__, value
+        elif hasattr(value, "get_config"):
+            waiting += [type(value), *vars(value).values()]
+
+
+def _listed(compile_metrics: Any) -> list[Any]:
+    if compile_metrics is None:
+        return []
+    return [compile_metrics._user_metrics, compile_metrics._user_weighted_metrics]
+
+
+def _is_keras_own(value: Any) -> bool:
+    return (value.__module__ or "").partition(".")[0] in ("keras", "tensorflow", "builtins")
