@@ -240,7 +240,7 @@ class RoutedParameters(BaseEstimator):
             if name == "model" or serialization.contains_keras_objects(value)
         }
         twin = type(self).__new__(type(self))
-        vars(twin).update(vars(self))
+        twin.__dict__.update(vars(self))
         twin._routed = dict(self._routed)
         twin._put(dict.fromkeys(by_reference))
         copy = BaseEstimator.__sklearn_clone__(twin)
@@ -329,7 +329,7 @@ def _prefixed(prefix: str, values: Mapping[str, Any], left_out: Iterable[str]) -
 def _signatures(target: Callable[..., Any]) -> list[inspect.Signature]:
     if inspect.isclass(target):
         keras_like = [c for c in target.__mro__ if c is not object and "__init__" in vars(c)]
-        return [inspect.signature(c.__init__) for c in keras_like]
+        return [inspect.signature(vars(c)["__init__"]) for c in keras_like]
     try:
         return [inspect.signature(target)]
     except ValueError:  # a builtin without a signature takes what it takes

@@ -70,6 +70,9 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
         The classes; "auto" takes those of the target given to `fit`.
     """
 
+    classes_: Any
+    n_classes_: Any
+
     def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
         """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
         if self._type_of_target(y) == "multiclass-multioutput":
@@ -91,8 +94,8 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
     def _fit_columns(self, y: np.ndarray) -> ClassifierLabelEncoder:
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._target_type = "multiclass-multioutput"
-        several = isinstance(self.loss, (list, tuple))
-        losses = self.loss if several else [self.loss] * y.shape[1]
+        loss: Any = self.loss
+        losses = loss if isinstance(loss, (list, tuple)) else [loss] * y.shape[1]
         self._columns = [
             type(self)(loss=loss).fit(column) for loss, column in zip(losses, y.T, strict=True)
         ]

@@ -32,7 +32,8 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
     meta : mapping
         The estimator's metadata: ``target_type_``, ``n_classes_``, ``n_outputs_``.
     """
-    target_type, n_classes = meta["target_type_"], meta.get("n_classes_")
+    target_type: str = meta["target_type_"]
+    n_classes: Any = meta.get("n_classes_")
     if target_type == "binary":
         return [Output(((1, "sigmoid"), (2, "softmax")), "2 classes")]
     if target_type == "multiclass":
@@ -140,7 +141,9 @@ def output_activations(model: keras.Model, n_outputs: int) -> list[str | None]:
 
 def _activation(output: Any) -> str | None:
     history = getattr(output, "_keras_history", None)
-    layer = history.operation if history is not None else None
+    if history is None:
+        return None
+    layer = history.operation
     if isinstance(layer, keras.layers.Softmax):
         return "softmax"
     if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
