@@ -70,8 +70,10 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
         The classes; "auto" takes those of the target given to `fit`.
     """
 
+    loss: Any
     classes_: Any
     n_classes_: Any
+    _target_type: str
 
     def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
         """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""

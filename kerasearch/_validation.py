@@ -13,12 +13,12 @@ from sklearn.model_selection import train_test_split
 
 def check_validation_split(validation_split: Any) -> None:
     """Raise unless `validation_split` is a share of the rows or a scikit-learn splitter."""
-    if validation_split is None or hasattr(validation_split, "split"):
+    if validation_split is None or _is_splitter(validation_split):
         return
     is_number = isinstance(validation_split, numbers.Real) and not isinstance(
         validation_split, bool
     )
-    if isinstance(validation_split, str) or not is_number or not 0 <= validation_split < 1:
+    if not is_number or not 0 <= validation_split < 1:
         raise ValueError(
             f"validation_split={validation_split!r} must be a number in [0, 1), the share of the "
             "rows to hold out, or a scikit-learn splitter such as TimeSeriesSplit()"
@@ -52,13 +52,15 @@ def split_rows(
     ValueError
         If the splitter needs groups, or one of the two parts would have no rows.
     """
-    if validation_split is None or (
-        not hasattr(validation_split, "split") and not validation_split
-    ):
-        return None
-    if hasattr(validation_split, "split"):
+    if _is_splitter(validation_split):
         return _last_split(validation_split, X, y, seed)
+    if not validation_split:
+        return None
     return _random_split(float(validation_split), y, stratify, seed)
+
+
+def _is_splitter(value: Any) -> bool:
+    return hasattr(value, "split") and not isinstance(value, str)
 
 
 def _last_split(

@@ -99,7 +99,7 @@ class PackedModel:
 class PackedObject:
     """An optimizer, metric, loss or schedule as its class and plain data."""
 
-    cls: type
+    cls: Any
     state: dict[str, Any]
     from_config: bool
 
@@ -119,7 +119,7 @@ class PackedObject:
     def object(self) -> Any:
         """Make the object again."""
         if self.from_config:
-            return self.cls.from_config(dict(self.state))  # type: ignore[attr-defined]
+            return self.cls.from_config(dict(self.state))
         value = self.cls.__new__(self.cls)
         vars(value).update(self.state)
         return value

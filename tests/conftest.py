@@ -1,0 +1,51 @@
+"""Data and builders that several test files share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.preprocessing import StandardScaler
+
+
+def _scaled(load):
+    X, y = load(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    for array in (X, y):
+        array.setflags(write=False)  # whoever changes its input fails
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def iris():
+    return _scaled(load_iris)
+
+
+@pytest.fixture(scope="session")
+def wine():
+    return _scaled(load_wine)
+
+
+@pytest.fixture(scope="session")
+def breast_cancer():
+    return _scaled(load_breast_cancer)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    X = X / 16.0
+    X.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def diabetes():
+    X, y = _scaled(load_diabetes)
+    return X, (y - y.mean()) / y.std()
+
+
+@pytest.fixture
+def names(iris):
+    """Iris' target as text."""
+    return np.array(["setosa", "versicolor", "virginica"])[iris[1]]
