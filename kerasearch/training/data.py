@@ -1,0 +1,71 @@
+"""The arrays of a fit as Keras takes them, and the order in which each epoch sees their rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.trainers.data_adapters import data_adapter_utils
+
+Arrays = Any  # a NumPy array, or a tuple or dict of such, nested at will
+
+
+def order_of_epoch(seed: int, epoch: int, n_rows: int, shuffle: bool = True) -> np.ndarray:
+    """The rows in the order of one epoch: it follows from (seed, epoch) and nothing else."""
+    if not shuffle:
+        return np.arange(n_rows)
+    return np.random.default_rng([seed, epoch]).permutation(n_rows)
+
+
+def as_keras_takes_them(
+    x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None
+) -> tuple[Arrays, ...]:
+    """Cast, check and pack as ``model.fit`` does with arrays: (x,), (x, y) or (x, y, weights).
+
+    Floats become Keras' ``floatx``; integers and booleans stay as they are, and so does the rank.
+    """
+    if class_weight is not None:
+        if sample_weight is not None:
+            raise ValueError("class_weight and sample_weight cannot be given together")
+        if keras.tree.is_nested(y):
+            raise ValueError("class_weight needs a model with a single output")
+        sample_weight = data_adapter_utils.class_weight_to_sample_weights(
+            np.asarray(y), class_weight
+        )
+    if (
+        sample_weight is not None
+        and keras.tree.is_nested(y)
+        and not keras.tree.is_nested(sample_weight)
+    ):
+        weights = sample_weight  # one array serves every output
+        sample_weight = keras.tree.map_structure(lambda _: weights, y)
+    packed: Arrays = (x,) if y is None else (x, y)
+    if sample_weight is not None:
+        packed = (x, y, sample_weight)
+    packed = keras.tree.lists_to_tuples(keras.tree.map_structure(_cast, packed))
+    lengths = {len(array) for array in keras.tree.flatten(packed) if array is not None}
+    if len(lengths) != 1:
+        raise ValueError(f"x, y and sample_weight have different numbers of rows: {lengths}")
+    return packed
+
+
+def n_rows(arrays: Arrays) -> int:
+    """The number of rows of packed arrays."""
+    return next(len(array) for array in keras.tree.flatten(arrays) if array is not None)
+
+
+def rows_of(arrays: Arrays, indices: np.ndarray) -> Arrays:
+    """The rows at `indices`, in that order, of every array."""
+    return keras.tree.map_structure(lambda a: None if a is None else a[indices], arrays)
+
+
+def _cast(array: Any) -> np.ndarray | None:
+    if array is None:
+        return None
+    array = np.asarray(array)
+    if array.dtype.kind == "f" and array.dtype != keras.config.floatx():
+        return array.astype(keras.config.floatx())
+    if array.dtype == object and all(isinstance(value, str) for value in array.flat):
+        return array.astype(str)
+    return array

@@ -1,0 +1,71 @@
+"""Noticing that a fit has diverged, and saying why it probably did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..exceptions import DivergenceError
+from . import data
+
+
+class Watch(keras.callbacks.Callback):
+    """Stops training after an epoch whose loss is not finite, unless somebody else has.
+
+    It comes last among the callbacks, so that it sees what the user's own have decided.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the training loss."""
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.all(np.isfinite(loss)) and not self.model.stop_training:
+            self.epoch = epoch
+            self.model.stop_training = True
+
+
+def handled_by(callbacks: list[keras.callbacks.Callback]) -> bool:
+    """Tell whether the user's own callbacks deal with a loss that is not finite."""
+    return any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
+
+
+def error(
+    epoch: int, history: dict[str, list[Any]], model: keras.Model, arrays: data.Arrays
+) -> DivergenceError:
+    """The error of a fit that diverged in `epoch` (from 0)."""
+    loss = history["loss"][-1] if history.get("loss") else float("nan")
+    message = f"the training loss was {loss} after epoch {epoch + 1}: {_cause(model, arrays)}"
+    return DivergenceError(message, epoch, history)
+
+
+def _cause(model: keras.Model, arrays: data.Arrays) -> str:
+    for name, part in zip(("features", "target", "sample weights"), arrays, strict=False):
+        if not all(_is_finite(array) for array in keras.tree.flatten(part)):
+            return f"the {name} contain NaN or infinite values"
+    largest = max(_largest(array) for array in keras.tree.flatten(arrays[0]))
+    if largest > 1e3:
+        return f"the features are not scaled (values up to {largest:.3g}); standardize them"
+    if len(arrays) > 1:
+        largest = max(_largest(array) for array in keras.tree.flatten(arrays[1]))
+        if largest > 1e3:
+            return f"the target is not scaled (values up to {largest:.3g}); standardize it"
+    try:
+        rate = f" ({float(model.optimizer.learning_rate):.3g})"
+    except (AttributeError, TypeError, ValueError):
+        rate = ""
+    return f"the learning rate{rate} is probably too high for this model and data"
+
+
+def _is_finite(array: np.ndarray | None) -> bool:
+    return array is None or array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+def _largest(array: np.ndarray | None) -> float:
+    if array is None or array.dtype.kind not in "fiu" or not array.size:
+        return 0.0
+    return float(np.abs(array).max())

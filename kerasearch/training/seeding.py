@@ -1,0 +1,114 @@
+"""Building models from a seed and with fresh names, and putting everything process-wide back."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.backend.common import global_state
+
+# random, numpy.random and TensorFlow's seed belong to the process: one thread at a time sets them
+LOCK = threading.RLock()
+
+_NAMES = "object_name_uids"
+_KERAS_RANDOMNESS = ("global_random_seed", "global_seed_generator")
+
+
+def build(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
+    """Call `builder` as the first thing that a process seeded with `seed` would do.
+
+    Parameters
+    ----------
+    builder : callable
+        Returns a Keras model. What it raises comes through.
+    seed : int
+        Seeds Python's, NumPy's, Keras' and TensorFlow's generators for the time of the call.
+
+    Returns
+    -------
+    model : keras.Model
+        What `builder` returned. Its layers and metrics are named as in a fresh process ("dense",
+        never "dense_7"), and every generator and counter is as it was before.
+    """
+    with seeded(seed), fresh_names():
+        return builder()
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed every source of randomness, one thread at a time, and put all of it back."""
+    with LOCK, _python_and_numpy_kept(), _keras_kept(_KERAS_RANDOMNESS), _tensorflow_kept():
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        global_state.set_global_attribute("global_random_seed", seed)
+        global_state.set_global_attribute("global_seed_generator", None)
+        _seed_backend(seed)
+        yield
+
+
+@contextlib.contextmanager
+def fresh_names() -> Iterator[None]:
+    """Count the automatic names of Keras objects from the start; the counters are per thread."""
+    with _keras_kept((_NAMES,)):
+        global_state.set_global_attribute(_NAMES, collections.defaultdict(int))
+        yield
+
+
+@contextlib.contextmanager
+def _python_and_numpy_kept() -> Iterator[None]:
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextlib.contextmanager
+def _keras_kept(names: tuple[str, ...]) -> Iterator[None]:
+    values = [global_state.get_global_attribute(name) for name in names]
+    try:
+        yield
+    finally:
+        for name, value in zip(names, values, strict=True):
+            global_state.set_global_attribute(name, value)
+
+
+@contextlib.contextmanager
+def _tensorflow_kept() -> Iterator[None]:
+    """TensorFlow offers no way to read its seed: the two attributes that hold it are kept."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    context = _tensorflow_context()
+    kept = {name: getattr(context, name) for name in ("_seed", "_rng") if hasattr(context, name)}
+    try:
+        yield
+    finally:
+        if "_rng" not in kept:  # never seeded: the attribute appears with the first seed
+            vars(context).pop("_rng", None)
+        for name, value in kept.items():
+            setattr(context, name, value)
+
+
+def _seed_backend(seed: int) -> None:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.random.set_seed(seed)
+    elif keras.backend.backend() == "torch":
+        import torch
+
+        torch.manual_seed(seed)
+
+
+def _tensorflow_context() -> Any:
+    from tensorflow.python.eager import context
+
+    return context.context()
