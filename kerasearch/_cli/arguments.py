@@ -1,0 +1,199 @@
+"""The arguments of the command line: what there is, and what can be checked at once."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from . import UsageError
+
+EPOCHS = 20
+FOLDS = 3
+DRAWS = 20
+DEFAULT_PARAMS = {
+    "grid": ["learning_rate=0.01,0.001,0.0001", "batch_size=32,64"],
+    "random": ["learning_rate=log(1e-4,1e-1)", "batch_size=16,32,64,128"],
+}
+DEFAULT_SCORING = {"classification": "accuracy", "regression": "r2"}
+
+_EXAMPLES = """\
+values of --param:
+  learning_rate=0.01,0.001                  a list, for --method grid or random
+  hidden_layer_sizes='(64,),(64,64)'        Python literals; quotes keep the shell away
+  activation=relu,tanh                      words are strings
+  'learning_rate=log(1e-4,1e-1)'            --method random: uniform in the logarithm
+  'dropout=uniform(0,0.5)'                  --method random: uniform
+  'batch_size=int(16,128)', logint(16,512)  --method random: whole numbers, both ends included
+  Names are short (learning_rate) or routed (optimizer__learning_rate). The default network has
+  hidden_layer_sizes, activation, dropout, batch_norm and l2; every network has epochs,
+  batch_size, optimizer and the optimizer's arguments. A list that is given twice is joined.
+
+examples:
+  python -m kerasearch
+  python -m kerasearch iris --param hidden_layer_sizes='(16,),(64,),(64,64)' --cv 5
+  python -m kerasearch data.csv --target label --save best.joblib
+  python -m kerasearch data.csv --target price --method random --n-iter 30 \\
+      --param 'learning_rate=log(1e-4,1e-1)' --param 'dropout=uniform(0,0.5)'
+  python -m kerasearch data.csv --target label --model mymodule:build --param units=32,64
+
+exit status: 0 done, 1 every candidate failed, 2 wrong arguments or data, 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (--help lists the arguments)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser; it raises `UsageError` where argparse would exit."""
+    made = _Parser(
+        prog="python -m kerasearch",
+        description="Tune a Keras network with scikit-learn's grid or random search: on the rows "
+        "of a CSV file, or with no arguments on scikit-learn's digits.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = made.add_argument_group("data").add_argument
+    add(
+        "data",
+        nargs="?",
+        default="digits",
+        help="a CSV file, or digits, iris, wine, breast_cancer, diabetes (default: digits)",
+    )
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add(
+        "--task",
+        choices=["classification", "regression"],
+        help="default: text, booleans and up to 20 distinct whole numbers are classes, other "
+        "numbers a regression",
+    )
+    add(
+        "--drop",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="a column not to learn from; can be repeated",
+    )
+    add = made.add_argument_group("search").add_argument
+    add(
+        "--method",
+        choices=["grid", "random"],
+        default="grid",
+        help="try all combinations, or draw --n-iter of them (default: grid)",
+    )
+    add(
+        "--param",
+        metavar="NAME=VALUES",
+        action="append",
+        default=[],
+        help="a hyperparameter and what to try; can be repeated (default: three learning rates "
+        "and two batch sizes)",
+    )
+    add("--n-iter", type=_whole(1), metavar="N", help=f"candidates to draw (default: {DRAWS})")
+    add("--cv", type=_whole(2), default=FOLDS, metavar="N", help=f"folds (default: {FOLDS})")
+    add(
+        "--scoring",
+        metavar="NAME",
+        help="scikit-learn's name of a score, such as f1_macro, roc_auc or "
+        "neg_mean_absolute_error (default: accuracy or r2)",
+    )
+    add(
+        "--seed", type=_whole(0), default=0, metavar="N", help="same seed, same result (default: 0)"
+    )
+    add("--n-jobs", type=_jobs, default=1, metavar="N", help="processes, -1 for all (default: 1)")
+    add = made.add_argument_group("network").add_argument
+    add(
+        "--model",
+        metavar="MODULE:FUNCTION",
+        help="a function that returns a Keras model; its arguments are hyperparameters "
+        "(default: a multilayer perceptron)",
+    )
+    add(
+        "--epochs",
+        type=_whole(1),
+        metavar="N",
+        help=f"passes over the rows in each fit (default: {EPOCHS})",
+    )
+    add = made.add_argument_group("output").add_argument
+    add(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        help="train the best candidate on all rows and keep it, with its preprocessing",
+    )
+    add("--version", action="version", version=_version())
+    return made
+
+
+def _whole(at_least: int) -> Any:
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < at_least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} must be a whole number of at least {at_least}"
+            )
+        return int(text)
+
+    return whole_number
+
+
+def _jobs(text: str) -> int:
+    return -1 if text == "-1" else _whole(1)(text)
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return f"kerasearch {__version__}"
+
+
+def typed_space(args: argparse.Namespace) -> dict[str, Any]:
+    """Read what to try, by the names as typed.
+
+    Raises
+    ------
+    UsageError
+        If a ``--param`` cannot be read, or does not fit the method.
+    """
+    from .parameters import describe, is_distribution, parse
+
+    space = parse(args.param or DEFAULT_PARAMS[args.method])
+    if "epochs" in space and args.epochs is not None:
+        raise UsageError("--epochs and --param epochs=... exclude each other")
+    if args.method == "grid":
+        for name, values in space.items():
+            if is_distribution(values):
+                raise UsageError(
+                    f"--param {name}={describe(values)} is a distribution: add --method random, "
+                    "or give a list"
+                )
+        if args.n_iter is not None:
+            raise UsageError("--n-iter is for --method random; a grid tries all combinations")
+    return space
+
+
+def check_writable(path: Path | None) -> None:
+    """Raise `UsageError` unless a file can be written at `path`."""
+    if path is None:
+        return
+    existed = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+    except OSError as error:
+        raise UsageError(f"--save {path}: {error.strerror}") from None
+    if not existed:
+        path.unlink()
+
+
+def n_candidates(args: argparse.Namespace, space: Mapping[str, Any]) -> int:
+    """Count the candidates: the size of the grid, or ``--n-iter`` where there are as many."""
+    lists = [len(values) for values in space.values() if isinstance(values, list)]
+    n_combinations = math.prod(lists) if len(lists) == len(space) else math.inf
+    if args.method == "grid":
+        return int(n_combinations)
+    return int(min(args.n_iter or DRAWS, n_combinations))
