@@ -1,0 +1,210 @@
+"""The command line: ``python -m kerasearch`` tunes a network on a CSV file or a bundled data set.
+
+Without arguments it runs the textbook search on scikit-learn's digits. Keras, scikit-learn and
+pandas are imported where they are needed, so that ``--help`` and most errors are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._cli import UsageError, arguments, builder, did_you_mean, one_line
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from ._cli.data import Dataset
+
+_SCORING = {"classification": "accuracy", "regression": "r2"}
+
+
+class SearchFailed(Exception):
+    """The search ran and has no result."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0; 1 if every candidate failed; 2 for wrong arguments or data; 130 after Ctrl-C.
+    """
+    try:
+        args = arguments.parser().parse_args(argv)
+        with builder.current_directory_importable():
+            _run(args)
+    except UsageError as error:
+        return _complain(error, 2)
+    except SearchFailed as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted, nothing was saved", 130)
+    return 0
+
+
+def _complain(error: object, status: int) -> int:
+    print(f"kerasearch: {one_line(error)}", file=sys.stderr)
+    return status
+
+
+def _run(args: argparse.Namespace) -> None:
+    """Check the cheap things first, then search and print what was found."""
+    typed = arguments.typed_space(args)
+    arguments.check_writable(args.save)
+    builder.check(args.model)
+
+    from ._cli import data, report
+    from ._cli.parameters import resolve
+
+    dataset = data.load(args.data, args.target, args.task, args.drop)
+    folds = dataset.folds(args.cv, args.seed)
+    metric = args.scoring or _SCORING[dataset.task]
+    baseline = _baseline(dataset, folds, metric)
+    print(report.describe_dataset(dataset), flush=True)
+
+    estimator, prefix = _estimator(args, dataset)
+    space = resolve(estimator, prefix, typed)
+    n_candidates = arguments.n_candidates(args, space)
+    print(report.describe_search(args, space, n_candidates), flush=True)
+
+    search = _search(args, estimator, space, n_candidates, folds)
+    begin = time.monotonic()
+    errors = _fit(search, dataset, metric, space, n_candidates)
+    seconds = time.monotonic() - begin
+    result = report.Result(search.cv_results_, space, metric, args.cv, baseline, errors)
+    print(report.describe_result(result, seconds), flush=True)
+    if args.save is not None:
+        _save(estimator, dataset, result.best_params, args.save)
+    print(report.next_steps(args, dataset, typed, result))
+
+
+def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
+    """Score a model that ignores the features, which shows too whether the score can be used."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.metrics import get_scorer_names
+    from sklearn.model_selection import cross_val_score
+
+    known = get_scorer_names()
+    if metric not in known:
+        hint = did_you_mean(metric, known)
+        raise UsageError(f"--scoring {metric}: scikit-learn has no such score{hint}")
+    dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            scores = cross_val_score(
+                dummy, dataset.X, dataset.y, cv=folds, scoring=metric, error_score="raise"
+            )
+        except Exception as error:
+            variants = [name for name in known if name.startswith(f"{metric}_")]
+            hint = f"; there are {', '.join(variants)}" if variants else ""
+            raise UsageError(
+                f"--scoring {metric} does not suit this target: {one_line(error)}{hint}"
+            ) from None
+    return float(scores.mean())
+
+
+def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, str]:
+    """One pipeline from raw rows to predictions, and where in it the network is."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from . import KerasClassifier, KerasRegressor
+
+    kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
+    network: Any = kind(
+        builder.load(args.model),
+        epochs=args.epochs or arguments.EPOCHS,
+        random_state=args.seed,
+    )
+    prefix = "network__"
+    if dataset.task == "regression":  # a network learns a target of any scale once it is standard
+        network = TransformedTargetRegressor(network, transformer=StandardScaler())
+        prefix = "network__regressor__"
+    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)]), prefix
+
+
+def _search(
+    args: argparse.Namespace,
+    estimator: Pipeline,
+    space: dict[str, Any],
+    n_candidates: int,
+    folds: Any,
+) -> Any:
+    """scikit-learn's own search, without the fit on all rows: only ``--save`` needs that."""
+    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    common: dict[str, Any] = {"cv": folds, "refit": False, "n_jobs": args.n_jobs}
+    if args.method == "grid":
+        return GridSearchCV(estimator, space, **common)
+    return RandomizedSearchCV(
+        estimator, space, n_iter=n_candidates, random_state=args.seed, **common
+    )
+
+
+def _fit(
+    search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
+) -> list[tuple[int, str]]:
+    """Run the search under a progress line; tell which errors failed how many fits."""
+    import numpy as np
+    from sklearn.exceptions import FitFailedWarning
+    from sklearn.metrics import get_scorer
+
+    from ._cli.progress import Progress
+    from ._cli.report import failures
+
+    errors: list[tuple[int, str]] = []
+    progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
+    with warnings.catch_warnings(record=True) as caught, progress:
+        warnings.simplefilter("always", FitFailedWarning)
+        search.set_params(scoring=progress.watch(get_scorer(metric), list(space)))
+        try:
+            search.fit(dataset.X, dataset.y)
+        except ValueError as error:  # scikit-learn's, where no fit succeeded
+            if "fits failed" not in str(error):
+                raise
+            raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+    for warning in caught:
+        if issubclass(warning.category, FitFailedWarning):
+            errors += failures(str(warning.message))
+        elif "test scores are non-finite" not in str(warning.message):
+            print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
+    if not np.isfinite(search.cv_results_["mean_test_score"]).any():
+        reason = errors[0][1] if errors else f"{metric} was not a number"
+        raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
+    return errors
+
+
+def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: Path) -> None:
+    """Train one candidate on all rows, and keep the whole pipeline."""
+    import joblib
+    from sklearn.base import clone
+
+    print(f"\nTraining the best candidate on all {len(dataset.y):,} rows ...", flush=True)
+    try:
+        best = clone(estimator).set_params(**params).fit(dataset.X, dataset.y)
+    except Exception as error:
+        what = f"{type(error).__name__}: {one_line(error)}"
+        raise SearchFailed(f"training on all rows failed, nothing was saved: {what}") from None
+    try:
+        joblib.dump(best, path)
+    except OSError as error:
+        raise SearchFailed(f"--save {path}: {error.strerror}") from None
+    print(f"Saved it, with its preprocessing, to {path}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
