@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from . import _objects, _targets, models, training
+from . import _objects, _quiet, _targets, models, training
 from ._parameters import RoutedParameters, arguments, route
 from ._scikeras import ClassifierLabelEncoder, RegressorTargetEncoder
 from .training import serialization
@@ -48,6 +48,7 @@ class ModelBuilding(RoutedParameters):
     def _build_model(self, features: Any, y: np.ndarray) -> keras.Model:
         """Build, compile and check the model of one fit, under its seed."""
         self._fitted_params = self.get_params(deep=False)
+        _quiet.start_devices()
         first = features, self.target_encoder_.transform(y[:1])
         self._example = keras.tree.map_structure(lambda a: np.array(a[:1]), first)
         model = training.build(self._make_model, self._seed)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import _objects, training
+from . import _objects, _quiet, training
 from ._building import OWNED, ModelBuilding
 from ._parameters import plain, route
 from ._validation import check_validation_split, split_rows
@@ -37,7 +37,7 @@ class KerasEstimator(ModelBuilding):
         optimizer: Any = "adam",
         loss: Any = None,
         metrics: Any = None,
-        epochs: int = 100,
+        epochs: int = 200,
         batch_size: int | None = 32,
         validation_split: Any = 0.0,
         validation_batch_size: int | None = None,
@@ -390,7 +390,7 @@ class KerasEstimator(ModelBuilding):
         """The model's own output: an array, or a list or dict of them."""
         check_is_fitted(self)
         features = self.feature_encoder_.transform(self._validate(X, reset=False))
-        settings = {"batch_size": self.batch_size, "verbose": self.verbose}
+        settings: dict[str, Any] = {"batch_size": self.batch_size, "verbose": self.verbose}
         settings.update(
             {
                 k: v
@@ -481,6 +481,7 @@ class KerasEstimator(ModelBuilding):
 
     def _rebuild_model(self) -> keras.Model:
         """Build the fitted model again, whatever was set since it was fitted."""
+        _quiet.start_devices()
         twin = type(self).__new__(type(self))
         twin.__dict__.update(vars(self))
         own = set(self._get_param_names())

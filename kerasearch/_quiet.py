@@ -1,13 +1,14 @@
-"""Keras' first import, without TensorFlow's start-up messages on standard error.
+"""Keras' import and first tensor, without TensorFlow's messages on standard error.
 
 TensorFlow's C++ side writes them to file descriptor 2 before any log level that Python can set is
-read, so the descriptor itself is turned aside for the time of the import. Whatever else arrives
-there meanwhile is written out afterwards.
+read, so the descriptor itself is turned aside meanwhile. Whatever else arrives
+there is written out afterwards.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -25,18 +26,29 @@ _CHATTER = re.compile(
 
 
 def import_keras() -> None:
-    """Import Keras and start its backend; do nothing where either is loaded already."""
+    """Import Keras; do nothing where it, or TensorFlow, is loaded already."""
     if "keras" in sys.modules or "tensorflow" in sys.modules:
         return
     with _without_chatter():
-        import keras
+        import keras  # noqa: F401
 
-        keras.ops.zeros(1)  # the first tensor starts the devices, which talk too
+
+@functools.cache
+def start_devices() -> None:
+    """Make a first tensor, with which TensorFlow starts its devices and talks again.
+
+    Not part of the import: until then a user may still configure the devices.
+    """
+    import keras
+
+    with _without_chatter():
+        keras.ops.zeros(1)
 
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
-    sys.stderr.flush() if sys.stderr is not None else None
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
         saved = os.dup(2)
     except OSError:  # no standard error at all: nobody to keep the chatter from

@@ -7,6 +7,7 @@ process. That is undone here, unless the user had imported scikeras before and s
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ _PATCHED = {
 _theirs = "scikeras" in sys.modules
 _before = {(cls, name): vars(cls).get(name) for cls, names in _PATCHED.items() for name in names}
 
-from scikeras._utils import route_params, unflatten_params  # noqa: E402
+from scikeras._utils import unflatten_params  # noqa: E402
 from scikeras.utils.transformers import (  # noqa: E402
     ClassifierLabelEncoder as _ClassifierLabelEncoder,
 )
@@ -35,7 +36,7 @@ if not _theirs:
         elif _name in vars(_cls):
             delattr(_cls, _name)
 
-__all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "route_params", "unflatten_params"]
+__all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "describe_loss", "unflatten_params"]
 
 # losses that compare a distribution over the classes with one, so the target is one-hot
 _ONE_HOT_LOSSES = {
@@ -46,15 +47,24 @@ _ONE_HOT_LOSSES = {
 }
 
 
-def _is_one_hot_loss(loss: Any) -> bool:
-    """Tell whether `loss` (name, function, class or instance) wants one-hot targets."""
-    if not isinstance(loss, str):
-        loss = getattr(loss, "__name__", type(loss).__name__)
-    return loss.replace("_", "").lower() in _ONE_HOT_LOSSES
+def describe_loss(loss: Any) -> dict[str, Any]:
+    """What the encoder needs to know of a loss: its name and whether it takes logits.
+
+    The loss itself might not pickle. Lists, for a list or dict of losses.
+    """
+    if isinstance(loss, Mapping):
+        loss = list(loss.values())
+    if isinstance(loss, (list, tuple)):
+        each = [describe_loss(one) for one in loss]
+        return {key: [one[key] for one in each] for key in ("loss", "from_logits")}
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    get_config = getattr(loss, "get_config", None)
+    config = get_config() if get_config is not None and not isinstance(loss, type) else {}
+    return {"loss": name, "from_logits": bool(config.get("from_logits", False))}
 
 
 class ClassifierLabelEncoder(_ClassifierLabelEncoder):
-    """scikeras' label encoder, with what it gets wrong or leaves out.
+    """scikeras' label encoder, with what it gets wrong or leaves out mended.
 
     Differences: a loss given as a class or an instance is recognized; a two-class target is one-hot
     encoded too where the loss asks for it; an indicator matrix means one-hot classes only with such
@@ -64,11 +74,17 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
 
     Parameters
     ----------
-    loss : str, callable, class or instance, default=None
-        The loss that the encoded target is for.
+    loss : str or list of str, default=None
+        The name of the loss that the encoded target is for.
     categories : "auto" or list of one ndarray, default="auto"
         The classes; "auto" takes those of the target given to `fit`.
+    from_logits : bool or list of bool, default=False
+        Whether the model's output is logits.
     """
+
+    def __init__(self, loss: Any = None, categories: Any = "auto", from_logits: Any = False):
+        super().__init__(loss=loss, categories=categories)
+        self.from_logits = from_logits
 
     loss: Any
     classes_: Any
@@ -79,7 +95,7 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
         """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
         if self._type_of_target(y) == "multiclass-multioutput":
             return self._fit_columns(y)
-        one_hot = _is_one_hot_loss(self.loss)
+        one_hot = str(self.loss).replace("_", "").lower() in _ONE_HOT_LOSSES
         # scikeras knows only the name of this loss
         loss, self.loss = self.loss, "categorical_crossentropy" if one_hot else None
         try:
@@ -96,10 +112,12 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
     def _fit_columns(self, y: np.ndarray) -> ClassifierLabelEncoder:
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._target_type = "multiclass-multioutput"
-        loss: Any = self.loss
-        losses = loss if isinstance(loss, (list, tuple)) else [loss] * y.shape[1]
+        n = y.shape[1]
+        losses = self.loss if isinstance(self.loss, list) else [self.loss] * n
+        logits = self.from_logits if isinstance(self.from_logits, list) else [self.from_logits] * n
         self._columns = [
-            type(self)(loss=loss).fit(column) for loss, column in zip(losses, y.T, strict=True)
+            type(self)(loss, from_logits=from_logits).fit(column)
+            for loss, from_logits, column in zip(losses, logits, y.T, strict=True)
         ]
         self.classes_ = [column.classes_ for column in self._columns]
         self.n_classes_ = [column.n_classes_ for column in self._columns]
@@ -133,18 +151,9 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
 
     def _probabilities(self, raw: np.ndarray) -> np.ndarray:
         exclusive = self._target_type != "multilabel-indicator"
-        if _from_logits(self.loss):
+        if self.from_logits:
             raw = softmax(raw, axis=-1) if exclusive and raw.shape[-1] > 1 else expit(raw)
         if self._target_type == "binary" and raw.reshape(len(raw), -1).shape[1] == 1:
             positive = raw.reshape(-1)
             raw = np.stack([1 - positive, positive], axis=1)
         return raw
-
-
-def _from_logits(loss: Any) -> bool:
-    get_config = getattr(loss, "get_config", None)
-    return (
-        callable(get_config)
-        and not isinstance(loss, type)
-        and bool(get_config().get("from_logits", False))
-    )

@@ -18,7 +18,7 @@ _quiet.import_keras()
 import keras  # noqa: E402
 
 from ._estimator import KerasEstimator  # noqa: E402
-from ._scikeras import ClassifierLabelEncoder, RegressorTargetEncoder  # noqa: E402
+from ._scikeras import ClassifierLabelEncoder, RegressorTargetEncoder, describe_loss  # noqa: E402
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -37,7 +37,7 @@ _PARAMETERS = """\
         None: the loss of a compiled model; for another, what follows from the target.
     metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
         Recorded in `history_` in every epoch, under Keras' names.
-    epochs : int, default=100
+    epochs : int, default=200
         Passes over the training rows.
     batch_size : int or None, default=32
         Rows in a gradient step, and in a step of prediction; -1 is all rows, None is 32.
@@ -133,7 +133,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         optimizer: Any = "adam",
         loss: Any = None,
         metrics: Any = None,
-        epochs: int = 100,
+        epochs: int = 200,
         batch_size: int | None = 32,
         validation_split: Any = 0.0,
         validation_batch_size: int | None = None,
@@ -230,11 +230,12 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     def target_encoder(self) -> Any:
         """The transformer of y: labels to what the loss wants and back."""
         classes = vars(self).get("_all_classes")
-        return ClassifierLabelEncoder(self.loss, "auto" if classes is None else [classes])
+        categories = "auto" if classes is None else [classes]
+        return ClassifierLabelEncoder(categories=categories, **describe_loss(self.loss))
 
     def _fit_encoder_to(self, loss: Any, y: np.ndarray) -> None:
         if type(self.target_encoder_) is ClassifierLabelEncoder:
-            self.target_encoder_ = self.target_encoder_.set_params(loss=loss).fit(y)
+            self.target_encoder_ = self.target_encoder_.set_params(**describe_loss(loss)).fit(y)
 
     def _type_of_target(self, y: np.ndarray) -> str:
         classes = vars(self).get("_all_classes")

@@ -216,7 +216,9 @@ def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, types.FunctionType):
-            if not _is_keras_own(value) and value.__name__ != "<lambda>":
+            # Keras wraps a layer's methods in functions that belong to the instance
+            wraps_method = hasattr(value, "__wrapped__")
+            if not (_is_keras_own(value) or wraps_method or value.__name__ == "<lambda>"):
                 yield value.__name__, value
         elif isinstance(value, type):
             if not _is_keras_own(value):
