@@ -7,6 +7,8 @@ pandas are imported where they are needed, so that ``--help`` and most errors ar
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 import time
 import warnings
@@ -207,4 +209,7 @@ def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: P
 
 
 if __name__ == "__main__":
+    # this process is ours, so TensorFlow may be told to be silent; workers inherit the first line
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     sys.exit(main())

@@ -15,10 +15,10 @@ import pytest
 from scipy import stats
 
 from kerasearch.__main__ import main
-from kerasearch._cli import UsageError, duration
+from kerasearch._cli import UsageError, arguments, duration
 from kerasearch._cli.data import load
 from kerasearch._cli.parameters import LogIntegers, describe, parse, resolve
-from kerasearch._cli.report import Result, failures, table
+from kerasearch._cli.report import Result, describe_result, failures, table
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,13 +28,13 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(*arguments):
-    return main([str(a) for a in arguments])
+def run(*words):
+    return main([str(word) for word in words])
 
 
-def fails(capsys, *arguments, status=2):
+def fails(capsys, *words, status=2):
     """Run, expect the exit status, and give the one line on standard error."""
-    assert run(*arguments) == status
+    assert run(*words) == status
     error = capsys.readouterr().err
     assert error.startswith("kerasearch: ")
     assert error.count("\n") == 1
@@ -42,11 +42,15 @@ def fails(capsys, *arguments, status=2):
     return error
 
 
-def process(code_or_module, *arguments, cwd=None):
-    command = [sys.executable, *code_or_module, *map(str, arguments)]
+def process(words, cwd=None):
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, cwd=cwd, env=environment
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=cwd,
+        env=environment,
     )
 
 
@@ -279,7 +283,7 @@ def test_a_text_column_of_many_values_keeps_the_frequent_ones(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "arguments", "says"),
+    ("content", "words", "says"),
     [
         (None, ["--target", "y"], "no such file: data.csv"),
         ("", ["--target", "y"], "data.csv is empty"),
@@ -299,16 +303,16 @@ def test_a_text_column_of_many_values_keeps_the_frequent_ones(tmp_path):
         ('x,y\n1,2,3,4\n"', ["--target", "y"], "cannot be read as CSV"),
     ],
 )
-def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, arguments, says):
+def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, says):
     if isinstance(content, bytes):
         Path("data.csv").write_bytes(content)
     elif content is not None:
         Path("data.csv").write_text(content)
-    assert says in fails(capsys, "data.csv", *arguments)
+    assert says in fails(capsys, "data.csv", *words)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("words", "says"),
     [
         (["irs"], "no such file: irs; did you mean iris?"),
         (["iris", "--target", "species"], "has its own target"),
@@ -332,8 +336,8 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, argumen
         (["iris", "--param", "hidden_layer_size=(3,)"], "did you mean hidden_layer_sizes?"),
     ],
 )
-def test_wrong_arguments_are_one_line(capsys, arguments, says):
-    assert says in fails(capsys, *arguments)
+def test_wrong_arguments_are_one_line(capsys, words, says):
+    assert says in fails(capsys, *words)
 
 
 @pytest.mark.parametrize(
@@ -402,12 +406,12 @@ def test_the_same_seed_prints_the_same_scores(capsys):
 
 def test_a_random_search_draws_as_many_candidates_as_told(capsys):
     run(
-        *("diabetes", "--method", "random", "--n-iter", 3, "--epochs", 30, "--cv", 2),
-        *("--param", "learning_rate=log(1e-3,1e-2)", "--param", "dropout=uniform(0,0.2)"),
+        *("diabetes", "--method", "random", "--n-iter", 3, "--epochs", 5, "--cv", 2),
+        *("--param", "learning_rate=log(5e-3,2e-2)", "--param", "dropout=uniform(0,0.2)"),
     )
     rows = rows_of(capsys.readouterr().out)
     assert len(rows) == 3
-    assert all(0.001 <= float(row[1]) <= 0.01 and 0 <= float(row[2]) <= 0.2 for row in rows)
+    assert all(0.005 <= float(row[1]) <= 0.02 and 0 <= float(row[2]) <= 0.2 for row in rows)
     assert float(rows[0][3].split(" ± ")[0]) > 0.3  # of a target that is not scaled: r2 below 0
 
 
@@ -460,8 +464,8 @@ def test_a_model_of_ones_own_is_searched_by_its_arguments(capsys):
 
 def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     status = run(
-        *(shop.name, "--target", "label", "--epochs", 30, "--cv", 2, "--save", "best.joblib"),
-        *("--param", "learning_rate=0.01,0.02", "--n-jobs", 2),
+        *(shop.name, "--target", "label", "--epochs", 15, "--cv", 2, "--save", "best.joblib"),
+        *("--param", "learning_rate=0.02", "--n-jobs", 2),
     )
     out = capsys.readouterr().out
     assert status == 0
@@ -485,8 +489,18 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     assert shown.stdout.startswith("['")
 
 
-def test_without_arguments_the_digits_are_searched_in_silence():
-    done = process(["-m", "kerasearch"])
+def test_without_arguments_it_is_the_textbook_search_on_the_digits():
+    args = arguments.parser().parse_args([])
+    assert (args.data, args.method, args.cv, args.seed, args.n_jobs) == ("digits", "grid", 3, 0, 1)
+    assert arguments.typed_space(args) == {
+        "learning_rate": [0.01, 0.001, 0.0001],
+        "batch_size": [32, 64],
+    }
+
+
+@pytest.mark.slow
+def test_the_digits_are_searched_in_silence():
+    done = process(["-m", "kerasearch", "--epochs", "6"])
     assert done.returncode == 0, done.stderr
     rows = rows_of(done.stdout)
     assert len(rows) == 6
@@ -527,6 +541,18 @@ def test_the_table_is_aligned_and_cut():
     assert lines[1] == "   1      24  1.0000 ± 0.0000           0.5 s"
     assert lines[-1] == "... and 5 more candidates"
     assert len(lines) == 22
+
+
+@pytest.mark.parametrize(("baseline", "warned"), [(0.5, False), (0.85, True)])
+def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, warned):
+    results = {
+        "params": [{"epochs": 1}],
+        "mean_test_score": np.array([0.9]),
+        "std_test_score": np.array([0.1]),
+        "mean_fit_time": np.array([1.0]),
+    }
+    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, []), 3.0)
+    assert ("not clearly better" in text) == warned
 
 
 @pytest.mark.parametrize(

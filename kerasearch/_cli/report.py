@@ -111,6 +111,8 @@ def describe_result(result: Result, seconds: float) -> str:
         f"a model that ignores the features has {number(result.baseline)}",
     ]
     means, std = _means(result), results["std_test_score"][first]
+    if means[first] - std <= result.baseline:
+        lines.append("  That is not clearly better: these columns may not tell the target")
     n_close = int((means >= means[first] - std).sum()) - 1
     if n_close:
         lines.append(
