@@ -70,19 +70,23 @@ class ModelBuilding(RoutedParameters):
         if not model.built:  # here, so that its weights are drawn under the seed
             output = model(keras.tree.map_structure(_to_floatx, features))
         activations = _targets.output_activations(model, len(keras.tree.flatten(output)))
+        expected = self._expected_outputs()
         takes = arguments(builder)
         if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
             compile_kwargs = self._compile_kwargs()
             if compile_kwargs["loss"] is None and not _has_own_loss(model):
-                compile_kwargs["loss"] = _targets.default_loss(
-                    activations, target, self._get_metadata()
-                )
+                compile_kwargs["loss"] = _targets.default_loss(activations, target, expected)
             model.compile(**compile_kwargs)
         elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
             self._check_nothing_ignored(builder, model)
-        if self._encodes_target_itself():
+        if expected:
             units = _targets.output_units(model, output)
-            _targets.check_outputs(units, activations, model.loss, self._get_metadata())
+            _targets.check_outputs(units, activations, model.loss, expected)
+        elif getattr(self, "n_outputs_expected_", len(activations)) != len(activations):
+            raise ValueError(
+                f"the model has {len(activations)} outputs, but the target encoder "
+                f"{type(self.target_encoder_).__name__} expects {self.n_outputs_expected_}"
+            )
         return model
 
     def _builder_arguments(self, builder: Callable[..., keras.Model]) -> dict[str, Any]:
@@ -140,9 +144,11 @@ class ModelBuilding(RoutedParameters):
                 "return the model uncompiled"
             )
 
-    def _encodes_target_itself(self) -> bool:
-        """Tell whether the target has its default encoding, so that the output is known."""
-        return type(self.target_encoder_) in (ClassifierLabelEncoder, RegressorTargetEncoder)
+    def _expected_outputs(self) -> list[_targets.Output]:
+        """The outputs that the target asks for; none are known with an encoder of the user's."""
+        if type(self.target_encoder_) in (ClassifierLabelEncoder, RegressorTargetEncoder):
+            return _targets.expected_outputs(self._get_metadata())
+        return []
 
     def _fit_encoder_to(self, loss: Any, y: np.ndarray) -> None:
         """Encode the target for the loss that the model was compiled with."""

@@ -52,7 +52,10 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
 
 
 def check_outputs(
-    units: Sequence[int | None], activations: Sequence[str | None], loss: Any, meta: Mapping
+    units: Sequence[int | None],
+    activations: Sequence[str | None],
+    loss: Any,
+    expected: Sequence[Output],
 ) -> None:
     """Raise where the model's output layers do not fit the target.
 
@@ -62,16 +65,15 @@ def check_outputs(
         Of each output: the size of its last axis and its activation's name; None is not known.
     loss : any
         What the model is compiled with; a loss that is no cross-entropy leaves the activation free.
-    meta : mapping
-        The estimator's metadata.
+    expected : sequence of Output
+        What the target asks for, from `expected_outputs`.
 
     Raises
     ------
     ValueError
         Saying which units and activation the target asks for.
     """
-    expected = expected_outputs(meta)
-    if expected and len(expected) != len(units):
+    if len(expected) != len(units):
         raise ValueError(
             f"the model has {_count(len(units), 'output')}, but the target asks for "
             f"{len(expected)}: {', '.join(output.advice for output in expected)}"
@@ -95,7 +97,9 @@ def check_outputs(
         )
 
 
-def default_loss(activations: Sequence[str | None], encoded: Any, meta: Mapping[str, Any]) -> Any:
+def default_loss(
+    activations: Sequence[str | None], encoded: Any, expected: Sequence[Output]
+) -> Any:
     """The loss that follows the target, for a model that nobody compiled.
 
     Parameters
@@ -104,15 +108,14 @@ def default_loss(activations: Sequence[str | None], encoded: Any, meta: Mapping[
         The name of each output's activation; None is not known.
     encoded : array or list or dict of arrays
         The target as the model gets it.
-    meta : mapping
-        The estimator's metadata.
+    expected : sequence of Output
+        What the target asks for; empty where that is not known.
 
     Returns
     -------
     loss : str or list of str
         A list where the model has several outputs.
     """
-    expected = expected_outputs(meta)
     if isinstance(encoded, Mapping):
         arrays = list(encoded.values())
     else:

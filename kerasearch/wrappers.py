@@ -125,6 +125,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     _y_numeric = False
     _stratify = True
+    score = KerasEstimator.score  # before the mixin's, which knows no `scorer`
 
     def __init__(
         self,
@@ -289,6 +290,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 
     _y_numeric = True
     _stratify = False
+    score = KerasEstimator.score  # before the mixin's, which knows no `scorer`
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, **kwargs: Any) -> Any:
         """Train for one more epoch, as :meth:`KerasClassifier.partial_fit` does.
