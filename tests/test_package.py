@@ -1,0 +1,104 @@
+"""What importing the package does and does not do, and which way its imports run."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kerasearch
+
+PACKAGE = Path(kerasearch.__file__).parent
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_import_loads_neither_tensorflow_nor_keras_and_is_quick():
+    process = run(
+        "import numpy, sys, time\n"
+        "start = time.perf_counter()\n"
+        "import kerasearch\n"
+        "seconds = time.perf_counter() - start\n"
+        "assert not {'tensorflow', 'keras', 'sklearn', 'scikeras'} & set(sys.modules)\n"
+        "assert seconds < 0.3, seconds\n"
+    )
+    assert process.returncode == 0, process.stderr
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in kerasearch.__all__:
+        value = getattr(kerasearch, name)
+        assert name == "__version__" or value.__doc__, name
+    assert set(kerasearch.__all__) <= set(dir(kerasearch))
+    with pytest.raises(AttributeError, match="no attribute 'KerasClasifier'"):
+        kerasearch.KerasClasifier  # noqa: B018
+
+
+def test_the_estimators_load_without_a_word_from_tensorflow():
+    process = run("from kerasearch import KerasClassifier; KerasClassifier()")
+    assert process.returncode == 0
+    assert process.stdout == process.stderr == ""
+
+
+def test_what_is_not_chatter_still_reaches_standard_error():
+    process = run(
+        "import os, sys, types\n"
+        "from kerasearch import _quiet\n"
+        "with _quiet._without_chatter():\n"
+        "    os.write(2, b'I0000 00:00:1795518936.4 1 port.cc:153] oneDNN\\n')\n"
+        "    print('mine', file=sys.stderr)\n"
+        "print('after', file=sys.stderr)\n"
+    )
+    assert process.stderr == "mine\nafter\n"
+
+
+def test_keras_keeps_its_own_pickling_after_the_import():
+    process = run(
+        "import keras\n"
+        "before = keras.Model.__reduce__, keras.losses.Loss.__reduce__\n"
+        "from kerasearch import KerasClassifier\n"
+        "assert (keras.Model.__reduce__, keras.losses.Loss.__reduce__) == before\n"
+    )
+    assert process.returncode == 0, process.stderr
+
+
+def imports_of(path):
+    """The top-level packages that a module imports anywhere, and kerasearch's own parts."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+def forbidden(folder, *packages):
+    return [
+        f"{path.name} imports {name}"
+        for path in (PACKAGE / folder).rglob("*.py")
+        for name in imports_of(path)
+        if name.partition(".")[0] in packages
+    ]
+
+
+def test_training_knows_keras_and_not_scikit_learn():
+    assert forbidden("training", "sklearn", "scikeras") == []
+
+
+@pytest.mark.parametrize("room", ["space", "search", "results"])
+def test_spaces_searches_and_results_know_scikit_learn_and_not_keras(room):
+    assert forbidden(room, "keras", "tensorflow", "scikeras") == []
+
+
+def test_scikeras_has_one_door():
+    doors = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for name in imports_of(path)
+        if name.partition(".")[0] == "scikeras"
+    }
+    assert doors == {"_scikeras.py"}
