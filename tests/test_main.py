@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def fails(capsys, *words, status=2):
 
 
 def process(words, cwd=None):
-    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
+    path = os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
         [sys.executable, *words],
         capture_output=True,
