@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -50,22 +51,54 @@ def as_keras_takes_them(
     return packed
 
 
+def leaves(arrays: Arrays) -> list[Any]:
+    """The arrays themselves, in a flat list."""
+    return [array for array in keras.tree.flatten(arrays) if array is not None]
+
+
+def pack_as(arrays: Arrays, flat: Iterable[Any]) -> Arrays:
+    """Put a flat list, as from `leaves`, into the structure of `arrays`."""
+    values = iter(flat)
+    filled = [None if array is None else next(values) for array in keras.tree.flatten(arrays)]
+    return keras.tree.pack_sequence_as(arrays, filled)
+
+
 def n_rows(arrays: Arrays) -> int:
     """The number of rows of packed arrays."""
-    return next(len(array) for array in keras.tree.flatten(arrays) if array is not None)
+    return len(leaves(arrays)[0])
 
 
 def rows_of(arrays: Arrays, indices: np.ndarray) -> Arrays:
     """The rows at `indices`, in that order, of every array."""
-    return keras.tree.map_structure(lambda a: None if a is None else a[indices], arrays)
+    return pack_as(arrays, [_take(array, indices) for array in leaves(arrays)])
 
 
-def _cast(array: Any) -> np.ndarray | None:
+def head(arrays: Arrays) -> Arrays:
+    """A small batch, for its structure, dtypes and shapes."""
+    return rows_of(arrays, np.arange(min(2, n_rows(arrays))))
+
+
+def specs(arrays: Arrays) -> str:
+    """Structure, dtypes and shapes without the number of rows: what a program is traced for."""
+    described = [
+        f"{np.dtype(a.dtype) if isinstance(a, np.ndarray) else a.dtype.name}{tuple(a.shape[1:])}"
+        for a in leaves(arrays)
+    ]
+    return repr(pack_as(arrays, described))
+
+
+def _cast(array: Any) -> Any:
     if array is None:
         return None
     array = np.asarray(array)
     if array.dtype.kind == "f" and array.dtype != keras.config.floatx():
         return array.astype(keras.config.floatx())
-    if array.dtype == object and all(isinstance(value, str) for value in array.flat):
-        return array.astype(str)
+    if array.dtype.kind == "U" or (
+        array.dtype == object and all(isinstance(value, str) for value in array.flat)
+    ):
+        return keras.ops.convert_to_tensor(array.astype(object), "string")  # as Keras does
     return array
+
+
+def _take(array: Any, indices: np.ndarray) -> Any:
+    return array[indices] if isinstance(array, np.ndarray) else keras.ops.take(array, indices, 0)

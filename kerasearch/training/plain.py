@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from . import data
+from .seeding import fresh_names
 
 
-def fit(model: keras.Model, arrays: data.Arrays, *, order: Any, batch_size: int, **kwargs: Any):
-    """Train by ``model.fit``; `order` gives the rows of an epoch. Returns Keras' History."""
+def fit(
+    model: keras.Model,
+    arrays: data.Arrays,
+    *,
+    order: Callable[[int], np.ndarray],
+    batch_size: int,
+    callbacks: list[keras.callbacks.Callback],
+    **settings: Any,
+) -> dict[str, list[Any]]:
+    """Train by ``model.fit``; `order` gives the rows of an epoch. Returns Keras' history."""
     batches = _Batches(arrays, order, batch_size)
-    callbacks = [_SetEpoch(batches), *kwargs.pop("callbacks")]
-    return model.fit(batches, callbacks=callbacks, shuffle=False, **kwargs)
+    with _no_leak(model):
+        history = model.fit(
+            batches, callbacks=[_SetEpoch(batches), *callbacks], shuffle=False, **settings
+        )
+    return history.history
+
+
+def evaluate(
+    model: keras.Model,
+    arrays: data.Arrays,
+    batch_size: int,
+    steps: int | None = None,
+    events: Any = None,
+) -> dict[str, Any]:
+    """Evaluate by ``model.evaluate``."""
+    x, y, weights = (*arrays, None, None)[:3]
+    with fresh_names():
+        return model.evaluate(
+            x,
+            y,
+            sample_weight=weights,
+            batch_size=batch_size,
+            steps=steps,
+            callbacks=events,
+            verbose=0,
+            return_dict=True,
+        )
+
+
+def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    if keras.backend.backend() != "tensorflow" or model._distribute_strategy is not None:
+        return contextlib.nullcontext()
+    from . import tensorflow
+
+    return tensorflow.no_leak(model)
 
 
 class _Batches(keras.utils.PyDataset):

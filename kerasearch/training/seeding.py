@@ -99,13 +99,30 @@ def _tensorflow_kept() -> Iterator[None]:
 
 def _seed_backend(seed: int) -> None:
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.random.set_seed(seed)
+        context = _tensorflow_context()
+        context._seed = _SeedOfOperations(seed)
+        context._rng = random.Random(seed)
     elif keras.backend.backend() == "torch":
         import torch
 
         torch.manual_seed(seed)
+
+
+class _SeedOfOperations(int):
+    """TensorFlow's global seed, which resets its random operations when first asked for.
+
+    ``tf.random.set_seed`` empties TensorFlow's kernel cache, since random kernels count their
+    draws; and every compiled program then pays a tenth of a second to be set up again. Keras
+    draws statelessly: nearly no builder needs it. Operations take the seed modulo 2**31 - 1.
+    """
+
+    _reset = False
+
+    def __mod__(self, other: int) -> int:
+        if not self._reset:
+            self._reset = True
+            _tensorflow_context().clear_kernel_cache()
+        return int(self) % other
 
 
 def _tensorflow_context() -> Any:
