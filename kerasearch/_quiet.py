@@ -29,8 +29,15 @@ def import_keras() -> None:
     """Import Keras; do nothing where it, or TensorFlow, is loaded already."""
     if "keras" in sys.modules or "tensorflow" in sys.modules:
         return
-    with _without_chatter():
-        import keras  # noqa: F401
+    # TensorFlow reads the level once; without it, it goes on to report at its first data set
+    chosen = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    try:
+        with _without_chatter():
+            import keras  # noqa: F401
+    finally:
+        if chosen is None:
+            del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
 @functools.cache

@@ -45,6 +45,21 @@ def test_the_estimators_load_without_a_word_from_tensorflow():
     assert process.stdout == process.stderr == ""
 
 
+def test_a_fit_through_keras_own_loop_is_silent_too():
+    process = run(
+        "import os; before = os.environ.get('TF_CPP_MIN_LOG_LEVEL')\n"
+        "from kerasearch import KerasClassifier\n"
+        "import keras, numpy as np\n"
+        "stop = keras.callbacks.TerminateOnNaN\n"
+        "X, y = np.ones((50, 3)), np.arange(50) % 2\n"
+        "classifier = KerasClassifier(epochs=1, callbacks=stop).fit(X, y)\n"
+        "assert classifier.training_path_ == 'model.fit'\n"
+        "assert os.environ.get('TF_CPP_MIN_LOG_LEVEL') == before\n"
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout == process.stderr == ""
+
+
 def test_what_is_not_chatter_still_reaches_standard_error():
     process = run(
         "import os, sys, types\n"
