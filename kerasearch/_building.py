@@ -17,7 +17,7 @@ from .training import serialization
 # models that belong to a fitted estimator: a builder must not hand one of them out again
 OWNED: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 # attributes that training leaves; a builder's `meta` has the others
-_RESULTS = {
+RESULTS = {
     "model_",
     "history_",
     "n_epochs_",
@@ -45,12 +45,13 @@ class ModelBuilding(RoutedParameters):
             )
         return self.model
 
-    def _build_model(self, features: Any, y: np.ndarray) -> keras.Model:
+    def _build_model(self, X: np.ndarray, y: np.ndarray) -> keras.Model:
         """Build, compile and check the model of one fit, under its seed."""
-        self._fitted_params = self.get_params(deep=False)
+        params = self.get_params(deep=False)
+        self._fitted_params = serialization.copy_containers(params)
         _quiet.start_devices()
-        first = features, self.target_encoder_.transform(y[:1])
-        self._example = keras.tree.map_structure(lambda a: np.array(a[:1]), first)
+        first = self.feature_encoder_.transform(X[:1]), self.target_encoder_.transform(y[:1])
+        self._example = keras.tree.map_structure(np.array, first)
         model = training.build(self._make_model, self._seed)
         self._fit_encoder_to(model.loss, y)
         return model
@@ -87,11 +88,13 @@ class ModelBuilding(RoutedParameters):
                 f"the model has {len(activations)} outputs, but the target encoder "
                 f"{type(self.target_encoder_).__name__} expects {self.n_outputs_expected_}"
             )
+        OWNED.add(model)
         return model
 
     def _builder_arguments(self, builder: Callable[..., keras.Model]) -> dict[str, Any]:
         takes = arguments(builder)
-        values = route(self._routed, "model")
+        # copies: a model or layer among them would be trained in place, a list might be changed
+        values = serialization.copy_contents(route(self._routed, "model"))
         if takes.accepts("meta"):
             values["meta"] = self._get_metadata()
         if takes.accepts("compile_kwargs"):
@@ -127,21 +130,26 @@ class ModelBuilding(RoutedParameters):
             if name.partition("__")[0] in ("optimizer", "loss", "metrics", "compile")
             and not (name in defaults and defaults[name] == value)
         ]
-        optimizer = _objects.optimizer_class(self.optimizer)
-        if self.optimizer != "adam" and optimizer is not type(model.optimizer):
-            ignored.append(f"optimizer={self.optimizer!r}")
-        if self.loss is not None and _objects.loss_label(self.loss) != _objects.loss_label(
-            model.loss
+        if self.optimizer != "adam" and not _objects.same_optimizer(
+            self.optimizer, model.optimizer
         ):
+            ignored.append(f"optimizer={self.optimizer!r}")
+        if self.loss is not None and not _objects.same_loss(self.loss, model.loss):
             ignored.append(f"loss={self.loss!r}")
         if self.metrics is not None:
             ignored.append(f"metrics={self.metrics!r}")
+        if self.run_eagerly and not model.run_eagerly:
+            ignored.append("run_eagerly=True")
         if ignored:
+            advice = (
+                "Pass the model uncompiled"
+                if isinstance(self.model, keras.Model)
+                else "Let the function take `compile_kwargs` and call "
+                "model.compile(**compile_kwargs), or return the model uncompiled"
+            )
             raise ValueError(
                 f"{', '.join(ignored)} would be ignored: the model comes compiled, with "
-                f"optimizer {type(model.optimizer).__name__} and loss {model.loss!r}. Let the "
-                "function take `compile_kwargs` and call model.compile(**compile_kwargs), or "
-                "return the model uncompiled"
+                f"optimizer {type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
             )
 
     def _expected_outputs(self) -> list[_targets.Output]:
@@ -161,7 +169,7 @@ class ModelBuilding(RoutedParameters):
             if name.endswith("_")
             and not name.endswith("__")
             and not name.startswith("_")
-            and name not in _RESULTS
+            and name not in RESULTS
         }
 
 

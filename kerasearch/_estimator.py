@@ -15,9 +15,10 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from . import _objects, _quiet, training
-from ._building import OWNED, ModelBuilding
+from ._building import RESULTS, ModelBuilding
 from ._parameters import plain, route
 from ._validation import check_validation_split, split_rows
+from .exceptions import DivergenceError
 from .training import serialization
 
 # parameters that a warm start cannot take up, since the model is built and compiled already
@@ -132,10 +133,10 @@ class KerasEstimator(ModelBuilding):
         """
         self._check_params({})
         X, y = self._start(X, y)
-        self.model_ = self._build_model(self.feature_encoder_.transform(X), y)
-        OWNED.add(self.model_)
-        self.callbacks_ = []
-        self.history_, self.n_epochs_ = {}, 0
+        with self._dtype_policy_of_construction():
+            self.model_ = self._build_model(X, y)
+        self.callbacks_, self.history_ = [], {}
+        self.n_epochs_ = self._next_epoch = 0
         return self
 
     def _train(
@@ -150,66 +151,85 @@ class KerasEstimator(ModelBuilding):
         fresh: bool,
         one_epoch: bool = False,
     ) -> Any:
-        settings = self._fit_settings(kwargs)
-        if fresh:
-            X, y = self._start(X, y)
-        else:
-            self._warn_of_changed_parameters()
-            X, y = self._validate(X, y, reset=False)
-        X, y, weights = self._apply_weights(X, y, sample_weight, scale=not one_epoch)
-        validation = self._validation_data(X, X_val, y_val, settings)
-        rows = None
-        if validation is None:
-            rows = split_rows(
-                settings["validation_split"], X, y, stratify=self._stratify, seed=self._seed
-            )
-
-        features = self.feature_encoder_.transform(X)
-        model = self._build_model(features, y) if fresh else self.model_
-        target = self.target_encoder_.transform(y)
-        if rows is not None:
-            train, held_out = rows
-            validation = _rows((features, target, weights), held_out)
-            features, target, weights = _rows((features, target, weights), train)
-
-        initial_epoch = self.current_epoch if one_epoch else settings["initial_epoch"]
-        epochs = initial_epoch + (1 if one_epoch else settings["epochs"])
-        n_rows = len(keras.tree.flatten(features)[0])
-        self.callbacks_ = self._make_callbacks("callbacks") + self._make_callbacks("fit__callbacks")
-        result = training.fit(
-            model,
-            features,
-            target,
-            weights,
-            validation_data=validation,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            batch_size=_batch_size(settings["batch_size"], n_rows),
-            validation_batch_size=_batch_size(
-                settings["validation_batch_size"] or settings["batch_size"], n_rows
-            ),
-            shuffle=bool(settings["shuffle"]),
-            seed=self._seed,
-            callbacks=self.callbacks_,
-            verbose=settings["verbose"],
-            class_weight=settings.get("class_weight"),
-            validation_steps=settings.get("validation_steps"),
-            validation_freq=settings.get("validation_freq", 1),
-        )
+        with self._dtype_policy_of_construction():
+            settings = self._fit_settings(kwargs)
+            if fresh:
+                X, y = self._start(X, y)
+                model = self._build_model(X, y)
+            else:
+                self._warn_of_changed_parameters()
+                X, y = self._validate(X, y, reset=False)
+                model = self.model_
+            validation = self._validation_data(X, X_val, y_val, settings)
+            # after the model is built: a class may have no row that weighs anything
+            X, y, weights = self._apply_weights(X, y, sample_weight, scale=not one_epoch)
+            data = self.feature_encoder_.transform(X), self.target_encoder_.transform(y), weights
+            if validation is None:
+                data, validation = self._hold_out(X, y, data, settings)
+            begin = self.current_epoch if one_epoch else settings["initial_epoch"]
+            end = begin + (1 if one_epoch else settings["epochs"])
+            self.callbacks_ = self._make_callbacks("fit", settings.get("callbacks"))
+            result = self._run(model, data, validation, settings, begin, end)
         self.model_ = model
-        OWNED.add(model)
         before = self.history_ if one_epoch and not fresh else {}
         self.history_ = {
-            name: [*before.get(name, []), *values]
-            for name, values in {**{name: [] for name in before}, **result.history}.items()
+            name: [*before.get(name, []), *result.history.get(name, [])]
+            for name in {**before, **result.history}
         }
         self.n_epochs_ = max((len(values) for values in self.history_.values()), default=0)
+        n_ran = max((len(values) for values in result.history.values()), default=0)
+        self._next_epoch = begin + n_ran
         self.training_path_, self.training_reason_ = result.path, result.reason
         return self
 
+    def _run(
+        self,
+        model: keras.Model,
+        data: tuple[Any, Any, Any],
+        validation: tuple[Any, ...] | None,
+        settings: Mapping[str, Any],
+        begin: int,
+        end: int,
+    ) -> training.FitResult:
+        """Train the model; one that was trained before survives a divergence."""
+        before = serialization.ModelState.of(model) if self.initialized_ else None
+        n_rows = len(keras.tree.flatten(data[0])[0])
+        batch_size = _batch_size(settings["batch_size"], n_rows)
+        validation_batch_size = settings["validation_batch_size"] or settings["batch_size"]
+        try:
+            return training.fit(
+                model,
+                *data,
+                validation_data=validation,
+                epochs=end,
+                initial_epoch=begin,
+                batch_size=batch_size,
+                validation_batch_size=_batch_size(validation_batch_size, n_rows),
+                shuffle=bool(settings["shuffle"]),
+                seed=self._seed,
+                callbacks=self.callbacks_,
+                verbose=settings["verbose"],
+                class_weight=settings.get("class_weight"),
+                validation_steps=settings.get("validation_steps"),
+                validation_freq=settings.get("validation_freq", 1),
+            )
+        except DivergenceError:
+            if before is not None:
+                before.restore(model)
+            raise
+
+    def _hold_out(
+        self, X: np.ndarray, y: np.ndarray, data: tuple[Any, ...], settings: Mapping[str, Any]
+    ) -> tuple[Any, Any]:
+        """Part the encoded rows into those that train and those that validate, or None."""
+        rows = split_rows(
+            settings["validation_split"], X, y, stratify=self._stratify, seed=self._seed
+        )
+        return (data, None) if rows is None else (_rows(data, rows[0]), _rows(data, rows[1]))
+
     def _start(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
         """Begin a fit that sees nothing of an earlier one: data, seed, encoders."""
-        for name in ("model_", "history_"):
+        for name in RESULTS:
             self.__dict__.pop(name, None)
         X, y = self._validate(X, y, reset=True)
         self._seed = self._draw_seed()
@@ -225,7 +245,8 @@ class KerasEstimator(ModelBuilding):
     def _draw_seed(self) -> int:
         if isinstance(self.random_state, numbers.Integral):
             return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
+            return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     # --------------------------------------------------------------- the data
 
@@ -238,7 +259,7 @@ class KerasEstimator(ModelBuilding):
             X, y = validate_data(
                 self, X, y, multi_output=True, y_numeric=self._y_numeric, **options
             )
-            y = self._check_target(y)
+            y = self._check_target(y, reset)
         if sparse.issparse(X):
             X = X.toarray()
         if reset:
@@ -257,7 +278,7 @@ class KerasEstimator(ModelBuilding):
             )
         return X if X_only else (X, y)
 
-    def _check_target(self, y: Any) -> np.ndarray:
+    def _check_target(self, y: Any, reset: bool) -> np.ndarray:
         return y.toarray() if sparse.issparse(y) else y
 
     def _apply_weights(
@@ -323,16 +344,13 @@ class KerasEstimator(ModelBuilding):
         own = ("epochs", "batch_size", "validation_split", "validation_batch_size", "shuffle")
         settings = {name: plain(getattr(self, name)) for name in (*own, "verbose")}
         settings["initial_epoch"] = 0
-        settings.update(
-            {k: v for k, v in route(self._routed, "fit").items() if not k.startswith("callbacks")}
-        )
+        settings.update(self._routed_arguments("fit"))
         settings.update({name: plain(value) for name, value in kwargs.items()})
         check_validation_split(settings["validation_split"])
         for name in ("epochs", "initial_epoch"):
             _check_integer(name, settings[name], at_least=name == "epochs")
         for name in ("batch_size", "validation_batch_size"):
-            if settings[name] is not None and settings[name] != -1:
-                _check_integer(name, settings[name], at_least=1, hint="; -1 stands for all rows")
+            _check_batch_size(name, settings[name])
         return settings
 
     def _check_params(self, kwargs: Mapping[str, Any]) -> None:
@@ -362,9 +380,20 @@ class KerasEstimator(ModelBuilding):
                 stacklevel=4,
             )
 
-    def _make_callbacks(self, destination: str) -> list[keras.callbacks.Callback]:
-        callbacks = self.callbacks if destination == "callbacks" else self._routed.get(destination)
-        return _objects.make_callbacks(callbacks, route(self._routed, destination))
+    def _make_callbacks(self, method: str, given: Any = None) -> list[keras.callbacks.Callback]:
+        """The callbacks of a fit or of a prediction: general ones, routed ones, the call's."""
+        made = _objects.make_callbacks(given, {})
+        made[:0] = _objects.make_callbacks(
+            self._routed.get(f"{method}__callbacks"), route(self._routed, f"{method}__callbacks")
+        )
+        if method == "fit":
+            general = route(self._routed, "callbacks")
+            made[:0] = _objects.make_callbacks(self.callbacks, general)
+        return made
+
+    def _routed_arguments(self, method: str) -> dict[str, Any]:
+        routed = route(self._routed, method)
+        return {k: v for k, v in routed.items() if not k.startswith("callbacks")}
 
     # ------------------------------------------------------------- prediction
 
@@ -390,21 +419,22 @@ class KerasEstimator(ModelBuilding):
         """The model's own output: an array, or a list or dict of them."""
         check_is_fitted(self)
         features = self.feature_encoder_.transform(self._validate(X, reset=False))
+        for name in kwargs:
+            self._check_name(f"predict__{name}", f"predict__{name}")
         settings: dict[str, Any] = {"batch_size": self.batch_size, "verbose": self.verbose}
-        settings.update(
-            {
-                k: v
-                for k, v in route(self._routed, "predict").items()
-                if not k.startswith("callbacks")
-            }
-        )
+        settings.update(self._routed_arguments("predict"))
         settings.update(kwargs)
-        settings["batch_size"] = _batch_size(
-            plain(settings["batch_size"]), len(keras.tree.flatten(features)[0])
+        batch_size = plain(settings.pop("batch_size"))
+        _check_batch_size("batch_size", batch_size)
+        watching = [c for c in getattr(self, "callbacks_", []) if _watches_prediction(c)]
+        callbacks = watching + self._make_callbacks("predict", settings.pop("callbacks", None))
+        return training.predict(
+            self.model_,
+            features,
+            batch_size=_batch_size(batch_size, len(keras.tree.flatten(features)[0])),
+            callbacks=callbacks,
+            **settings,
         )
-        callbacks = [c for c in getattr(self, "callbacks_", []) if _watches_prediction(c)]
-        callbacks += self._make_callbacks("predict__callbacks")
-        return training.predict(self.model_, features, callbacks=callbacks, **settings)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.
@@ -448,8 +478,8 @@ class KerasEstimator(ModelBuilding):
 
     @property
     def current_epoch(self) -> int:
-        """The number of epochs that the present model was trained for."""
-        return getattr(self, "n_epochs_", 0) if self.initialized_ else 0
+        """The epoch, counted from 0, that `partial_fit` would train next."""
+        return self._next_epoch if self.initialized_ else 0
 
     def __sklearn_is_fitted__(self) -> bool:
         return self.initialized_
@@ -476,7 +506,6 @@ class KerasEstimator(ModelBuilding):
         if model_state is not None:
             self.model_ = self._rebuild_model()
             model_state.restore(self.model_)
-            OWNED.add(self.model_)
             self.callbacks_ = []
 
     def _rebuild_model(self) -> keras.Model:
@@ -488,7 +517,8 @@ class KerasEstimator(ModelBuilding):
         twin._routed = {k: v for k, v in self._fitted_params.items() if k not in own}
         for name in own:
             setattr(twin, name, self._fitted_params[name])
-        return training.build(twin._make_model, self._seed)
+        with self._dtype_policy_of_construction():
+            return training.build(twin._make_model, self._seed)
 
 
 def _rows(structure: Any, indices: np.ndarray) -> Any:
@@ -499,6 +529,11 @@ def _batch_size(batch_size: int | None, n_rows: int) -> int:
     if batch_size is None:
         return 32
     return max(1, n_rows) if batch_size == -1 else int(batch_size)
+
+
+def _check_batch_size(name: str, value: Any) -> None:
+    if value is not None and value != -1:
+        _check_integer(name, value, at_least=1, hint="; -1 stands for all rows")
 
 
 def _check_integer(name: str, value: Any, at_least: int, hint: str = "") -> None:

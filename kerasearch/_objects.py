@@ -1,7 +1,8 @@
 """From parameters to Keras objects: optimizers, losses, metrics and callbacks.
 
 Every fit gets objects of its own. Names and classes are instantiated with the routed parameters;
-an instance that the user gave is a template and is never used itself.
+an instance that the user gave is a template and is never used itself, losses excepted: they carry
+no state.
 """
 
 from __future__ import annotations
@@ -135,6 +136,21 @@ def config(instance: Any) -> dict[str, Any]:
     return dict(get_config()) if get_config is not None else {}
 
 
+def same_optimizer(given: Any, compiled: Any) -> bool:
+    """Tell whether a model was compiled with what an `optimizer` parameter stands for."""
+    if isinstance(given, keras.optimizers.Optimizer):
+        ours, theirs = config(given), config(compiled)
+        return type(given) is type(compiled) and {**ours, "name": ""} == {**theirs, "name": ""}
+    return optimizer_class(given) is type(compiled)
+
+
+def same_loss(given: Any, compiled: Any) -> bool:
+    """Tell whether a model was compiled with what a `loss` parameter stands for."""
+    if isinstance(given, keras.losses.Loss) and isinstance(compiled, keras.losses.Loss):
+        return type(given) is type(compiled) and config(given) == config(compiled)
+    return loss_label(given) == loss_label(compiled)
+
+
 def loss_label(loss: Any) -> str:
     """A name under which the same loss as string, function, class or instance is found equal."""
     loss = resolve("loss", loss)
@@ -211,4 +227,11 @@ def _copy_callback(callback: keras.callbacks.Callback) -> keras.callbacks.Callba
     model = getattr(callback, "_model", None)
     # a callback used before holds a model, which must not be copied along
     memo = {} if model is None else {id(model): None}
-    return copy.deepcopy(callback, memo)
+    try:
+        return copy.deepcopy(callback, memo)
+    except (TypeError, ValueError, RuntimeError) as error:
+        name = type(callback).__name__
+        raise TypeError(
+            f"the callback {name} cannot be copied ({error}), and each fit needs one of its own: "
+            f"pass the class, callbacks=[{name}], and its arguments as callbacks__0__..."
+        ) from error

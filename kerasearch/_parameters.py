@@ -8,15 +8,16 @@ signatures, so they need not be declared.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import global_state
 from sklearn.base import BaseEstimator
 
 from . import _objects
@@ -45,6 +46,19 @@ _ALIASES = {
     "validation_steps": "fit__validation_steps",
     "steps": "predict__steps",
 }
+# the arguments of Keras' methods that are heeded, the estimator's own parameters aside
+ARGUMENTS = {
+    "compile": {
+        *("optimizer", "loss", "metrics", "loss_weights", "weighted_metrics", "run_eagerly"),
+        *("steps_per_execution", "jit_compile", "auto_scale_loss"),
+    },
+    "fit": {
+        *("epochs", "initial_epoch", "batch_size", "shuffle", "class_weight", "callbacks"),
+        *("validation_split", "validation_data", "validation_batch_size", "validation_steps"),
+        *("validation_freq", "verbose"),
+    },
+    "predict": {"batch_size", "verbose", "steps", "callbacks"},
+}
 # these decide which other names there are, so they come first
 _PARENTS = ("model", "optimizer", "loss", "metrics", "callbacks")
 
@@ -58,6 +72,7 @@ class RoutedParameters(BaseEstimator):
     def _store_routed(self, kwargs: Mapping[str, Any]) -> None:
         # a private dict, since scikit-learn's check of __init__ allows no other attributes
         self._routed = {_full_name(name): value for name, value in kwargs.items()}
+        self._dtype_policy = _own_dtype_policy()
 
     def _model_builder(self) -> Callable[..., keras.Model]:
         raise NotImplementedError
@@ -123,15 +138,15 @@ class RoutedParameters(BaseEstimator):
         own = set(self._get_param_names())
         for name in sorted(own & params.keys(), key=lambda name: name not in _PARENTS):
             setattr(self, name, params[name])
-        for name, value in params.items():
-            if name in own:
-                continue
+        routed = params.keys() - own
+        if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
+            defaults = self._discovered()
+            routed = {n for n in routed if defaults.get(n, _MISSING) is not params[n]}
+        # a schedule's class comes before its arguments
+        for name in sorted(routed, key=lambda name: name.count("__")):
             full = _full_name(name)
             self._check_name(full, name)
-            unset = full not in self._routed
-            if unset and self._discovered().get(full, _MISSING) is value:
-                continue  # set_params(**get_params()) sets nothing
-            self._routed[full] = value
+            self._routed[full] = params[name]
         return self
 
     def _discovered(self) -> dict[str, Any]:
@@ -183,7 +198,7 @@ class RoutedParameters(BaseEstimator):
         if route in ("fit", "predict") and path[0] == "callbacks":
             items = self._routed.get(f"{route}__callbacks")
             return len(path) == 1 or self._item_accepts(items, path[1:], f"{route}__callbacks")
-        return route == "score" or (len(path) == 1 and rest in _keras_arguments(route))
+        return route == "score" or rest in ARGUMENTS[route]
 
     def _item_accepts(self, item: Any, path: list[str], prefix: str) -> bool:
         """Tell whether a class, an instance or a container of them takes a routed argument."""
@@ -223,11 +238,13 @@ class RoutedParameters(BaseEstimator):
         for full in (name, f"model__{name}"):
             if full in routed:
                 return routed[full]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return object.__getattribute__(self, name)  # raises, with a property's own error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.partition("__")[0] in ROUTES and "__" in name:
             self._routed[name] = value
+        elif f"model__{name}" in vars(self).get("_routed", {}):
+            self._routed[f"model__{name}"] = value
         else:
             super().__setattr__(name, value)
 
@@ -245,7 +262,20 @@ class RoutedParameters(BaseEstimator):
         twin._put(dict.fromkeys(by_reference))
         copy = BaseEstimator.__sklearn_clone__(twin)
         copy._put(by_reference)
+        copy._dtype_policy = _own_dtype_policy() or self._dtype_policy
         return copy
+
+    @contextlib.contextmanager
+    def _dtype_policy_of_construction(self) -> Iterator[None]:
+        """Carry the dtype policy, which Keras keeps per thread, into threads and processes."""
+        if self._dtype_policy is None or _own_dtype_policy() is not None:
+            yield
+            return
+        keras.config.set_dtype_policy(self._dtype_policy)
+        try:
+            yield
+        finally:
+            global_state.set_global_attribute("dtype_policy", None)
 
     def _put(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():
@@ -318,6 +348,12 @@ def plain(value: Any) -> Any:
 _MISSING = object()
 
 
+def _own_dtype_policy() -> str | None:
+    """The name of the policy that this thread has set, None where it has set none."""
+    policy = global_state.get_global_attribute("dtype_policy")
+    return None if policy is None else policy.name
+
+
 def _full_name(name: str) -> str:
     return name if "__" in name else _ALIASES.get(name, f"model__{name}")
 
@@ -334,13 +370,3 @@ def _signatures(target: Callable[..., Any]) -> list[inspect.Signature]:
         return [inspect.signature(target)]
     except ValueError:  # a builtin without a signature takes what it takes
         return []
-
-
-@lru_cache
-def _keras_arguments(destination: str) -> frozenset[str]:
-    method = {
-        "compile": keras.Model.compile,
-        "fit": keras.Model.fit,
-        "predict": keras.Model.predict,
-    }[destination]
-    return frozenset(inspect.signature(method).parameters) - {"self", "x", "y"}

@@ -8,11 +8,11 @@ there is written out afterwards.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 
 # glog lines ("I0000 00:00:1795518936.453703 ..." or "2026-11-24 11:05:01.1: I tensorflow/...")
@@ -40,20 +40,35 @@ def import_keras() -> None:
             del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
-@functools.cache
 def start_devices() -> None:
     """Make a first tensor, with which TensorFlow starts its devices and talks again.
 
     Not part of the import: until then a user may still configure the devices.
     """
+    global _started
+    if _started:
+        return
     import keras
 
     with _without_chatter():
-        keras.ops.zeros(1)
+        if not _started:
+            keras.ops.zeros(1)
+            _started = True
+
+
+_started = False
+# two threads that turn the descriptor aside at once would lose it
+_lock = threading.RLock()
 
 
 @contextlib.contextmanager
 def _without_chatter() -> Iterator[None]:
+    with _lock, _descriptor_aside():
+        yield
+
+
+@contextlib.contextmanager
+def _descriptor_aside() -> Iterator[None]:
     if sys.stderr is not None:
         sys.stderr.flush()
     try:

@@ -66,8 +66,8 @@ def _is_splitter(value: Any) -> bool:
 def _last_split(
     splitter: Any, X: np.ndarray, y: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    splitter = copy.deepcopy(splitter)  # it may hold a generator, which splitting would advance
     if getattr(splitter, "random_state", seed) is None:
-        splitter = copy.copy(splitter)
         splitter.random_state = seed
     try:
         *_, (train, validation) = splitter.split(X, y)
@@ -96,12 +96,18 @@ def _random_split(
         labels = y.ravel()
         classes, counts = np.unique(labels, return_counts=True)
         smallest = counts.argmin()
-        if counts[smallest] < 2 or min(n_validation, n - n_validation) < len(classes):
+        why = None
+        if counts[smallest] < 2:
+            why = f"class {classes[smallest].item()!r} has {counts[smallest]} of {n} rows"
+        elif n_validation < len(classes):
+            why = f"it has {n_validation} of {n} rows for {len(classes)} classes"
+        elif n - n_validation < len(classes):
+            why = f"it leaves {n - n_validation} of {n} rows for {len(classes)} classes"
+        if why is not None:
             warnings.warn(
-                f"validation_split={share}: the validation part is not stratified, since class "
-                f"{classes[smallest].item()!r} has {counts[smallest]} of {n} rows",
+                f"validation_split={share}: the validation part is not stratified, since {why}",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=6,
             )
             labels = None
     train, validation = train_test_split(

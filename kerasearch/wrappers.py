@@ -230,8 +230,8 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     @property
     def target_encoder(self) -> Any:
         """The transformer of y: labels to what the loss wants and back."""
-        classes = vars(self).get("_all_classes")
-        categories = "auto" if classes is None else [classes]
+        classes = self.__dict__.get("_all_classes")
+        categories = "auto" if classes is None or self.y_ndim_ > 1 else [classes]
         return ClassifierLabelEncoder(categories=categories, **describe_loss(self.loss))
 
     def _fit_encoder_to(self, loss: Any, y: np.ndarray) -> None:
@@ -239,17 +239,28 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             self.target_encoder_ = self.target_encoder_.set_params(**describe_loss(loss)).fit(y)
 
     def _type_of_target(self, y: np.ndarray) -> str:
-        classes = vars(self).get("_all_classes")
-        return type_of_target(y if classes is None else classes, input_name="y")
+        return type_of_target(self._labels(y), input_name="y")
 
-    def _check_target(self, y: np.ndarray) -> np.ndarray:
-        y = super()._check_target(y)
+    def _labels(self, y: np.ndarray) -> np.ndarray:
+        """The rows' labels, or all that the first call of partial_fit was told of."""
+        return self.__dict__.get("_all_classes", y) if y.ndim == 1 else y
+
+    def _check_target(self, y: Any, reset: bool) -> np.ndarray:
+        y = super()._check_target(y, reset)
         check_classification_targets(y)
-        labels = vars(self).get("_all_classes", y)
-        if not self.initialized_ and labels.ndim == 1 and len(np.unique(labels)) < 2:
+        labels = np.unique(self._labels(y)) if y.ndim == 1 else None
+        if reset and labels is not None and len(labels) < 2:
             raise ValueError(
                 f"y has one class, {labels[0].item()!r}; a classifier needs at least two classes"
             )
+        if not reset and labels is not None and isinstance(self.classes_, np.ndarray):
+            unknown = np.setdiff1d(labels, self.classes_)
+            if len(unknown):
+                raise ValueError(
+                    f"y has classes {unknown.tolist()} that the model was not built for; it knows "
+                    f"{self.classes_.tolist()}. For partial_fit, name all of them in the first "
+                    "call with `classes`"
+                )
         return y
 
     def _class_weights(self, y: np.ndarray) -> np.ndarray | None:

@@ -21,6 +21,8 @@ __all__ = [
     "PackedModel",
     "PackedObject",
     "contains_keras_objects",
+    "copy_containers",
+    "copy_contents",
     "copy_model",
     "copy_object",
     "pack",
@@ -42,6 +44,16 @@ def copy_model(model: keras.Model) -> keras.Model:
 def copy_object(value: Any, **overrides: Any) -> Any:
     """Make a fresh optimizer or metric with the configuration of `value`, `overrides` applied."""
     return PackedObject.of(value, **overrides).object()
+
+
+def copy_contents(value: Any) -> Any:
+    """Copy lists, tuples and dicts, and the models, layers, optimizers and metrics in them."""
+    return _replace(value, _copy_one, {})
+
+
+def copy_containers(value: Any) -> Any:
+    """Copy lists, tuples and dicts; what is in them stays the same."""
+    return _replace(value, lambda leaf: leaf, {})
 
 
 def pack(value: Any) -> Any:
@@ -175,6 +187,19 @@ _OBJECTS = (
     keras.metrics.Metric,
     keras.optimizers.schedules.LearningRateSchedule,
 )
+
+
+def _copy_one(value: Any) -> Any:
+    if isinstance(value, keras.Model):
+        return copy_model(value)
+    if isinstance(value, keras.Layer):
+        layer = type(value).from_config(value.get_config())
+        if value.built:
+            layer.build_from_config(value.get_build_config())
+            layer.set_weights(value.get_weights())
+        return layer
+    carries_state = isinstance(value, (keras.optimizers.Optimizer, keras.metrics.Metric))
+    return copy_object(value) if carries_state else value
 
 
 def _pack_one(value: Any) -> Any:
