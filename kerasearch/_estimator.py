@@ -428,13 +428,15 @@ class KerasEstimator(ModelBuilding):
         _check_batch_size("batch_size", batch_size)
         watching = [c for c in getattr(self, "callbacks_", []) if _watches_prediction(c)]
         callbacks = watching + self._make_callbacks("predict", settings.pop("callbacks", None))
-        return training.predict(
-            self.model_,
-            features,
-            batch_size=_batch_size(batch_size, len(keras.tree.flatten(features)[0])),
-            callbacks=callbacks,
-            **settings,
-        )
+        n_rows = len(keras.tree.flatten(features)[0])
+        with self._dtype_policy_of_construction():
+            return training.predict(
+                self.model_,
+                features,
+                batch_size=_batch_size(batch_size, n_rows),
+                callbacks=callbacks,
+                **settings,
+            )
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -69,7 +69,9 @@ def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
         return None
     if params:
         metrics = resolve("metrics", metrics)
-    metrics = unflatten_params(_fresh_metrics(metrics), dict(params))
+    # they carry variables, which belong to one model
+    metrics = _map_instances(keras.metrics.Metric, serialization.copy_object, metrics)
+    metrics = unflatten_params(metrics, dict(params))
     return metrics if isinstance(metrics, (list, dict)) else [metrics]
 
 
@@ -90,6 +92,7 @@ def make_callbacks(callbacks: Any, params: Mapping[str, Any]) -> list[keras.call
     """
     if callbacks is None:
         return []
+    callbacks = _map_instances(keras.callbacks.Callback, _copy_callback, callbacks)
     made = _flatten(unflatten_params(callbacks, dict(params)))
     for callback in made:
         if not isinstance(callback, keras.callbacks.Callback):
@@ -97,7 +100,7 @@ def make_callbacks(callbacks: Any, params: Mapping[str, Any]) -> list[keras.call
                 f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
                 f"dict, or one alone; got {callback!r}"
             )
-    return [_copy_callback(callback) for callback in made]
+    return made
 
 
 def optimizer_class(optimizer: Any) -> type | None:
@@ -146,9 +149,14 @@ def same_optimizer(given: Any, compiled: Any) -> bool:
 
 def same_loss(given: Any, compiled: Any) -> bool:
     """Tell whether a model was compiled with what a `loss` parameter stands for."""
-    if isinstance(given, keras.losses.Loss) and isinstance(compiled, keras.losses.Loss):
-        return type(given) is type(compiled) and config(given) == config(compiled)
-    return loss_label(given) == loss_label(compiled)
+    if loss_label(given) != loss_label(compiled):
+        return False
+    settings = []
+    for loss in (resolve("loss", given), resolve("loss", compiled)):
+        # a name and a class stand for the default settings
+        made = loss() if inspect.isclass(loss) and _is_keras_own(loss) else loss
+        settings.append({**config(made), "name": ""})
+    return settings[0] == settings[1]
 
 
 def loss_label(loss: Any) -> str:
@@ -190,6 +198,10 @@ def _classes(module: str) -> dict[str, type]:
     return {n.lower(): c for n, c in found if inspect.isclass(c) and issubclass(c, base)}
 
 
+def _is_keras_own(cls: type) -> bool:
+    return cls.__module__.startswith("keras.")
+
+
 def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(str(name).replace("_", "").lower(), known, n=2)
     names = [known[n].__name__ for n in near]
@@ -204,15 +216,13 @@ def _instantiate(items: Any) -> Any:
     return items
 
 
-def _fresh_metrics(metrics: Any) -> Any:
-    """Copies of metric instances: they carry variables, which belong to one model."""
-    if isinstance(metrics, (list, tuple)):
-        return [_fresh_metrics(m) for m in metrics]
-    if isinstance(metrics, dict):
-        return {k: _fresh_metrics(m) for k, m in metrics.items()}
-    if isinstance(metrics, keras.metrics.Metric):
-        return serialization.copy_object(metrics)
-    return metrics
+def _map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
+    """Apply `function` to the instances of `kind` in nested lists and dicts."""
+    if isinstance(items, (list, tuple)):
+        return [_map_instances(kind, function, item) for item in items]
+    if isinstance(items, dict):
+        return {key: _map_instances(kind, function, item) for key, item in items.items()}
+    return function(items) if isinstance(items, kind) else items
 
 
 def _flatten(callbacks: Any) -> list[Any]:

@@ -268,14 +268,14 @@ class RoutedParameters(BaseEstimator):
     @contextlib.contextmanager
     def _dtype_policy_of_construction(self) -> Iterator[None]:
         """Carry the dtype policy, which Keras keeps per thread, into threads and processes."""
-        if self._dtype_policy is None or _own_dtype_policy() is not None:
-            yield
-            return
-        keras.config.set_dtype_policy(self._dtype_policy)
+        own = global_state.get_global_attribute("dtype_policy")
         try:
+            if own is None and self._dtype_policy is not None:
+                keras.config.set_dtype_policy(self._dtype_policy)
             yield
         finally:
-            global_state.set_global_attribute("dtype_policy", None)
+            # also where nothing was set: the first layer of a thread sets the default for good
+            global_state.set_global_attribute("dtype_policy", own)
 
     def _put(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():

@@ -205,6 +205,40 @@ def test_settings_that_a_compiled_model_would_ignore_are_an_error(iris):
             quick(model=builders.build_compiled, **params).fit(*iris)
 
 
+def test_instances_that_a_compiled_model_would_ignore_are_an_error(iris):
+    losses = keras.losses.SparseCategoricalCrossentropy
+    for params in (
+        {"optimizer": keras.optimizers.SGD(0.9)},
+        {"loss": losses(ignore_class=1)},
+        {"run_eagerly": True},
+    ):
+        with pytest.raises(ValueError, match=f"(?s){next(iter(params))}=.* would be ignored"):
+            quick(model=builders.build_compiled, **params).fit(*iris)
+    meta = {"X_shape_": (1, 4), "target_type_": "multiclass", "n_classes_": 3}
+    with pytest.raises(ValueError, match="would be ignored.*Pass the model uncompiled"):
+        quick(model=builders.build_compiled(meta), optimizer__learning_rate=0.5).fit(*iris)
+
+
+def test_models_layers_and_lists_given_as_builder_arguments_are_copied(iris):
+    def extend(meta, base, layer, sizes):
+        inputs = keras.Input((4,))
+        hidden = layer(base(inputs))
+        while sizes:
+            hidden = keras.layers.Dense(sizes.pop())(hidden)
+        return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+
+    base = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5)])
+    layer = builders.Scale(0.5)
+    layer.build((None, 5))
+    before = [*base.get_weights(), *layer.get_weights()]
+    classifier = quick(model=extend, base=base, layer=layer, sizes=[3, 2])
+    first = classifier.fit(*iris).predict_proba(iris[0])
+    np.testing.assert_array_equal(classifier.fit(*iris).predict_proba(iris[0]), first)
+    for a, b in zip(before, [*base.get_weights(), *layer.get_weights()], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert classifier.get_params()["model__sizes"] == [3, 2]
+
+
 def test_settings_that_agree_with_a_compiled_model_are_no_error(iris):
     same = {"optimizer": "SGD", "loss": keras.losses.SparseCategoricalCrossentropy}
     quick(model=builders.build_compiled, **same).fit(*iris)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
 import warnings
 
 import joblib
@@ -22,10 +23,12 @@ from sklearn.model_selection import (
     GroupKFold,
     StratifiedKFold,
     TimeSeriesSplit,
+    cross_val_score,
 )
 from sklearn.utils.validation import check_is_fitted
 
 from kerasearch import DivergenceError, KerasClassifier, KerasRegressor
+from tests import builders
 
 
 def quick(estimator=KerasClassifier, **params):
@@ -210,6 +213,19 @@ def test_class_weights_multiply_sample_weights(iris, names):
     np.testing.assert_allclose(weights_of(both), weights_of(alone), rtol=1e-5)
 
 
+def test_a_class_whose_rows_weigh_nothing_keeps_its_column(iris):
+    X, y = iris
+    classifier = quick(epochs=60, optimizer__learning_rate=0.01)
+    classifier.fit(X, y, sample_weight=np.where(y == 0, 0.0, 1.0))
+    probabilities = classifier.predict_proba(X)
+    assert probabilities.shape == (150, 3)
+    assert probabilities[:, 0].max() < 0.5
+    np.testing.assert_array_equal(
+        classifier.classes_[probabilities.argmax(axis=1)], classifier.predict(X)
+    )
+    assert (classifier.predict(X)[y > 0] == y[y > 0]).mean() > 0.9
+
+
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
@@ -281,6 +297,30 @@ def test_rows_to_validate_on_come_before_the_split(iris):
         quick().fit(X, y, X_val=X)
     with pytest.warns(UserWarning, match="X_val has as many rows as X"):
         quick().fit(X, y, X_val=X, y_val=y)
+
+
+def test_rows_to_validate_on_may_be_of_one_class_but_not_of_an_unknown_one(iris):
+    X, y = iris
+    assert "val_loss" in quick().fit(X, y, X_val=X[:9], y_val=y[:9]).history_
+    with pytest.raises(ValueError, match=r"y has classes \[7\] that the model was not built for"):
+        quick().fit(X, y, X_val=X[:9], y_val=y[:9] + 7)
+
+
+def test_rows_to_validate_on_are_encoded_for_the_loss_of_a_compiled_model(iris):
+    def compiled(meta):
+        model = builders.build(meta)
+        model.compile("adam", "categorical_crossentropy")
+        return model
+
+    X, y = iris
+    classifier = KerasClassifier(compiled, epochs=1).fit(X, y, X_val=X[::2], y_val=y[::2])
+    assert np.isfinite(classifier.history_["val_loss"][0])
+
+
+def test_a_splitter_with_a_generator_is_not_advanced(iris):
+    splitter = StratifiedKFold(3, shuffle=True, random_state=np.random.RandomState(0))
+    first = quick(validation_split=splitter).fit(*iris).history_
+    assert quick(validation_split=splitter).fit(*iris).history_ == first
 
 
 def test_text_labels_validate_too(iris, names):
@@ -392,20 +432,75 @@ def process_state():
     }
 
 
-def test_a_fit_leaves_nothing_changed_in_the_process(iris):
+class Failing(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("on purpose")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"validation_split": 0.2},
+        {"callbacks": keras.callbacks.TerminateOnNaN},
+        {"run_eagerly": True},
+        {"callbacks": Failing},
+    ],
+    ids=["compiled", "model.fit", "eager", "failing"],
+)
+def test_a_fit_leaves_nothing_changed_in_the_process(iris, params):
     tf.random.set_seed(5)
     np.random.seed(5)
     random.seed(5)
     before = process_state()
     expected = [tf.random.uniform([3]).numpy() for _ in range(2)]
-    keras_draw = keras.random.normal((3,), seed=1)
     tf.random.set_seed(5)
     first = tf.random.uniform([3]).numpy()
-    quick(dropout=0.2, validation_split=0.2).fit(*iris).predict(iris[0])
+    classifier = quick(dropout=0.2, **params)
+    if params.get("callbacks") is Failing:
+        with pytest.raises(RuntimeError, match="on purpose"):
+            classifier.fit(*iris)
+    else:
+        classifier.fit(*iris).predict(iris[0])
     assert process_state() == before
-    second = tf.random.uniform([3]).numpy()
-    np.testing.assert_array_equal([first, second], expected)
-    np.testing.assert_array_equal(keras_draw, keras.random.normal((3,), seed=1))
+    np.testing.assert_array_equal([first, tf.random.uniform([3]).numpy()], expected)
+
+
+def test_the_dtype_policy_reaches_threads_and_processes(iris):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        classifier = quick()
+        expected = cross_val_score(classifier, *iris, cv=2, scoring="neg_log_loss")
+        for backend in ("threading", "loky"):
+            with joblib.parallel_config(backend, n_jobs=2):
+                got = cross_val_score(classifier, *iris, cv=2, scoring="neg_log_loss")
+            np.testing.assert_array_equal(got, expected)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert not np.array_equal(
+        expected, cross_val_score(quick(), *iris, cv=2, scoring="neg_log_loss")
+    )
+
+
+def test_an_unseeded_draw_waits_for_a_seeded_fit_in_another_thread(iris):
+    drawn = []
+
+    class Draw(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if not drawn:
+                drawn.append(threading.Thread(target=lambda: drawn.append(draw())))
+                drawn[0].start()
+                drawn[0].join(0.2)
+
+    def draw():
+        return quick(random_state=None)._draw_seed()
+
+    np.random.seed(11)
+    expected = draw()
+    np.random.seed(11)
+    quick(callbacks=Draw).fit(*iris)
+    drawn[0].join()
+    assert drawn[1] == expected
 
 
 def test_an_unseeded_draw_of_keras_goes_on_as_if_nothing_had_been_fitted(iris):
@@ -456,6 +551,32 @@ def test_partial_fit_goes_on_from_a_fit(iris):
     np.testing.assert_array_equal(weights_of(classifier), weights_of(quick(epochs=3).fit(*iris)))
 
 
+def test_a_warm_start_keeps_the_orders_and_the_rows_held_out_of_its_seed(iris):
+    twice = quick(warm_start=True, epochs=1, validation_split=0.2, optimizer="sgd")
+    twice.fit(*iris)
+    first = weights_of(twice)
+    twice.fit(*iris)
+    again = quick(warm_start=True, epochs=1, validation_split=0.2, optimizer="sgd").fit(*iris)
+    np.testing.assert_array_equal(first, weights_of(again))
+    np.testing.assert_array_equal(weights_of(again.fit(*iris)), weights_of(twice))
+
+
+def test_a_new_class_is_refused_where_the_model_goes_on(iris):
+    X, y = iris
+    classifier = quick(warm_start=True).fit(X[:100], y[:100])
+    with pytest.raises(ValueError, match=r"y has classes \[2\] .* it knows \[0, 1\]"):
+        classifier.fit(X, y)
+    labels = np.eye(3, dtype=int)[y]
+    assert quick().partial_fit(X, labels, classes=[0, 1]).predict(X).shape == (150, 3)
+
+
+def test_partial_fit_goes_on_from_the_epoch_that_a_fit_reached(iris):
+    later = quick(epochs=2, initial_epoch=3).fit(*iris)
+    assert later.current_epoch == 5
+    assert later.partial_fit(*iris).current_epoch == 6
+    assert later.n_epochs_ == 3
+
+
 def test_a_warm_start_goes_on_from_the_weights_with_a_new_history(iris):
     classifier = quick(warm_start=True, epochs=5).fit(*iris)
     first = classifier.history_["loss"]
@@ -494,8 +615,13 @@ def test_arguments_of_the_call_come_before_routed_ones_and_parameters(iris):
     classifier = quick(epochs=2, fit__epochs=3)
     assert classifier.fit(*iris).n_epochs_ == 3
     assert classifier.fit(*iris, epochs=4).n_epochs_ == 4
-    with pytest.raises(ValueError, match="Invalid parameter 'fit__epoch'"):
-        classifier.fit(*iris, epoch=4)
+    for name in ("epoch", "steps_per_epoch", "sample_weights"):
+        with pytest.raises(ValueError, match=f"Invalid parameter 'fit__{name}'"):
+            classifier.fit(*iris, **{name: 4})
+    with pytest.raises(ValueError, match="Invalid parameter 'predict__batch'"):
+        classifier.predict(iris[0], batch=3)
+    with pytest.raises(ValueError, match="batch_size=0 must be"):
+        classifier.predict(iris[0], batch_size=0)
 
 
 # ------------------------------------------------------------------------ divergence
@@ -510,6 +636,24 @@ def test_a_loss_that_is_not_finite_stops_the_fit_and_says_where(diabetes):
     assert len(caught.value.history["loss"]) == caught.value.epoch + 1 < 50
     assert not np.isfinite(caught.value.history["loss"][-1])
     assert not regressor.initialized_
+
+
+def test_a_diverging_partial_fit_keeps_the_model_it_had(diabetes):
+    X, y = diabetes
+    regressor = quick(KerasRegressor, optimizer="sgd").fit(X, y)
+    before = regressor.predict(X)
+    with pytest.raises(DivergenceError):
+        regressor.partial_fit(X * 1e30, y)
+    np.testing.assert_array_equal(regressor.predict(X), before)
+    assert regressor.partial_fit(X, y).n_epochs_ == 3
+
+
+def test_a_failed_fit_leaves_nothing_of_an_earlier_one(iris, diabetes):
+    regressor = quick(KerasRegressor, optimizer="sgd").fit(*diabetes)
+    with pytest.raises(DivergenceError):
+        regressor.set_params(optimizer__learning_rate=1e9).fit(*diabetes)
+    for name in ("model_", "history_", "n_epochs_", "training_path_"):
+        assert not hasattr(regressor, name)
 
 
 def test_a_diverging_candidate_costs_itself_alone(diabetes):
@@ -553,6 +697,27 @@ def test_each_fit_has_callbacks_of_its_own(iris):
     classifier.fit(*iris)
     assert classifier.fit(*iris).callbacks_[0].epochs == 3
     assert counter.epochs == 0
+
+
+def test_callbacks_given_to_the_call_are_called(iris):
+    seen = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(epoch),
+    )
+    quick().fit(*iris, callbacks=[watch])
+    quick().partial_fit(*iris, callbacks=watch)
+    assert seen == [0, 1, 0]
+
+
+def test_a_callback_that_cannot_be_copied_is_named(iris):
+    class Locked(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.lock = threading.Lock()
+
+    with pytest.raises(TypeError, match=r"Locked cannot be copied.*callbacks=\[Locked\]"):
+        quick(callbacks=[Locked()]).fit(*iris)
+    assert quick(callbacks=[Locked]).fit(*iris).callbacks_[0].lock is not None
 
 
 def test_callbacks_come_as_lists_dicts_classes_and_one_alone(iris):

@@ -15,19 +15,20 @@ PACKAGE = Path(kerasearch.__file__).parent
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
 
 
 def test_import_loads_neither_tensorflow_nor_keras_and_is_quick():
-    process = run(
+    code = (
         "import numpy, sys, time\n"
         "start = time.perf_counter()\n"
         "import kerasearch\n"
-        "seconds = time.perf_counter() - start\n"
+        "print(time.perf_counter() - start)\n"
         "assert not {'tensorflow', 'keras', 'sklearn', 'scikeras'} & set(sys.modules)\n"
-        "assert seconds < 0.3, seconds\n"
     )
-    assert process.returncode == 0, process.stderr
+    processes = [run(code) for _ in range(3)]
+    assert [p.returncode for p in processes] == [0, 0, 0], processes[0].stderr
+    assert min(float(p.stdout) for p in processes) < 0.3
 
 
 def test_every_public_name_is_there_and_documented():
@@ -70,6 +71,24 @@ def test_what_is_not_chatter_still_reaches_standard_error():
         "print('after', file=sys.stderr)\n"
     )
     assert process.stderr == "mine\nafter\n"
+
+
+def test_two_threads_that_start_at_once_leave_standard_error_where_it_was():
+    process = run(
+        "import os, threading, sys\n"
+        "from kerasearch import _quiet, KerasClassifier\n"
+        "before = os.fstat(2)\n"
+        "barrier = threading.Barrier(2)\n"
+        "def start():\n"
+        "    barrier.wait()\n"
+        "    _quiet.start_devices()\n"
+        "threads = [threading.Thread(target=start) for _ in range(2)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "assert os.path.sameopenfile(2, 2) and os.fstat(2).st_ino == before.st_ino\n"
+        "print('still here', file=sys.stderr)\n"
+    )
+    assert process.returncode == 0
+    assert process.stderr == "still here\n"
 
 
 def test_keras_keeps_its_own_pickling_after_the_import():

@@ -178,6 +178,24 @@ def test_nested_names_reach_a_schedule_below_the_optimizer(iris):
     assert float(schedule(5)) == pytest.approx(0.05)
 
 
+def test_a_schedule_and_its_arguments_are_set_in_any_order():
+    estimator = KerasClassifier().set_params(
+        optimizer__learning_rate__decay_steps=5,
+        optimizer__learning_rate=keras.optimizers.schedules.CosineDecay,
+        fit__callbacks__0__patience=3,
+        fit__callbacks=[keras.callbacks.EarlyStopping],
+    )
+    assert estimator.get_params()["optimizer__learning_rate__decay_steps"] == 5
+
+
+def test_a_value_that_equals_the_default_is_kept_when_it_was_set():
+    def other(meta, units=64):
+        return builders.build(meta, units)
+
+    estimator = KerasClassifier(builders.build).set_params(units=8).set_params(model=other)
+    assert estimator.get_params()["model__units"] == 8
+
+
 def test_shallow_parameters_are_those_of_the_constructor_and_those_set():
     shallow = KerasClassifier(builders.build, units=3).get_params(deep=False)
     assert {"epochs", "optimizer", "class_weight", "model__units"} <= shallow.keys()
@@ -247,6 +265,8 @@ def test_the_html_table_shows_no_discovered_defaults():
 def test_routed_parameters_read_and_write_as_attributes():
     estimator = KerasClassifier(builders.build, units=3)
     assert estimator.model__units == estimator.units == 3
+    estimator.units = 5
+    assert estimator.get_params()["model__units"] == 5
     estimator.optimizer__learning_rate = 0.25
     assert estimator.get_params()["optimizer__learning_rate"] == 0.25
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
@@ -277,3 +297,13 @@ def test_a_model_that_is_none_of_the_possible_kinds_is_an_error(iris):
         KerasClassifier("mlp").fit(*iris)
     with pytest.raises(TypeError, match="returned str, not a Keras model"):
         KerasClassifier(lambda: "model").fit(*iris)
+
+
+def test_an_error_inside_a_property_of_a_subclass_is_its_own(iris):
+    class Broken(KerasClassifier):
+        @property
+        def feature_encoder(self):
+            return self.no_such_thing
+
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        Broken(epochs=1).fit(*iris)
