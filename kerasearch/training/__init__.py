@@ -12,9 +12,9 @@ import keras
 import numpy as np
 
 from . import data, divergence, loop, paths, plain, program
-from .seeding import build, fresh_names, seeded
+from .seeding import LOCK, build, fresh_names, seeded
 
-__all__ = ["FitResult", "build", "clear_programs", "evaluate", "fit", "predict", "programs"]
+__all__ = ["LOCK", "FitResult", "build", "clear_programs", "evaluate", "fit", "predict", "programs"]
 
 
 @dataclass(frozen=True)
