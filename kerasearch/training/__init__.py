@@ -126,7 +126,15 @@ def fit(
     if found is not None:
         path = "compiled"
         validate = _validator(model, seed, **validation)
-        history, reason = loop.fit(model, arrays, found, validate=validate, seed=seed, **settings)
+        history, reason = loop.fit(
+            model,
+            arrays,
+            found,
+            validate=validate,
+            seed=seed,
+            may_change=bool(callbacks),
+            **settings,
+        )
     else:
         path = "model.fit"
         # draws of random numbers in the loop follow from the seed too: one fit at a time

@@ -53,8 +53,12 @@ def fit(
     validate: Callable[[keras_callbacks.CallbackList], dict[str, Any]] | None,
     validation_freq: int | list[int],
     seed: int,
+    may_change: bool,
 ) -> tuple[dict[str, list[Any]], str]:
-    """Train as ``model.fit`` does, on a program from `find`; return history and kind."""
+    """Train as ``model.fit`` does, on a program from `find`; return history and kind.
+
+    `may_change` tells whether the callbacks' first events may set what a trace reads.
+    """
     from . import tensorflow
 
     tensors = tensorflow.tensors(arrays)
@@ -75,7 +79,7 @@ def fit(
     for epoch in range(model._initial_epoch or initial_epoch, epochs):
         events.on_epoch_begin(epoch)
         if run is None:
-            if callbacks:  # their first events may have set what a trace reads
+            if may_change:
                 found = find(model, arrays, seed)
             run = found[0].bind(model)
         rows = tensorflow.tensors(order(epoch))

@@ -12,7 +12,7 @@ import keras
 
 from . import data, seeding, signature
 
-MAX_PROGRAMS = 128
+MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
 # TensorFlow keeps the kernels of functions that are gone until its cache is emptied as a whole,
 # which the programs that stay pay for too, at their next call: so not at every eviction

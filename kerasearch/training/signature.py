@@ -18,6 +18,7 @@ import functools
 import hashlib
 import platform
 import sys
+import sysconfig
 import types
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -54,8 +55,10 @@ _CLASS_BOOKKEEPING = {
     "__annotations_cache__",
 }
 # bases that add no content of their own to an instance
+_CACHED = type(functools.lru_cache(lambda: None))
 _PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
-_BLIND = {"globals", "eval", "exec"}
+# code that uses one of these may read anything
+_BLIND = {"globals", "eval", "exec", "open", "environ", "getenv"}
 
 
 class Undescribable(Exception):
@@ -201,10 +204,10 @@ class _Description:
 
     def _add_class(self, cls: type) -> None:
         self._tokens.append(f"class {cls.__module__}.{cls.__qualname__}")
-        if _is_trusted(cls.__module__) or not self._is_new(cls):
+        if _is_library_class(cls) or not self._is_new(cls):
             return
         for base in cls.__mro__:
-            if _is_trusted(base.__module__):
+            if _is_library_class(base):
                 self._tokens.append(f"base {base.__module__}.{base.__qualname__}")
                 continue
             for name, member in sorted(vars(base).items()):
@@ -231,8 +234,9 @@ class _Description:
         owner = getattr(function, "__self__", None)
         if isinstance(owner, types.ModuleType):
             owner = None
-        is_library = _is_trusted(module) or isinstance(function, np.ufunc)
-        if owner is None and is_library and "<" not in name:  # no lambda, no inner function
+        if isinstance(function, np.ufunc) or (
+            owner is None and _is_trusted(module) and _is_found(function, module, name)
+        ):
             self._tokens.append(f"function {module}.{name}")
             return
         if not isinstance(function, types.FunctionType):
@@ -246,13 +250,13 @@ class _Description:
                     self.add(cell.cell_contents)
                 except ValueError:  # not filled yet
                     self._tokens.append("empty cell")
-            self.add(getattr(function, "__wrapped__", None))
+            self.add(vars(function))
             self._add_globals(function)
 
     def _add_globals(self, function: types.FunctionType) -> None:
         reads = _reads(function.__code__)
         if reads.blind:
-            raise Undescribable(f"{function.__qualname__}, which calls {reads.blind}()")
+            raise Undescribable(f"{function.__qualname__}, which uses {reads.blind}")
         for name in reads.globals:
             if name in function.__globals__:
                 self._tokens.append(name)
@@ -289,8 +293,8 @@ class _Description:
             self.add(value.outputs)
         elif root == "tensorflow" and hasattr(value, "python_function"):
             self.add("tf.function", value.python_function, getattr(value, "_jit_compile", None))
-        elif hasattr(value, "__wrapped__") and _is_trusted(cls.__module__):
-            self.add(cls.__qualname__, value.__wrapped__)
+        elif isinstance(value, _CACHED):
+            self.add("cached", value.__wrapped__)
         elif root in _FRAMEWORKS and hasattr(value, "__dict__"):
             self._add_class(cls)
             self._add_attributes(value)
@@ -360,7 +364,32 @@ class _Description:
 
 
 def _is_trusted(module: str | None) -> bool:
-    return (module or "").partition(".")[0] in _TRUSTED
+    return _is_trusted_root((module or "").partition(".")[0])
+
+
+@functools.cache
+def _is_trusted_root(root: str) -> bool:
+    """Tell whether a package is what its name says, not a user's file of the same name."""
+    if root not in sys.stdlib_module_names:
+        return root in _LIBRARIES
+    file = getattr(sys.modules.get(root), "__file__", None)
+    return file is None or file.startswith(sysconfig.get_path("stdlib"))
+
+
+def _is_found(value: Any, module: str, name: str) -> bool:
+    """Tell whether a library has `value` under its name; functools.wraps copies names."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is value
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_library_class(cls: type) -> bool:
+    """Tell whether a class is a library's, whatever it says of itself."""
+    if not _is_trusted(cls.__module__):
+        return False
+    return "<locals>" in cls.__qualname__ or _is_found(cls, cls.__module__, cls.__qualname__)
 
 
 def _is_tensor(value: Any) -> bool:
@@ -392,7 +421,7 @@ def _reads(code: types.CodeType) -> _Reads:
                 imports.add(instruction.argval)
     reads.globals, reads.imports = sorted(found), sorted(imports)
     reads.names = frozenset(names)
-    reads.blind = next(iter(sorted(found & _BLIND)), "")
+    reads.blind = next(iter(sorted((found | names) & _BLIND)), "")
     return reads
 
 

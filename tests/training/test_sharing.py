@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import subprocess
@@ -166,7 +167,37 @@ def _lambda_with(constant):
     return lambda: zoo.classifier(layers.Lambda(lambda x: x * 2.0))
 
 
+def _in_disguise(factor):
+    @functools.wraps(keras.activations.relu)
+    def relu(x):
+        return x * factor
+
+    return lambda: zoo.classifier(layers.Dense(8, activation=relu))
+
+
+def _function_attribute(factor):
+    def scale(x):
+        return x * scale.factor
+
+    def build():
+        scale.factor = factor
+        return zoo.classifier(layers.Lambda(scale))
+
+    return build
+
+
+def _environment(value):
+    def build():
+        os.environ["KERASEARCH_TEST"] = value
+        return zoo.classifier(layers.Lambda(lambda x: x * float(os.environ["KERASEARCH_TEST"])))
+
+    return build
+
+
 PAIRS = {
+    "a function with a library's name": (_in_disguise(1.0), _in_disguise(2.0)),
+    "an attribute of a function": (_function_attribute(1.0), _function_attribute(2.0)),
+    "the environment": (_environment("1"), _environment("2")),
     "dropout rate": (_model(lambda: layers.Dropout(0.1)), _model(lambda: layers.Dropout(0.5))),
     "activation": (_model(_dense(activation="relu")), _model(_dense(activation="tanh"))),
     "regularizer": (

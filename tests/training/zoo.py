@@ -24,8 +24,8 @@ def entry(data, **fit):
     return register
 
 
-def arrays(name):
-    """x, y and whatever else ``fit`` takes for a model of the zoo."""
+def arrays(name, N=N):
+    """The rows and targets that a model of the zoo takes."""
     kind = DATA[name]
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=N)

@@ -1,0 +1,100 @@
+"""What the engine adds to the bare compiled loop, and how long a prediction takes.
+
+Run ``python -m benchmarks.overhead``. All in one process, medians of several rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ._processes import machine, measure, print_table
+
+
+def run(rounds: int = 15) -> dict[str, float]:
+    """Measure in this process; milliseconds."""
+    from sklearn.datasets import load_digits
+
+    from kerasearch import KerasClassifier, training
+    from kerasearch.training import data, loop, tensorflow
+
+    from .search_speed import build_mlp
+
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype("float32")
+    X, y, rest = X[:1198], y[:1198], X[1197:]
+
+    def build() -> Any:
+        model = build_mlp({"X_shape_": X.shape, "n_classes_": 10})
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def bare_loop() -> Callable[[], None]:
+        model = training.build(build, 0)
+        arrays = data.as_keras_takes_them(X, y)
+        loop.prepare(model, arrays, 0)
+        step = loop.find(model, arrays, 0)[0].bind(model)
+        tensors = tensorflow.tensors(arrays)
+        orders = [tensorflow.tensors(data.order_of_epoch(0, e, len(X))) for e in range(10)]
+        scalars = [tensorflow.scalar(v) for v in (32, 0, math.ceil(len(X) / 32))]
+
+        def run_epochs() -> None:
+            for order in orders:
+                logs = step(*tensors, *order, *scalars)
+            float(logs["loss"])
+
+        return run_epochs
+
+    def fit() -> Callable[[], Any]:
+        model = training.build(build, 0)
+        return lambda: training.fit(model, X, y, epochs=10)
+
+    estimator = KerasClassifier(
+        build_mlp,
+        loss="sparse_categorical_crossentropy",
+        optimizer="adam",
+        epochs=10,
+        random_state=0,
+    ).fit(X, y)
+    model = estimator.model_
+
+    works: dict[str, Callable[[], Callable[[], Any]]] = {
+        "bare loop": bare_loop,
+        "fit": fit,
+        "build": lambda: lambda: training.build(build, 0),
+        "estimator fit": lambda: lambda: estimator.fit(X, y),
+        "predict 600 rows": lambda: lambda: training.predict(model, rest),
+        "model.predict 600 rows": lambda: lambda: model.predict(rest, verbose=0),
+        "estimator predict 600 rows": lambda: lambda: estimator.predict(rest),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds + 2):
+        for name, prepare in works.items():
+            work = prepare()
+            started = time.perf_counter()
+            work()
+            times[name].append(1e3 * (time.perf_counter() - started))
+    return {name: statistics.median(values[2:]) for name, values in times.items()}
+
+
+def main() -> None:
+    """Measure and print a table and JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", action="store_true")
+    if parser.parse_args().run:
+        print(json.dumps(run()))
+        return
+    results = measure("benchmarks.overhead")
+    ratio = results["fit"] / results["bare loop"]
+    print_table([{"work": name, "ms": f"{value:.1f}"} for name, value in results.items()])
+    print(f"\nfit / bare loop: {ratio:.2f} (at most 1.5 owed)")
+    print(json.dumps({"machine": machine(), "results": results}))
+
+
+if __name__ == "__main__":
+    main()
