@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ._cli.data import Dataset
 
-_SCORING = {"classification": "accuracy", "regression": "r2"}
-
 
 class SearchFailed(Exception):
     """The search ran and has no result."""
@@ -72,7 +70,7 @@ def _run(args: argparse.Namespace) -> None:
 
     dataset = data.load(args.data, args.target, args.task, args.drop)
     folds = dataset.folds(args.cv, args.seed)
-    metric = args.scoring or _SCORING[dataset.task]
+    metric = args.scoring or arguments.DEFAULT_SCORING[dataset.task]
     baseline = _baseline(dataset, folds, metric)
     print(report.describe_dataset(dataset), flush=True)
 
@@ -176,6 +174,8 @@ def _fit(
         try:
             search.fit(dataset.X, dataset.y)
         except ValueError as error:  # scikit-learn's, where no fit succeeded
+            if str(error).startswith("Invalid parameter"):  # with some of the values alone
+                raise UsageError(f"--param: {error}") from None
             if "fits failed" not in str(error):
                 raise
             raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
@@ -212,4 +212,8 @@ if __name__ == "__main__":
     # this process is ours, so TensorFlow may be told to be silent; workers inherit the first line
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -336,6 +336,11 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["--model", "mymodule.py:build"], "is not MODULE:FUNCTION"),
         (["--model", "not_there:build"], "there is no module 'not_there'"),
         (["iris", "--param", "hidden_layer_size=(3,)"], "did you mean hidden_layer_sizes?"),
+        (
+            ["iris", "--param", "optimizer=adam,sgd", "--param", "momentum=0.1,0.9"],
+            "--param momentum: there is no such parameter with optimizer=adam",
+        ),
+        (["iris", "--seed", "99999999999999"], "99999999999999 must be at most 4294967295"),
     ],
 )
 def test_wrong_arguments_are_one_line(capsys, words, says):
@@ -502,7 +507,7 @@ def test_without_arguments_it_is_the_textbook_search_on_the_digits():
 
 @pytest.mark.slow
 def test_the_digits_are_searched_in_silence():
-    done = process(["-m", "kerasearch", "--epochs", "6"])
+    done = process(["-m", "kerasearch"])
     assert done.returncode == 0, done.stderr
     rows = rows_of(done.stdout)
     assert len(rows) == 6

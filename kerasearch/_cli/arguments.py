@@ -103,7 +103,11 @@ def parser() -> argparse.ArgumentParser:
         "neg_mean_absolute_error (default: accuracy or r2)",
     )
     add(
-        "--seed", type=_whole(0), default=0, metavar="N", help="same seed, same result (default: 0)"
+        "--seed",
+        type=_whole(0, 2**32 - 1),
+        default=0,
+        metavar="N",
+        help="same seed, same result (default: 0)",
     )
     add("--n-jobs", type=_jobs, default=1, metavar="N", help="processes, -1 for all (default: 1)")
     add = made.add_argument_group("network").add_argument
@@ -130,12 +134,14 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _whole(at_least: int) -> Any:
+def _whole(at_least: int, at_most: int | None = None) -> Any:
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < at_least:
             raise argparse.ArgumentTypeError(
                 f"{text!r} must be a whole number of at least {at_least}"
             )
+        if at_most is not None and int(text) > at_most:
+            raise argparse.ArgumentTypeError(f"{text} must be at most {at_most}")
         return int(text)
 
     return whole_number

@@ -163,8 +163,28 @@ def resolve(estimator: BaseEstimator, prefix: str, space: Mapping[str, Any]) -> 
             raise UsageError(f"--param {other} and --param {name} are the same parameter")
         full_names[name] = full
         if name in _PARENTS and isinstance(space[name], list):
+            _check_each(probe, full, name, space, prefix)
             probe.set_params(**{full: space[name][0]})
     return {full_names[name]: values for name, values in space.items()}
+
+
+def _check_each(
+    probe: BaseEstimator, full: str, parent: str, space: Mapping[str, Any], prefix: str
+) -> None:
+    """Raise for a name that exists with one value of `parent` and not with another."""
+    probes = {show(v): clone(probe).set_params(**{full: v}) for v in space[parent]}
+    for name in space.keys() - {*_PARENTS}:
+        failed: dict[str, UsageError] = {}
+        for value, one in probes.items():
+            try:
+                _full_name(one, prefix, name)
+            except UsageError as error:
+                failed[value] = error
+        if failed and len(failed) < len(probes):
+            raise UsageError(
+                f"--param {name}: there is no such parameter with {parent}={','.join(failed)}; "
+                "search that by itself"
+            )
 
 
 def _full_name(estimator: BaseEstimator, prefix: str, name: str) -> str:
