@@ -53,7 +53,7 @@ class ModelBuilding(RoutedParameters):
         first = self.feature_encoder_.transform(X[:1]), self.target_encoder_.transform(y[:1])
         self._example = keras.tree.map_structure(np.array, first)
         model = training.build(self._make_model, self._seed)
-        self._fit_encoder_to(model.loss, y)
+        self._encode_for_model(y)
         return model
 
     def _make_model(self) -> keras.Model:
@@ -76,13 +76,17 @@ class ModelBuilding(RoutedParameters):
         if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
             compile_kwargs = self._compile_kwargs()
             if compile_kwargs["loss"] is None and not _has_own_loss(model):
-                compile_kwargs["loss"] = _targets.default_loss(activations, target, expected)
+                compile_kwargs["loss"] = _targets.default_loss(
+                    activations, target, expected, self.metrics
+                )
             model.compile(**compile_kwargs)
         elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
             self._check_nothing_ignored(builder, model)
         if expected:
             units = _targets.output_units(model, output)
             _targets.check_outputs(units, activations, model.loss, expected)
+            self._encoding = _targets.encoding(model.loss, units, self.target_type_)
+            _targets.check_metrics(self.metrics, self._encoding["one_hot"], expected)
         elif getattr(self, "n_outputs_expected_", len(activations)) != len(activations):
             raise ValueError(
                 f"the model has {len(activations)} outputs, but the target encoder "
@@ -158,8 +162,8 @@ class ModelBuilding(RoutedParameters):
             return _targets.expected_outputs(self._get_metadata())
         return []
 
-    def _fit_encoder_to(self, loss: Any, y: np.ndarray) -> None:
-        """Encode the target for the loss that the model was compiled with."""
+    def _encode_for_model(self, y: np.ndarray) -> None:
+        """Fit the encoder to the loss that the model was compiled with."""
 
     def _get_metadata(self) -> dict[str, Any]:
         """What a builder may know of the data: every fitted attribute but the results."""

@@ -162,7 +162,9 @@ class KerasEstimator(ModelBuilding):
                 model = self.model_
             validation = self._validation_data(X, X_val, y_val, settings)
             # after the model is built: a class may have no row that weighs anything
-            X, y, weights = self._apply_weights(X, y, sample_weight, scale=not one_epoch)
+            X, y, weights = self._apply_weights(
+                X, y, sample_weight, settings.get("class_weight"), scale=not one_epoch
+            )
             data = self.feature_encoder_.transform(X), self.target_encoder_.transform(y), weights
             if validation is None:
                 data, validation = self._hold_out(X, y, data, settings)
@@ -209,7 +211,6 @@ class KerasEstimator(ModelBuilding):
                 seed=self._seed,
                 callbacks=self.callbacks_,
                 verbose=settings["verbose"],
-                class_weight=settings.get("class_weight"),
                 validation_steps=settings.get("validation_steps"),
                 validation_freq=settings.get("validation_freq", 1),
             )
@@ -262,6 +263,9 @@ class KerasEstimator(ModelBuilding):
             y = self._check_target(y, reset)
         if sparse.issparse(X):
             X = X.toarray()
+        X = _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
+        if not X_only and self._y_numeric:
+            y = _as_numbers("y", y, "a regressor wants numbers")
         if reset:
             self.X_shape_, self.X_dtype_ = X.shape, X.dtype
             self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
@@ -282,7 +286,7 @@ class KerasEstimator(ModelBuilding):
         return y.toarray() if sparse.issparse(y) else y
 
     def _apply_weights(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: Any, *, scale: bool
+        self, X: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: Any, *, scale: bool
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Weights of the rows by sample and class; rows of weight 0 are dropped."""
         weights = None
@@ -295,8 +299,10 @@ class KerasEstimator(ModelBuilding):
             check_consistent_length(X, weights)
             if (weights < 0).any():
                 raise ValueError(f"sample_weight must not be negative, got {weights.min()}")
-        by_class = self._class_weights(y)
+        by_class = self._class_weights(y, class_weight)
         if by_class is not None:
+            if (by_class < 0).any():
+                raise ValueError(f"class_weight must not be negative, got {by_class.min()}")
             weights = by_class if weights is None else weights * by_class
         if weights is None:
             return X, y, None
@@ -307,7 +313,9 @@ class KerasEstimator(ModelBuilding):
             X, y, weights = X[kept], y[kept], weights[kept]
         return X, y, weights / weights.mean() if scale else weights
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
+    def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        if class_weight is not None:
+            raise ValueError(f"class_weight={class_weight!r} is for classifiers")
         return None
 
     def _validation_data(
@@ -361,7 +369,11 @@ class KerasEstimator(ModelBuilding):
         if self.random_state is not None and not isinstance(
             self.random_state, np.random.RandomState
         ):
-            _check_integer("random_state", self.random_state, at_least=0)
+            hint = ", a RandomState or None"
+            _check_integer("random_state", self.random_state, at_least=0, hint=hint)
+        for name in ("shuffle", "warm_start", "run_eagerly"):
+            if not isinstance(getattr(self, name), bool | np.bool_):
+                raise ValueError(f"{name}={getattr(self, name)!r} must be True or False")
 
     def _warn_of_changed_parameters(self) -> None:
         now, then = self.get_params(deep=False), self._fitted_params
@@ -430,13 +442,15 @@ class KerasEstimator(ModelBuilding):
         callbacks = watching + self._make_callbacks("predict", settings.pop("callbacks", None))
         n_rows = len(keras.tree.flatten(features)[0])
         with self._dtype_policy_of_construction():
-            return training.predict(
+            raw = training.predict(
                 self.model_,
                 features,
                 batch_size=_batch_size(batch_size, n_rows),
                 callbacks=callbacks,
                 **settings,
             )
+        # NumPy, and so scikit-learn, has no bfloat16 and counts badly in float16
+        return keras.tree.map_structure(_at_least_float32, raw)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.
@@ -527,10 +541,24 @@ def _rows(structure: Any, indices: np.ndarray) -> Any:
     return keras.tree.map_structure(lambda a: None if a is None else a[indices], structure)
 
 
+def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
+    if array.dtype.kind in "fiub":
+        return array
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numeric: {error}; {advice}") from error
+
+
 def _batch_size(batch_size: int | None, n_rows: int) -> int:
     if batch_size is None:
         return 32
     return max(1, n_rows) if batch_size == -1 else int(batch_size)
+
+
+def _at_least_float32(array: np.ndarray) -> np.ndarray:
+    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
+    return array.astype(np.float32) if narrow else array
 
 
 def _check_batch_size(name: str, value: Any) -> None:

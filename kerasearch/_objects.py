@@ -67,6 +67,9 @@ def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
     """Make the metrics of one fit, as a list or dict, or None."""
     if metrics is None:
         return None
+    for name in _names_in(metrics):
+        if resolve("metrics", name) is UNKNOWN:
+            raise ValueError(_unknown("metrics", name, _classes("metrics")))
     if params:
         metrics = resolve("metrics", metrics)
     # they carry variables, which belong to one model
@@ -159,6 +162,14 @@ def same_loss(given: Any, compiled: Any) -> bool:
     return settings[0] == settings[1]
 
 
+def is_keras_loss(loss: Any) -> bool:
+    """Tell whether a loss, by name, function, class or instance, is one of Keras' own."""
+    loss = resolve("loss", loss)
+    if isinstance(loss, keras.losses.Loss):
+        loss = type(loss)
+    return (getattr(loss, "__module__", None) or "").startswith("keras.")
+
+
 def loss_label(loss: Any) -> str:
     """A name under which the same loss as string, function, class or instance is found equal."""
     loss = resolve("loss", loss)
@@ -203,10 +214,11 @@ def _is_keras_own(cls: type) -> bool:
 
 
 def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
+    module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
     near = difflib.get_close_matches(str(name).replace("_", "").lower(), known, n=2)
     names = [known[n].__name__ for n in near]
     hint = f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
-    return f"{kind}={name!r} is not {'an' if kind[0] in 'aeio' else 'a'} {kind} of Keras{hint}"
+    return f"{kind}={name!r} is none of Keras' {module}{hint}"
 
 
 def _instantiate(items: Any) -> Any:
@@ -223,6 +235,14 @@ def _map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> An
     if isinstance(items, dict):
         return {key: _map_instances(kind, function, item) for key, item in items.items()}
     return function(items) if isinstance(items, kind) else items
+
+
+def _names_in(items: Any) -> list[str]:
+    if isinstance(items, Mapping):
+        items = list(items.values())
+    if isinstance(items, (list, tuple)):
+        return [name for item in items for name in _names_in(item)]
+    return [items] if isinstance(items, str) else []
 
 
 def _flatten(callbacks: Any) -> list[Any]:

@@ -49,8 +49,8 @@ _ALIASES = {
 # the arguments of Keras' methods that are heeded, the estimator's own parameters aside
 ARGUMENTS = {
     "compile": {
-        *("optimizer", "loss", "metrics", "loss_weights", "weighted_metrics", "run_eagerly"),
-        *("steps_per_execution", "jit_compile", "auto_scale_loss"),
+        *("loss_weights", "weighted_metrics", "jit_compile", "steps_per_execution"),
+        "auto_scale_loss",
     },
     "fit": {
         *("epochs", "initial_epoch", "batch_size", "shuffle", "class_weight", "callbacks"),
@@ -174,8 +174,8 @@ class RoutedParameters(BaseEstimator):
     def _check_name(self, full: str, given: str) -> None:
         if self._accepts(full):
             return
-        if full.startswith("model__") and "__" not in given:
-            full = given
+        if full.startswith("model__") and ("__" not in given or full == "model__build_fn"):
+            full = given.removeprefix("model__")
         raise ValueError(
             f"Invalid parameter {full!r} for estimator {type(self).__name__}. "
             f"{self._suggestion(full)}"
@@ -221,6 +221,8 @@ class RoutedParameters(BaseEstimator):
         return self._item_accepts(value, tail, f"{prefix}__{head}")
 
     def _suggestion(self, name: str) -> str:
+        if name == "build_fn":
+            return "The model-building function is `model`. "
         known = [*self.get_params(deep=True), *_ALIASES]
         last = name.rpartition("__")[2]
         by_last: dict[str, list[str]] = {}
@@ -243,10 +245,24 @@ class RoutedParameters(BaseEstimator):
     def __setattr__(self, name: str, value: Any) -> None:
         if name.partition("__")[0] in ROUTES and "__" in name:
             self._routed[name] = value
-        elif f"model__{name}" in vars(self).get("_routed", {}):
+        elif self._is_builder_argument(name):
             self._routed[f"model__{name}"] = value
         else:
             super().__setattr__(name, value)
+
+    def _is_builder_argument(self, name: str) -> bool:
+        if (
+            name.startswith("_")
+            or name.endswith("_")
+            or not {"model", "_routed"} <= vars(self).keys()
+        ):
+            return False
+        full = f"model__{name}"
+        return full in self._routed or (
+            name not in vars(self)
+            and name not in self._get_param_names()
+            and full in self._discovered()
+        )
 
     def __sklearn_clone__(self) -> RoutedParameters:
         # Builders and Keras objects are handed on by reference: fit never changes them, and a deep

@@ -7,7 +7,6 @@ process. That is undone here, unless the user had imported scikeras before and s
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -36,31 +35,7 @@ if not _theirs:
         elif _name in vars(_cls):
             delattr(_cls, _name)
 
-__all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "describe_loss", "unflatten_params"]
-
-# losses that compare a distribution over the classes with one, so the target is one-hot
-_ONE_HOT_LOSSES = {
-    "categoricalcrossentropy",
-    "categoricalfocalcrossentropy",
-    "categoricalhinge",
-    "cce",
-}
-
-
-def describe_loss(loss: Any) -> dict[str, Any]:
-    """What the encoder needs to know of a loss: its name and whether it takes logits.
-
-    The loss itself might not pickle. Lists, for a list or dict of losses.
-    """
-    if isinstance(loss, Mapping):
-        loss = list(loss.values())
-    if isinstance(loss, (list, tuple)):
-        each = [describe_loss(one) for one in loss]
-        return {key: [one[key] for one in each] for key in ("loss", "from_logits")}
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    get_config = getattr(loss, "get_config", None)
-    config = get_config() if get_config is not None and not isinstance(loss, type) else {}
-    return {"loss": name, "from_logits": bool(config.get("from_logits", False))}
+__all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "unflatten_params"]
 
 
 class ClassifierLabelEncoder(_ClassifierLabelEncoder):
@@ -74,50 +49,44 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
 
     Parameters
     ----------
-    loss : str or list of str, default=None
-        The name of the loss that the encoded target is for.
+    one_hot : bool or list of bool, default=False
+        Whether the loss compares with one column for each class; a list for several columns of y.
     categories : "auto" or list of one ndarray, default="auto"
         The classes; "auto" takes those of the target given to `fit`.
     from_logits : bool or list of bool, default=False
         Whether the model's output is logits.
     """
 
-    def __init__(self, loss: Any = None, categories: Any = "auto", from_logits: Any = False):
-        super().__init__(loss=loss, categories=categories)
-        self.from_logits = from_logits
-
-    loss: Any
     classes_: Any
     n_classes_: Any
     _target_type: str
+
+    def __init__(self, one_hot: Any = False, categories: Any = "auto", from_logits: Any = False):
+        super().__init__(categories=categories)
+        self.one_hot = one_hot
+        self.from_logits = from_logits
 
     def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
         """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
         if self._type_of_target(y) == "multiclass-multioutput":
             return self._fit_columns(y)
-        one_hot = str(self.loss).replace("_", "").lower() in _ONE_HOT_LOSSES
-        # scikeras knows only the name of this loss
-        loss, self.loss = self.loss, "categorical_crossentropy" if one_hot else None
-        try:
-            super().fit(y)
-        finally:
-            self.loss = loss
-        if self._target_type == "multiclass-onehot" and not one_hot:
-            self._target_type = "multilabel-indicator"
-        elif self._target_type == "multilabel-indicator" and one_hot:
-            self._target_type = "multiclass-onehot"
-        self._one_hot_binary = one_hot and self._target_type == "binary"
+        # scikeras goes by the name of one loss
+        self.loss = "categorical_crossentropy" if self.one_hot else None
+        super().fit(y)
+        if self._target_type in ("multiclass-onehot", "multilabel-indicator"):
+            self._target_type = "multiclass-onehot" if self.one_hot else "multilabel-indicator"
+        self._one_hot_binary = self.one_hot and self._target_type == "binary"
         return self
 
     def _fit_columns(self, y: np.ndarray) -> ClassifierLabelEncoder:
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._target_type = "multiclass-multioutput"
         n = y.shape[1]
-        losses = self.loss if isinstance(self.loss, list) else [self.loss] * n
+        one_hot = self.one_hot if isinstance(self.one_hot, list) else [self.one_hot] * n
         logits = self.from_logits if isinstance(self.from_logits, list) else [self.from_logits] * n
         self._columns = [
-            type(self)(loss, from_logits=from_logits).fit(column)
-            for loss, from_logits, column in zip(losses, logits, y.T, strict=True)
+            type(self)(one, from_logits=from_logits).fit(column)
+            for one, from_logits, column in zip(one_hot, logits, y.T, strict=True)
         ]
         self.classes_ = [column.classes_ for column in self._columns]
         self.n_classes_ = [column.n_classes_ for column in self._columns]

@@ -98,7 +98,10 @@ def check_outputs(
 
 
 def default_loss(
-    activations: Sequence[str | None], encoded: Any, expected: Sequence[Output]
+    activations: Sequence[str | None],
+    encoded: Any,
+    expected: Sequence[Output],
+    metrics: Any = None,
 ) -> Any:
     """The loss that follows the target, for a model that nobody compiled.
 
@@ -110,6 +113,8 @@ def default_loss(
         The target as the model gets it.
     expected : sequence of Output
         What the target asks for; empty where that is not known.
+    metrics : any, default=None
+        The estimator's metrics: some of them can only compare with one column for each class.
 
     Returns
     -------
@@ -120,12 +125,68 @@ def default_loss(
         arrays = list(encoded.values())
     else:
         arrays = list(encoded) if isinstance(encoded, (list, tuple)) else [encoded]
+    one_hot = bool(_metrics_in(metrics, _ONE_HOT_METRICS))
     losses = []
     for i, activation in enumerate(activations):
-        activation = activation or (expected[i].layers[0][1] if i < len(expected) else "linear")
+        fitting = [a for _, a in expected[i].layers] if i < len(expected) else []
+        if activation not in fitting:  # not known, or an error, which `check_outputs` raises
+            activation = fitting[0] if fitting else activation or "linear"
         columns = arrays[i].shape[-1] if i < len(arrays) and arrays[i].ndim > 1 else 1
-        losses.append(_loss_for(activation, columns))
+        losses.append(_loss_for(activation, sparse=columns == 1 and not one_hot))
     return losses if len(losses) > 1 else losses[0]
+
+
+def encoding(loss: Any, units: Sequence[int | None], target_type: str) -> dict[str, Any]:
+    """How a classifier's target is encoded for a loss.
+
+    Parameters
+    ----------
+    loss : any
+        One loss, or a list or dict of them.
+    units : sequence of int or None
+        The size of each output's last axis.
+    target_type : str
+        The estimator's ``target_type_``.
+
+    Returns
+    -------
+    settings : dict
+        ``one_hot`` and ``from_logits`` of the encoder; lists where the model has several outputs.
+        Keras' losses want one column for each output unit, but the sparse ones; what a loss of the
+        user's own wants nobody knows: it gets the number of the class, as in scikeras.
+    """
+    if isinstance(loss, Mapping):
+        loss = list(loss.values())
+    if isinstance(loss, (list, tuple)) or len(units) > 1:
+        losses = _each(loss, len(units))
+        each = [encoding(o, [u], "multiclass") for o, u in zip(losses, units, strict=True)]
+        return {key: [one[key] for one in each] for key in ("one_hot", "from_logits")}
+    label = _objects.loss_label(loss) if loss is not None else ""
+    one_hot = label in _CATEGORICAL
+    if target_type in ("binary", "multiclass") and units and (units[0] or 1) > 1:
+        one_hot = one_hot or (_objects.is_keras_loss(loss) and label not in _SPARSE)
+    config = {} if isinstance(loss, type) else _objects.config(loss)
+    return {"one_hot": one_hot, "from_logits": bool(config.get("from_logits", False))}
+
+
+def check_metrics(metrics: Any, one_hot: Any, expected: Sequence[Output]) -> None:
+    """Raise for metrics that would compare class numbers with columns, or the reverse.
+
+    Raises
+    ------
+    ValueError
+        Naming the metric and the loss that would make it right.
+    """
+    if len(expected) != 1 or max(units for units, _ in expected[0].layers) < 3:
+        return
+    wrong = _metrics_in(metrics, _SPARSE_METRICS if one_hot else _ONE_HOT_METRICS)
+    if wrong:
+        loss = ("sparse_" if one_hot else "") + "categorical_crossentropy"
+        target = "one column for each class" if one_hot else "the number of the class"
+        raise ValueError(
+            f"metrics: {', '.join(wrong)} cannot compare with {target}, which is how this loss has "
+            f"the target of {expected[0].target}; use loss={loss!r}"
+        )
 
 
 def output_units(model: keras.Model, example_output: Any) -> list[int | None]:
@@ -165,12 +226,40 @@ def _is_wrong(activation: str, fitting: Sequence[str], loss: Any) -> bool:
     return crossentropy and not _objects.config(loss).get("from_logits", False)
 
 
-def _loss_for(activation: str, columns: int) -> str:
+def _loss_for(activation: str, sparse: bool) -> str:
     if activation == "sigmoid":
         return "binary_crossentropy"
     if activation == "softmax":
-        return "sparse_categorical_crossentropy" if columns == 1 else "categorical_crossentropy"
+        return "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
     return "mean_squared_error"
+
+
+_CATEGORICAL = {
+    *("categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"),
+}
+_SPARSE = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy", "ctc"}
+_ONE_HOT_METRICS = {
+    *("auc", "precision", "recall", "f1score", "fbetascore", "categoricalaccuracy"),
+    *("topkcategoricalaccuracy", "categoricalcrossentropy", "precisionatrecall"),
+    *("recallatprecision", "sensitivityatspecificity", "specificityatsensitivity"),
+    *("onehotmeaniou", "onehotiou"),
+}
+_SPARSE_METRICS = {
+    *("sparsecategoricalaccuracy", "sparsetopkcategoricalaccuracy"),
+    "sparsecategoricalcrossentropy",
+}
+
+
+def _metrics_in(metrics: Any, kinds: set[str]) -> list[str]:
+    """The names of the metrics, in lists and dicts too, that are of these kinds."""
+    if isinstance(metrics, Mapping):
+        metrics = list(metrics.values())
+    if isinstance(metrics, (list, tuple)):
+        return [name for metric in metrics for name in _metrics_in(metric, kinds)]
+    metric = _objects.resolve("metrics", metrics)
+    metric = metric if isinstance(metric, (str, type)) or metric is None else type(metric)
+    name = getattr(metric, "__name__", str(metric))
+    return [name] if name.replace("_", "").lower() in kinds else []
 
 
 def _each(loss: Any, n: int) -> list[Any]:

@@ -17,8 +17,9 @@ _quiet.import_keras()
 
 import keras  # noqa: E402
 
+from . import _targets  # noqa: E402
 from ._estimator import KerasEstimator  # noqa: E402
-from ._scikeras import ClassifierLabelEncoder, RegressorTargetEncoder, describe_loss  # noqa: E402
+from ._scikeras import ClassifierLabelEncoder, RegressorTargetEncoder  # noqa: E402
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -232,11 +233,13 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         """The transformer of y: labels to what the loss wants and back."""
         classes = self.__dict__.get("_all_classes")
         categories = "auto" if classes is None or self.y_ndim_ > 1 else [classes]
-        return ClassifierLabelEncoder(categories=categories, **describe_loss(self.loss))
+        # the output's size is not known before the model is built; then it is fitted again
+        encoding = _targets.encoding(self.loss, [], self.target_type_)
+        return ClassifierLabelEncoder(categories=categories, **encoding)
 
-    def _fit_encoder_to(self, loss: Any, y: np.ndarray) -> None:
+    def _encode_for_model(self, y: np.ndarray) -> None:
         if type(self.target_encoder_) is ClassifierLabelEncoder:
-            self.target_encoder_ = self.target_encoder_.set_params(**describe_loss(loss)).fit(y)
+            self.target_encoder_ = self.target_encoder_.set_params(**self._encoding).fit(y)
 
     def _type_of_target(self, y: np.ndarray) -> str:
         return type_of_target(self._labels(y), input_name="y")
@@ -254,19 +257,18 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
                 f"y has one class, {labels[0].item()!r}; a classifier needs at least two classes"
             )
         if not reset and labels is not None and isinstance(self.classes_, np.ndarray):
-            unknown = np.setdiff1d(labels, self.classes_)
-            if len(unknown):
+            unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
+            if unknown:
                 raise ValueError(
-                    f"y has classes {unknown.tolist()} that the model was not built for; it knows "
+                    f"y has classes {unknown} that the model was not built for; it knows "
                     f"{self.classes_.tolist()}. For partial_fit, name all of them in the first "
                     "call with `classes`"
                 )
         return y
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray | None:
-        if self.class_weight is None:
-            return None
-        return compute_sample_weight(self.class_weight, y)
+    def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        class_weight = self.class_weight if class_weight is None else class_weight
+        return None if class_weight is None else compute_sample_weight(class_weight, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

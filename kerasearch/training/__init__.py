@@ -143,6 +143,8 @@ def fit(
     recorded = {name: [_plain(value) for value in values] for name, values in history.items()}
     if watch.epoch is not None:
         raise divergence.error(watch.epoch, recorded, model, arrays)
+    if watched and not divergence.has_finite_weights(model):  # the last step, after its loss
+        raise divergence.error(epochs - 1, recorded, model, arrays)
     return FitResult(recorded, path, reason)
 
 

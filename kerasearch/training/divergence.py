@@ -34,12 +34,23 @@ def handled_by(callbacks: list[keras.callbacks.Callback]) -> bool:
     return any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
 
 
+def has_finite_weights(model: keras.Model) -> bool:
+    """Tell whether every trainable weight is a finite number."""
+    weights = (keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables)
+    return all(np.isfinite(w.astype(np.float32, copy=False)).all() for w in weights)
+
+
 def error(
     epoch: int, history: dict[str, list[Any]], model: keras.Model, arrays: data.Arrays
 ) -> DivergenceError:
     """The error of a fit that diverged in `epoch` (from 0)."""
     loss = history["loss"][-1] if history.get("loss") else float("nan")
-    message = f"the training loss was {loss} after epoch {epoch + 1}: {_cause(model, arrays)}"
+    what = (
+        f"the training loss was {loss}"
+        if not np.all(np.isfinite(loss))
+        else ("the weights were no longer finite numbers")
+    )
+    message = f"{what} after epoch {epoch + 1}: {_cause(model, arrays)}"
     return DivergenceError(message, epoch, history)
 
 

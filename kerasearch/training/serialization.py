@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import types
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +90,10 @@ class PackedModel:
 
         buffer = io.BytesIO()
         try:
-            saving_lib.save_model(model, buffer)
+            with warnings.catch_warnings():
+                # a template need not be built or trained
+                warnings.filterwarnings("ignore", "You are saving a model that has not yet been")
+                saving_lib.save_model(model, buffer)
         except NotImplementedError as error:
             raise TypeError(
                 f"the model {model.name!r} cannot be copied, since Keras cannot serialize it: "
@@ -102,9 +106,11 @@ class PackedModel:
         from keras.src.saving import saving_lib
 
         # unpickling runs code whatever we do, so Keras' safe mode would protect nobody
-        return saving_lib.load_model(
-            io.BytesIO(self.data), custom_objects=self.custom_objects, safe_mode=False
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return saving_lib.load_model(
+                io.BytesIO(self.data), custom_objects=self.custom_objects, safe_mode=False
+            )
 
 
 @dataclass(frozen=True)
