@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from sklearn.datasets import make_multilabel_classification
+from sklearn.metrics import f1_score
 
 from kerasearch import KerasClassifier, KerasRegressor, mlp
 from tests import builders
@@ -92,6 +93,49 @@ def test_mlp_takes_one_width_none_and_numpy_integers():
 def test_every_spelling_of_a_loss_trains_and_predicts_labels(iris, names, loss):
     classifier = quick(loss=loss, epochs=20, optimizer__learning_rate=0.02).fit(iris[0], names)
     assert classifier.score(iris[0], names) > 0.8
+
+
+@pytest.mark.parametrize(
+    "loss", ["mse", "kl_divergence", "squared_hinge", "poisson", keras.losses.Dice, "Huber"]
+)
+def test_losses_that_compare_columns_get_one_for_each_class(iris, loss):
+    X, y = iris
+    classifier = quick(loss=loss, epochs=40, optimizer__learning_rate=0.03).fit(X, y)
+    assert classifier.score(X, y) > 0.9
+    assert classifier.predict_proba(X[:1]).shape == (1, 3)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_a_classifier_whose_output_is_no_probability_needs_a_loss_that_says_so(iris, activation):
+    def logits(meta):
+        inputs = keras.Input(meta["X_shape_"][1:])
+        outputs = keras.layers.Dense(meta["n_classes_"], activation=activation)(inputs)
+        return keras.Model(inputs, outputs)
+
+    with pytest.raises(ValueError, match=rf"'{activation}' activation.*Dense\(3, activation='soft"):
+        quick(model=logits).fit(*iris)
+
+
+def test_metrics_that_compare_columns_are_right_with_the_default_loss(iris):
+    X, y = iris
+    classifier = quick(metrics=["F1Score", "AUC", "accuracy"], epochs=30).fit(X, y)
+    predicted = classifier.predict(X)
+    assert classifier.model_.loss == "categorical_crossentropy"
+    history = classifier.partial_fit(X, y).history_
+    expected = f1_score(y, predicted, average=None)
+    np.testing.assert_allclose(history["F1Score"][-1], expected, atol=0.05)
+    assert history["AUC"][-1] > 0.9
+
+
+def test_metrics_that_cannot_compare_with_the_target_are_an_error(iris):
+    for metric, loss, other in [
+        ("F1Score", "sparse_categorical_crossentropy", "categorical_crossentropy"),
+        ("sparse_categorical_accuracy", "categorical_crossentropy", "sparse_categorical_cross"),
+    ]:
+        with pytest.raises(ValueError, match=f"metrics: .* cannot compare.*use loss='{other}"):
+            quick(metrics=[metric], loss=loss).fit(*iris)
+    with pytest.raises(ValueError, match="metrics='acuracy' is none of Keras' metrics; did you"):
+        quick(metrics=["acuracy"]).fit(*iris)
 
 
 def test_a_categorical_loss_works_for_two_classes(breast_cancer):

@@ -151,6 +151,27 @@ def test_nan_one_class_and_continuous_labels_are_clear_errors(iris):
         quick().fit(X, X[:, 0])
 
 
+def test_text_and_categories_among_the_numbers_are_clear_errors(iris, names):
+    X, y = iris
+    with pytest.raises(ValueError, match="y must be numeric.*a regressor wants numbers"):
+        quick(KerasRegressor).fit(X, names)
+    frame = pd.DataFrame({"a": pd.Categorical(names), "b": 1.0})
+    for data in (frame, frame[["a"]], X.astype(str).astype(object) + "x"):
+        with pytest.raises(ValueError, match="could not convert string to float"):
+            quick().fit(data, y)
+
+
+def test_narrow_floats_of_a_dtype_policy_come_back_as_float32(iris):
+    before = keras.config.dtype_policy()
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            probabilities = quick().fit(*iris).predict_proba(iris[0])
+        finally:
+            keras.config.set_dtype_policy(before)
+        assert probabilities.dtype == np.float32
+
+
 def test_text_boolean_and_shifted_labels_come_back_as_they_were(iris, names):
     X, y = iris
     for target in (names, y == 1, y + 10, names.astype(object), (y - 1).astype(np.int16)):
@@ -203,6 +224,15 @@ def test_the_scale_of_the_weights_does_not_matter(iris):
     first = one_full_batch(*iris, weights)
     second = one_full_batch(*iris, weights / 1024)
     np.testing.assert_array_equal(weights_of(first), weights_of(second))
+
+
+def test_class_weights_given_to_the_call_are_by_label_too(iris, names):
+    by_class = {"setosa": 3.0, "versicolor": 1.0, "virginica": 0.5}
+    given = quick().fit(iris[0], names, class_weight=by_class)
+    constructed = quick(class_weight=by_class).fit(iris[0], names)
+    np.testing.assert_array_equal(weights_of(given), weights_of(constructed))
+    with pytest.raises(ValueError, match="class_weight=.* is for classifiers"):
+        quick(KerasRegressor).fit(*iris, class_weight={0: 1.0})
 
 
 def test_class_weights_multiply_sample_weights(iris, names):
@@ -636,6 +666,14 @@ def test_a_loss_that_is_not_finite_stops_the_fit_and_says_where(diabetes):
     assert len(caught.value.history["loss"]) == caught.value.epoch + 1 < 50
     assert not np.isfinite(caught.value.history["loss"][-1])
     assert not regressor.initialized_
+
+
+def test_weights_that_the_last_step_made_infinite_are_a_divergence_too(iris):
+    classifier = quick(optimizer="sgd", epochs=1, batch_size=-1, optimizer__learning_rate=1e38)
+    with pytest.raises(
+        DivergenceError, match="weights were no longer finite numbers after epoch 1"
+    ):
+        classifier.fit(iris[0] * 1e3, iris[1])
 
 
 def test_a_diverging_partial_fit_keeps_the_model_it_had(diabetes):

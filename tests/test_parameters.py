@@ -265,6 +265,9 @@ def test_the_html_table_shows_no_discovered_defaults():
 def test_routed_parameters_read_and_write_as_attributes():
     estimator = KerasClassifier(builders.build, units=3)
     assert estimator.model__units == estimator.units == 3
+    default = KerasClassifier()
+    default.hidden_layer_sizes = (3,)
+    assert default.get_params()["model__hidden_layer_sizes"] == (3,)
     estimator.units = 5
     assert estimator.get_params()["model__units"] == 5
     estimator.optimizer__learning_rate = 0.25
@@ -284,7 +287,12 @@ def test_routed_parameters_read_and_write_as_attributes():
         ({"validation_split": "0.1"}, "validation_split='0.1' must be"),
         ({"random_state": -1}, "random_state=-1 must be an integer of at least 0"),
         ({"random_state": "seed"}, "random_state='seed' must be an integer"),
+        ({"random_state": np.random.default_rng(0)}, "must be an integer.*a RandomState or None"),
         ({"fit__epochs": 0}, "epochs=0 must be"),
+        ({"shuffle": "yes"}, "shuffle='yes' must be True or False"),
+        ({"class_weight": {0: -1, 1: 1, 2: 1}}, "class_weight must not be negative, got -1.0"),
+        ({"compile__loss": "mse"}, "Invalid parameter 'compile__loss'.*Did you mean 'loss'"),
+        ({"build_fn": builders.build}, "The model-building function is `model`"),
     ],
 )
 def test_values_are_checked_before_anything_is_trained(iris, params, message):
