@@ -143,7 +143,7 @@ def fit(
     recorded = {name: [_plain(value) for value in values] for name, values in history.items()}
     if watch.epoch is not None:
         raise divergence.error(watch.epoch, recorded, model, arrays)
-    if watched and not divergence.has_finite_weights(model):  # the last step, after its loss
+    if watched and divergence.in_the_last_step(model, recorded):
         raise divergence.error(epochs - 1, recorded, model, arrays)
     return FitResult(recorded, path, reason)
 

@@ -34,10 +34,12 @@ def handled_by(callbacks: list[keras.callbacks.Callback]) -> bool:
     return any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
 
 
-def has_finite_weights(model: keras.Model) -> bool:
-    """Tell whether every trainable weight is a finite number."""
+def in_the_last_step(model: keras.Model, history: dict[str, list[Any]]) -> bool:
+    """Tell whether the weights diverged after the last loss, which was still finite."""
+    if not np.all(np.isfinite((history.get("loss") or [0.0])[-1])):
+        return False  # a callback has seen that and stopped
     weights = (keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables)
-    return all(np.isfinite(w.astype(np.float32, copy=False)).all() for w in weights)
+    return not all(np.isfinite(w.astype(np.float32, copy=False)).all() for w in weights)
 
 
 def error(
