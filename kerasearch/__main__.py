@@ -182,6 +182,8 @@ def _fit(
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
             errors += failures(str(warning.message))
+        elif issubclass(warning.category, DeprecationWarning):
+            pass  # for the libraries' developers
         elif "test scores are non-finite" not in str(warning.message):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ..exceptions import DivergenceError
-from . import data
+from . import data, serialization
 
 
 class Watch(keras.callbacks.Callback):
@@ -38,7 +38,7 @@ def in_the_last_step(model: keras.Model, history: dict[str, list[Any]]) -> bool:
     """Tell whether the weights diverged after the last loss, which was still finite."""
     if not np.all(np.isfinite((history.get("loss") or [0.0])[-1])):
         return False  # a callback has seen that and stopped
-    weights = (keras.ops.convert_to_numpy(v.value) for v in model.trainable_variables)
+    weights = map(serialization.to_numpy, model.trainable_variables)
     return not all(np.isfinite(w.astype(np.float32, copy=False)).all() for w in weights)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "copy_model",
     "copy_object",
     "pack",
+    "to_numpy",
     "unpack",
 ]
 
@@ -55,6 +56,13 @@ def copy_contents(value: Any) -> Any:
 def copy_containers(value: Any) -> Any:
     """Copy lists, tuples and dicts; what is in them stays the same."""
     return _replace(value, lambda leaf: leaf, {})
+
+
+def to_numpy(variable: keras.Variable) -> np.ndarray:
+    """Read a variable; Keras' own way warns on NumPy 2 with TensorFlow."""
+    if keras.backend.backend() == "tensorflow":
+        return variable.value.numpy()
+    return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 def pack(value: Any) -> Any:
@@ -153,7 +161,7 @@ class ModelState:
     @classmethod
     def of(cls, model: keras.Model) -> ModelState:
         """Read the state of `model`."""
-        return cls(*([_to_numpy(v) for v in group] for group in _state_variables(model)))
+        return cls(*([to_numpy(v) for v in group] for group in _state_variables(model)))
 
     def restore(self, model: keras.Model) -> None:
         """Write the state into `model`, which the same builder has built.
@@ -181,10 +189,6 @@ class ModelState:
 def _state_variables(model: keras.Model) -> tuple[list[Any], list[Any]]:
     optimizer = model.optimizer if model.compiled else None
     return list(model.variables), list(optimizer.variables) if optimizer is not None else []
-
-
-def _to_numpy(variable: Any) -> np.ndarray:
-    return np.array(keras.ops.convert_to_numpy(variable.value))
 
 
 _OBJECTS = (
