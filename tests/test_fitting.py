@@ -684,6 +684,10 @@ def test_a_diverging_partial_fit_keeps_the_model_it_had(diabetes):
         regressor.partial_fit(X * 1e30, y)
     np.testing.assert_array_equal(regressor.predict(X), before)
     assert regressor.partial_fit(X, y).n_epochs_ == 3
+    initialized = quick(KerasRegressor, optimizer="sgd").initialize(X, y)
+    with pytest.raises(DivergenceError):
+        initialized.partial_fit(X * 1e30, y)
+    assert np.isfinite(initialized.predict(X)).all()
 
 
 def test_a_failed_fit_leaves_nothing_of_an_earlier_one(iris, diabetes):

@@ -176,6 +176,8 @@ class ModelState:
         for variables, values in zip(
             _state_variables(model), (self.variables, self.optimizer), strict=True
         ):
+            if not values:  # a model without weights, or an optimizer that had not begun
+                continue
             if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
                 raise ValueError(
                     "the model-building function no longer builds the model that was fitted: "
