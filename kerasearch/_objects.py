@@ -57,7 +57,7 @@ def make_loss(loss: Any, params: Mapping[str, Any]) -> Any:
     if isinstance(loss, str) and resolve("loss", loss) is UNKNOWN:
         raise ValueError(_unknown("loss", loss, _classes("losses")))
     if not params:
-        return unflatten_params(loss, {}) if inspect.isclass(loss) else _instantiate(loss)
+        return unflatten_params(loss, {})
     if isinstance(loss, keras.losses.Loss):
         return type(loss).from_config({**loss.get_config(), **params})
     return unflatten_params(resolve("loss", loss), dict(params))
@@ -157,7 +157,7 @@ def same_loss(given: Any, compiled: Any) -> bool:
     settings = []
     for loss in (resolve("loss", given), resolve("loss", compiled)):
         # a name and a class stand for the default settings
-        made = loss() if inspect.isclass(loss) and _is_keras_own(loss) else loss
+        made = loss() if inspect.isclass(loss) and is_keras_loss(loss) else loss
         settings.append({**config(made), "name": ""})
     return settings[0] == settings[1]
 
@@ -209,23 +209,12 @@ def _classes(module: str) -> dict[str, type]:
     return {n.lower(): c for n, c in found if inspect.isclass(c) and issubclass(c, base)}
 
 
-def _is_keras_own(cls: type) -> bool:
-    return cls.__module__.startswith("keras.")
-
-
 def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
     near = difflib.get_close_matches(str(name).replace("_", "").lower(), known, n=2)
     names = [known[n].__name__ for n in near]
     hint = f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
     return f"{kind}={name!r} is none of Keras' {module}{hint}"
-
-
-def _instantiate(items: Any) -> Any:
-    """Instantiate the classes in a list or dict."""
-    if isinstance(items, (list, tuple, dict)):
-        return unflatten_params(items, {})
-    return items
 
 
 def _map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
