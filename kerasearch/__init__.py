@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .search.hyperband import HyperbandSearchCV, brackets
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -23,12 +24,22 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 # public name -> module that defines it
 _HOMES = {
     "DivergenceError": "exceptions",
+    "HyperbandSearchCV": "search.hyperband",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "brackets": "search.hyperband",
     "mlp": "models",
 }
 
-__all__ = ["DivergenceError", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
+__all__ = [
+    "DivergenceError",
+    "HyperbandSearchCV",
+    "KerasClassifier",
+    "KerasRegressor",
+    "__version__",
+    "brackets",
+    "mlp",
+]
 
 
 def __getattr__(name: str) -> Any:

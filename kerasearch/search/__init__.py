@@ -1,0 +1,1 @@
+"""Searches beyond scikit-learn's own, on its ``BaseSearchCV``; for any estimator."""
