@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
-    from .search.hyperband import HyperbandSearchCV, brackets
+    from .search import (
+        BayesSearchCV,
+        HyperbandSearchCV,
+        ManualSearchCV,
+        TimeBudget,
+        brackets,
+        to_study,
+    )
+    from .space import choice, integers, layers, log_integers, log_uniform, uniform
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -23,22 +31,42 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 # public name -> module that defines it
 _HOMES = {
+    "BayesSearchCV": "search",
     "DivergenceError": "exceptions",
-    "HyperbandSearchCV": "search.hyperband",
+    "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
-    "brackets": "search.hyperband",
+    "ManualSearchCV": "search",
+    "TimeBudget": "search",
+    "brackets": "search",
+    "choice": "space",
+    "integers": "space",
+    "layers": "space",
+    "log_integers": "space",
+    "log_uniform": "space",
     "mlp": "models",
+    "to_study": "search",
+    "uniform": "space",
 }
 
 __all__ = [
+    "BayesSearchCV",
     "DivergenceError",
     "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",
+    "ManualSearchCV",
+    "TimeBudget",
     "__version__",
     "brackets",
+    "choice",
+    "integers",
+    "layers",
+    "log_integers",
+    "log_uniform",
     "mlp",
+    "to_study",
+    "uniform",
 ]
 
 

@@ -167,10 +167,7 @@ class IncrementalSearchCV(BaseSearchCV):
         batches = self._batches()
         try:
             with _task(self, callback_ctx, "search", n_batches) as context, self._own_progress():
-                for batch in batches:
-                    if run.evaluations and run.is_late:
-                        self.stop_reason_ = "timeout"
-                        break
+                for batch in self._in_time(batches):
                     self._evaluate(batch, evaluate_candidates, context)
         except KeyboardInterrupt:
             self.stop_reason_ = "interrupted"
@@ -183,6 +180,15 @@ class IncrementalSearchCV(BaseSearchCV):
         self._warn_of_missing_scores()
         if run.n_seen == 0:  # scikit-learn has nothing to go on with
             raise NoNewCandidates
+
+    def _in_time(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Pass batches on until the time is up; the first is evaluated whatever happens."""
+        while not (self._run.evaluations and self._run.is_late):
+            try:
+                yield next(batches)
+            except StopIteration:
+                return
+        self.stop_reason_ = "timeout"
 
     def _evaluate(self, batch: Batch, evaluate_candidates: Any, context: Any) -> None:
         run = self._run
@@ -367,6 +373,7 @@ class _FixedSplits:
 
     def __init__(self, cv: Any) -> None:
         self.cv = cv
+        self.expected: int | None = None  # folds of candidates that are there already
         self._splits: list[Any] | None = None
 
     def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
@@ -375,6 +382,11 @@ class _FixedSplits:
     def split(self, X: Any, y: Any = None, **params: Any) -> list[Any]:
         if self._splits is None:
             self._splits = list(self.cv.split(X, y, **params))
+        if self.expected not in (None, len(self._splits)):
+            raise ValueError(
+                f"cv makes {len(self._splits)} folds, and the study's candidates have "
+                f"{self.expected}; use the same cv, or another study_name"
+            )
         return self._splits
 
 
@@ -444,12 +456,13 @@ def _completed(
     fold: Mapping[str, Any], scored: Mapping[str, Any], error_score: Any, with_train: bool
 ) -> dict[str, Any]:
     """Give a failed fold the scores that scikit-learn would have put there."""
-    done = dict(fold)
+    known = scored["test_scores"]
+    failed = dict.fromkeys(known, error_score) if isinstance(known, dict) else error_score
+    done = {name: fold[name] for name in ("fit_error", "n_test_samples", "fit_time", "score_time")}
     for name in ("test_scores", "train_scores") if with_train else ("test_scores",):
-        if done.get(name) is None:
-            known = scored["test_scores"]
-            done[name] = dict.fromkeys(known, error_score) if isinstance(known, dict) else error_score
-    return {name: done.get(name) for name in scored}
+        scores = fold.get(name)
+        done[name] = failed if scores is None else scores
+    return done
 
 
 def _steering(scores: Any, refit: Any) -> float | None:

@@ -237,9 +237,9 @@ class HyperbandSearchCV(IncrementalSearchCV):
                         break
 
     def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
-        """Draw candidates at random; all of them where the space is smaller."""
-        n = int(min(n, n_combinations(self.space)))
+        """Draw candidates at random, without their like where there are lists alone."""
         space: Any = self.space if isinstance(self.space, Mapping) else list(self.space)
+        n = int(min(n, n_combinations(self.space)))  # a small space is drawn whole
         return list(ParameterSampler(space, n, random_state=rng))
 
     def _rung(
