@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -23,12 +24,13 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 # public name -> module that defines it
 _HOMES = {
     "DivergenceError": "exceptions",
+    "FitStore": "store",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
     "mlp": "models",
 }
 
-__all__ = ["DivergenceError", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
+__all__ = ["DivergenceError", "FitStore", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
 
 
 def __getattr__(name: str) -> Any:
