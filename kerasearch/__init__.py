@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         to_study,
     )
     from .space import choice, integers, layers, log_integers, log_uniform, uniform
+    from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -33,6 +34,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _HOMES = {
     "BayesSearchCV": "search",
     "DivergenceError": "exceptions",
+    "FitStore": "store",
     "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
@@ -52,6 +54,7 @@ _HOMES = {
 __all__ = [
     "BayesSearchCV",
     "DivergenceError",
+    "FitStore",
     "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",

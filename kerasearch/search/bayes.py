@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import product
@@ -186,16 +186,15 @@ class BayesSearchCV(IncrementalSearchCV):
                 f"{scoring}; use another study_name"
             )
         study.set_user_attr(_SCORING, scoring)
-        if self.sampler is not None or self.study is None:
-            study.sampler = self._new_sampler()
+        if self.sampler is not None:
+            study.sampler = copy.deepcopy(self.sampler)
         return study
 
-    def _new_sampler(self) -> Any:
-        if self.sampler is not None:
-            return copy.deepcopy(self.sampler)
+    def _default_sampler(self, n_trials: int) -> Any:
+        """Seed it by what the study has, or a resumed search would ask for the same again."""
         seed = None
         if self.random_state is not None:
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1)) + n_trials
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
             together = self.batch_size > 1 or self.storage is not None
@@ -207,7 +206,8 @@ class BayesSearchCV(IncrementalSearchCV):
     def _batches(self) -> Iterator[Batch]:
         self.study_ = self._opened
         del self._opened
-        asking = _Asking(self.study_, TrialSpace(self.space), self.estimator)
+        own = None if self.sampler or self.study is not None else self._default_sampler
+        asking = _Asking(self.study_, TrialSpace(self.space), self.estimator, own)
         n_iter, _ = self._n_planned()
         with _quiet(self.verbose):
             while True:
@@ -251,10 +251,17 @@ class BayesSearchCV(IncrementalSearchCV):
 class _Asking:
     """Asking the study for candidates that are new, and telling it their scores."""
 
-    def __init__(self, study: Any, space: TrialSpace, estimator: Any) -> None:
+    def __init__(
+        self,
+        study: Any,
+        space: TrialSpace,
+        estimator: Any,
+        make_sampler: Callable[[int], Any] | None,
+    ) -> None:
         self.study = study
         self.space = space
         self.estimator = estimator
+        self.make_sampler = make_sampler
         self.seen: set[int] = set()  # numbers of trials that are in the results
         self.scores: dict[Any, float] = {}  # of candidates, NaN where there is none
         self.is_over = False
@@ -267,10 +274,9 @@ class _Asking:
         pending: set[Any] = set()
         repeats = 0
         while len(trials) < n and not self.is_over:
-            if repeats >= _REPEATS and not self._enqueue_untried(pending):
+            if repeats >= _REPEATS and not self._enqueue_untried(pending, repeats):
                 break
-            trial = self.study.ask()
-            self.seen.add(trial.number)
+            trial = self._ask()
             try:
                 params = self._suggest(trial)
             except BaseException:
@@ -286,6 +292,14 @@ class _Asking:
             trials.append(trial)
             candidates.append(params)
         return trials, candidates
+
+    def _ask(self) -> Any:
+        trial = self.study.ask()
+        self.seen.add(trial.number)
+        if self.make_sampler is not None:  # its number is no other process's
+            self.study.sampler = self.make_sampler(trial.number)
+            self.make_sampler = None
+        return trial
 
     def _suggest(self, trial: Any) -> dict[str, Any]:
         try:
@@ -342,13 +356,15 @@ class _Asking:
                 raise
             self.is_over = True
 
-    def _enqueue_untried(self, pending: set[Any]) -> bool:
+    def _enqueue_untried(self, pending: set[Any], repeats: int) -> bool:
         """Put a candidate of a small space in the queue that was not tried; False if none is left.
 
-        Without this, a sampler may take for ever to hit upon the last ones.
+        Without this, a sampler may take for ever to hit upon the last ones. In a large space, or
+        one that is a function, the sampler is shaken awake, and given up after a while.
         """
         if self.space.n_values > _MOST_LISTED:
-            return False
+            self.study.sampler.reseed_rng()
+            return repeats < 10 * _REPEATS
         untried = [
             params
             for branch in self.space.branches
