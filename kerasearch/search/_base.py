@@ -2,8 +2,8 @@
 
 This module alone touches the protected side of scikit-learn's ``BaseSearchCV``: ``_run_search``,
 ``evaluate_candidates``, ``_format_results``, ``_select_best_index``, ``_get_scorers`` and
-``_get_routed_params_for_fit``. scikit-learn makes the splits, fits, scores, formats and refits. What
-is added here: each finished batch is in ``cv_results_`` at once, a candidate all of whose fits fail
+``_get_routed_params_for_fit``. scikit-learn makes the splits, fits, scores, formats and refits.
+What is added: each finished batch is in ``cv_results_`` at once, a candidate all of whose fits fail
 costs itself alone and keeps its message, and a time budget or Ctrl-C ends the search, not the
 results.
 """
@@ -84,7 +84,7 @@ class NoNewCandidates(Exception):
 class _Run:
     """What a search knows while it runs."""
 
-    def __init__(self, cv: _FixedSplits | None, timeout: float | None) -> None:
+    def __init__(self, cv: FixedSplits | None, timeout: float | None) -> None:
         self.cv = cv
         self.evaluations: list[Evaluation] = []
         self.batch = Batch([])
@@ -147,8 +147,8 @@ class IncrementalSearchCV(BaseSearchCV):
             At Ctrl-C before the first candidate is finished, or in the last fit.
         """
         self._check()
-        _forget(self)
-        self._run = _Run(_fixed_splits(self.cv, y, self.estimator), getattr(self, "timeout", None))
+        forget(self)
+        self._run = _Run(fixed_splits(self.cv, y, self.estimator), getattr(self, "timeout", None))
         try:
             try:
                 super().fit(X, y, **params)
@@ -255,7 +255,9 @@ class IncrementalSearchCV(BaseSearchCV):
         sizes = {len(evaluation.folds) for evaluation in evaluations}
         if len(sizes) > 1:
             raise ValueError(f"candidates have different numbers of folds: {sorted(sizes)}")
-        scored = next((fold for e in evaluations for fold in e.folds if not fold["fit_error"]), None)
+        scored = next(
+            (fold for e in evaluations for fold in e.folds if not fold["fit_error"]), None
+        )
         if scored is None:
             return  # the names of the scores are not known yet
         folds = [
@@ -270,17 +272,19 @@ class IncrementalSearchCV(BaseSearchCV):
             table = super()._format_results(
                 [evaluation.params for evaluation in evaluations], sizes.pop(), folds, columns
             )
-        table["error_messages"] = _objects([_error_message(e.folds) for e in evaluations])
+        table["error_messages"] = _objects([error_message(e.folds) for e in evaluations])
         if not hasattr(self, "cv_results_"):
             self.cv_results_: dict[str, Any] = {}
         self.cv_results_.update(table)
 
     def _mean_score(self, evaluation: Evaluation) -> float:
         """Average the score that steers the search: the one `refit` names, or else the first."""
+        return float(np.mean(self._fold_scores(evaluation)))
+
+    def _fold_scores(self, evaluation: Evaluation) -> list[float]:
+        failed = float(self.error_score) if isinstance(self.error_score, Real) else np.nan
         scores = [_steering(fold["test_scores"], self.refit) for fold in evaluation.folds]
-        if all(score is None for score in scores):
-            return float(self.error_score) if isinstance(self.error_score, Real) else np.nan
-        return float(np.mean([np.nan if score is None else score for score in scores]))
+        return [failed if score is None else float(score) for score in scores]
 
     def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
         """Tell which candidates the best one is chosen among."""
@@ -298,14 +302,14 @@ class IncrementalSearchCV(BaseSearchCV):
         return int(np.argmax(np.where(usable, scores, -np.inf)))
 
     def _choose(self) -> None:
-        """Set ``best_index_``, ``best_params_`` and ``best_score_`` as scikit-learn's `fit` does."""
+        """Set the attributes about the best candidate as scikit-learn's `fit` does."""
         scorers, metric = self._get_scorers()
         self.scorer_ = getattr(scorers, "_scorers", scorers)
         self.multimetric_ = "mean_test_score" not in self.cv_results_
-        self.n_splits_ = sum(re.fullmatch(r"split\d+_test_\w+", k) is not None for k in self.cv_results_)
+        self.n_splits_ = len(
+            {k.partition("_")[0] for k in self.cv_results_ if k.startswith("split")}
+        )
         if self.multimetric_:
-            n_metrics = sum(name.startswith("mean_test_") for name in self.cv_results_)
-            self.n_splits_ //= n_metrics
             metric = self.refit
         if self.refit or not self.multimetric_:
             self.best_index_ = self._select_best_index(self.refit, metric, self.cv_results_)
@@ -317,14 +321,16 @@ class IncrementalSearchCV(BaseSearchCV):
         """Train the best candidate on all the data as scikit-learn's `fit` does."""
         if not self.refit:
             return
+        begin = time.monotonic()
+        self.best_estimator_ = self._refitted(X, y, params)
+        self.refit_time_ = time.monotonic() - begin
+        if hasattr(self.best_estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.best_estimator_.feature_names_in_
+
+    def _refitted(self, X: Any, y: Any, params: Mapping[str, Any]) -> Any:
         routed = self._get_routed_params_for_fit(dict(params))
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        begin = time.monotonic()
-        best.fit(X, **({} if y is None else {"y": y}), **routed.estimator.fit)
-        self.refit_time_ = time.monotonic() - begin
-        self.best_estimator_ = best
-        if hasattr(best, "feature_names_in_"):
-            self.feature_names_in_ = best.feature_names_in_
+        return best.fit(X, **({} if y is None else {"y": y}), **routed.estimator.fit)
 
     def _warn_of_missing_scores(self) -> None:
         means = [self._mean_score(evaluation) for evaluation in self._run.evaluations]
@@ -340,7 +346,8 @@ class IncrementalSearchCV(BaseSearchCV):
     @contextmanager
     def _own_progress(self) -> Iterator[None]:
         """Keep scikit-learn from announcing each batch; more than 1 has it report each fit."""
-        self._verbose = verbose = self.verbose
+        verbose = int(self.verbose)  # type: ignore[has-type]
+        self._verbose = verbose
         try:
             self.verbose = verbose if verbose > 1 else 0
             yield
@@ -368,7 +375,7 @@ class IncrementalSearchCV(BaseSearchCV):
         return state
 
 
-class _FixedSplits:
+class FixedSplits:
     """A splitter that splits once: all candidates of a search see the same folds."""
 
     def __init__(self, cv: Any) -> None:
@@ -390,13 +397,13 @@ class _FixedSplits:
         return self._splits
 
 
-def _fixed_splits(cv: Any, y: Any, estimator: Any) -> _FixedSplits | None:
+def fixed_splits(cv: Any, y: Any, estimator: Any) -> FixedSplits | None:
     if hasattr(cv, "__next__"):
         return None  # scikit-learn reads it once, and so has the same splits each time
-    return _FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)))
+    return FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)))
 
 
-def _forget(search: Any) -> None:
+def forget(search: Any) -> None:
     """Drop the results of an earlier fit: this one may end before it has any."""
     for name in list(vars(search)):
         if name.endswith("_") and not name.startswith("_"):
@@ -471,7 +478,7 @@ def _steering(scores: Any, refit: Any) -> float | None:
     return scores[refit] if refit in scores else next(iter(scores.values()))
 
 
-def _error_message(folds: Sequence[Mapping[str, Any]]) -> str:
+def error_message(folds: Sequence[Mapping[str, Any]]) -> str:
     """Say in a line or a few why folds have no score; empty where all have."""
     messages: dict[str, None] = {}
     for fold in folds:

@@ -1,4 +1,4 @@
-"""Is this a space, and does it fit the estimator?"""
+"""Checks of settings before anything is trained: spaces, names, numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between our spaces and Optuna's trials: suggest a candidate, or write one as a trial's parameters.
+"""Between our spaces and Optuna's trials, in both directions.
 
 Optuna is imported where it is used: it is an optional dependency.
 """

@@ -206,7 +206,7 @@ class BayesSearchCV(IncrementalSearchCV):
     def _batches(self) -> Iterator[Batch]:
         self.study_ = self._opened
         del self._opened
-        own = None if self.sampler or self.study is not None else self._default_sampler
+        own = None if (self.sampler, self.study) != (None, None) else self._default_sampler
         asking = _Asking(self.study_, TrialSpace(self.space), self.estimator, own)
         n_iter, _ = self._n_planned()
         with _quiet(self.verbose):
@@ -368,7 +368,7 @@ class _Asking:
         untried = [
             params
             for branch in self.space.branches
-            for values in product(*branch.values())  # type: ignore[arg-type]
+            for values in product(*map(_listed, branch.values()))
             for params in [dict(zip(branch, values, strict=True))]
             if identity(params) not in self.scores and identity(params) not in pending
         ]
@@ -401,13 +401,16 @@ def propose(
     """
     trial_space = TrialSpace(space)
     module = optuna()
-    with _quiet(0), warnings.catch_warnings():
-        warnings.simplefilter("ignore", module.exceptions.ExperimentalWarning)
-        sampler = module.samplers.TPESampler(seed=seed, constant_liar=True, n_startup_trials=0)
+    with _quiet(0):
+        sampler = module.samplers.TPESampler(seed=seed, n_startup_trials=0)
         study = module.create_study(direction="maximize", sampler=sampler)
         trials = [trial_space.finished_trial(params, score) for params, score in results]
         study.add_trials([trial for trial in trials if trial is not None])
         return [trial_space.suggest(study.ask()) for _ in range(n)]
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values)
 
 
 def _create_study(storage: Any, name: str) -> Any:
@@ -486,7 +489,9 @@ def _scored(search: Any) -> list[tuple[dict[str, Any], float]]:
     """List candidates and scores; those with the most resources, where resources differ."""
     results = getattr(search, "cv_results_", search)
     if not isinstance(results, Mapping) or "params" not in results:
-        raise TypeError(f"warm_start must be finished searches or their cv_results_; got {search!r}")
+        raise TypeError(
+            f"warm_start must be finished searches or their cv_results_; got {search!r}"
+        )
     refit = getattr(search, "refit", None)
     names = [name for name in results if name.startswith("mean_test_")]
     name = f"mean_test_{refit}" if f"mean_test_{refit}" in names else names[0]

@@ -23,6 +23,8 @@ from ._checks import (
     did_you_mean,
     n_combinations,
 )
+from ._trials import optuna
+from .bayes import propose
 
 
 def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
@@ -117,6 +119,10 @@ class HyperbandSearchCV(IncrementalSearchCV):
     resource : str, default="epochs"
         The integer parameter that counts epochs, also ``"max_iter"`` or ``"n_estimators"``. In a
         pipeline ``"epochs"`` finds ``"clf__epochs"``.
+    sampler : {"random", "bayes"}, default="random"
+        Where candidates come from. ``"bayes"``: from the second bracket on, two in three from
+        Optuna's TPE, by the scores at the most epochs of which there are enough; it needs the
+        extra ``bayes``.
     timeout : float, default=None
         Seconds after which no more candidates are begun, and the best so far is trained.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
@@ -148,6 +154,9 @@ class HyperbandSearchCV(IncrementalSearchCV):
     L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: A Novel
     Bandit-Based Approach to Hyperparameter Optimization", JMLR 18 (185), 2018, Algorithm 1.
 
+    S. Falkner, A. Klein and F. Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at
+    Scale", ICML 2018, for ``sampler="bayes"``.
+
     Examples
     --------
     >>> from kerasearch import HyperbandSearchCV
@@ -177,6 +186,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         max_epochs: int = 81,
         eta: int = 3,
         resource: str = "epochs",
+        sampler: str = "random",
         timeout: float | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
@@ -203,12 +213,17 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.max_epochs = max_epochs
         self.eta = eta
         self.resource = resource
+        self.sampler = sampler
         self.timeout = timeout
         self.random_state = random_state
 
     def _check(self) -> None:
         brackets(self.max_epochs, self.eta)
         check_timeout(self.timeout)
+        if self.sampler not in ("random", "bayes"):
+            raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
+        if self.sampler == "bayes":
+            optuna()  # says how to install it
         resource = _full_name(self.estimator, self.resource)
         for branch in branches(self.space):
             if resource in branch:
@@ -226,10 +241,11 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.brackets_ = brackets(self.max_epochs, self.eta)
         rng = check_random_state(self.random_state)
         with self._continuing() as unrecorded:
-            for bracket, rungs in self.brackets_.groupby("bracket", sort=False):  # s
+            for bracket in self.brackets_["bracket"].unique().tolist():  # s
+                rungs = self.brackets_[self.brackets_["bracket"] == bracket]
                 candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
                 for rung, epochs in zip(rungs["rung"], rungs["n_epochs"], strict=True):  # i, r_i
-                    columns = {"bracket": int(bracket), "rung": rung, "n_resources": epochs}
+                    columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
                     begin = len(self._run.evaluations)
                     yield from self._rung(candidates, columns, unrecorded)
                     candidates = self._survivors(candidates, begin)
@@ -237,10 +253,25 @@ class HyperbandSearchCV(IncrementalSearchCV):
                         break
 
     def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
-        """Draw candidates at random, without their like where there are lists alone."""
-        space: Any = self.space if isinstance(self.space, Mapping) else list(self.space)
+        """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
+        known = self._learned() if self.sampler == "bayes" else []
+        if known:
+            proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
+            return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
         n = int(min(n, n_combinations(self.space)))  # a small space is drawn whole
-        return list(ParameterSampler(space, n, random_state=rng))
+        return list(ParameterSampler(self.space, n, random_state=rng))
+
+    def _learned(self) -> list[tuple[dict[str, Any], float]]:
+        """List candidates and scores of the most epochs of which there are enough to learn from."""
+        enough = max(10, 2 * max(map(len, branches(self.space))))
+        by_resource: dict[int, list[tuple[dict[str, Any], float]]] = {}
+        for evaluation in self._run.evaluations:
+            score = self._mean_score(evaluation)
+            if np.isfinite(score):
+                same = by_resource.setdefault(evaluation.columns["n_resources"], [])
+                same.append((evaluation.params, score))
+        usable = [epochs for epochs, found in by_resource.items() if len(found) >= enough]
+        return by_resource[max(usable)] if usable else []
 
     def _rung(
         self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]
