@@ -121,8 +121,8 @@ class HyperbandSearchCV(IncrementalSearchCV):
         pipeline ``"epochs"`` finds ``"clf__epochs"``.
     sampler : {"random", "bayes"}, default="random"
         Where candidates come from. ``"bayes"``: from the second bracket on, two in three from
-        Optuna's TPE, by the scores at the most epochs of which there are enough; it needs the
-        extra ``bayes``.
+        Optuna's TPE, which learns from the first rungs of the brackets before, of those with the
+        most epochs where there are ten candidates or more. It needs the extra ``bayes``.
     timeout : float, default=None
         Seconds after which no more candidates are begun, and the best so far is trained.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
@@ -262,16 +262,19 @@ class HyperbandSearchCV(IncrementalSearchCV):
         return list(ParameterSampler(self.space, n, random_state=rng))
 
     def _learned(self) -> list[tuple[dict[str, Any], float]]:
-        """List candidates and scores of the most epochs of which there are enough to learn from."""
+        """List candidates and scores with the most epochs of which there are enough.
+
+        Of first rungs alone: among survivors there are no bad ones to learn from.
+        """
         enough = max(10, 2 * max(map(len, branches(self.space))))
-        by_resource: dict[int, list[tuple[dict[str, Any], float]]] = {}
+        by_epochs: dict[int, list[tuple[dict[str, Any], float]]] = {}
         for evaluation in self._run.evaluations:
             score = self._mean_score(evaluation)
-            if np.isfinite(score):
-                same = by_resource.setdefault(evaluation.columns["n_resources"], [])
+            if evaluation.columns["rung"] == 0 and np.isfinite(score):
+                same = by_epochs.setdefault(evaluation.columns["n_resources"], [])
                 same.append((evaluation.params, score))
-        usable = [epochs for epochs, found in by_resource.items() if len(found) >= enough]
-        return by_resource[max(usable)] if usable else []
+        usable = [epochs for epochs, found in by_epochs.items() if len(found) >= enough]
+        return by_epochs[max(usable)] if usable else []
 
     def _rung(
         self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]

@@ -118,9 +118,9 @@ def test_a_failing_candidate_costs_itself_and_keeps_its_message(iris):
         pytest.warns(UserWarning, match="2"),
     ):
         search.fit(*iris)
-    messages = {
-        p["fail"]: m for p, m in zip(*map(search.cv_results_.get, ("params", "error_messages")))
-    }
+    results = search.cv_results_
+    fails = [params["fail"] for params in results["params"]]
+    messages = dict(zip(fails, results["error_messages"], strict=True))
     assert messages == {None: "", "so": "ValueError: told to fail: so"}
     assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
     assert search.best_params_ == {"quality": 0.9, "fail": None}
