@@ -2,7 +2,11 @@
 
 import inspect
 import pickle
+import signal
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +32,8 @@ from kerasearch.search import _base
 from .conftest import Learner
 
 pytest.importorskip("optuna")
+
+ROOT = Path(__file__).parents[2]
 
 
 def bayes(space=None, estimator=None, **settings):
@@ -357,6 +363,41 @@ def slow(X):
     import time
 
     time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_real_ctrl_c_with_workers_keeps_what_is_finished():
+    code = (
+        "import sys; from tests.search.conftest import Learner\n"
+        "from tests.search.test_base import bayes, slow, iris_data, uniform\n"
+        "space = {'quality': uniform(0, 1), 'fail': [slow]}\n"
+        "search = bayes(space, n_iter=100_000, n_jobs=2, verbose=1).fit(*iris_data())\n"
+        "print('ended', search.stop_reason_, len(search.cv_results_['params']) > 1,"
+        " search.best_estimator_.quality == search.best_params_['quality'])"
+    )
+    command = [sys.executable, "-c", code]
+    search = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    lines = [search.stdout.readline() for _ in range(3)]
+    assert lines[2].startswith("3/100000 candidates")
+    search.send_signal(signal.SIGINT)
+    out, err = search.communicate(timeout=60)
+    assert out.splitlines()[-1] == "ended interrupted True True", err
+
+
+def iris_data():
+    from sklearn.datasets import load_iris
+
+    return load_iris(return_X_y=True)
+
+
+def test_importing_the_searches_needs_neither_keras_nor_optuna():
+    code = (
+        "import sys, kerasearch.search\n"
+        "assert not {'keras', 'tensorflow', 'scikeras', 'optuna'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 # ---------------------------------------------------------------- wrong settings

@@ -382,9 +382,22 @@ def test_the_gaussian_process_sampler_says_that_it_needs_torch(iris):
         pytest.skip("torch is there")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sampler = optuna.samplers.GPSampler(seed=0)
+        try:
+            sampler = optuna.samplers.GPSampler(seed=0)
+        except ImportError:
+            pytest.skip("this Optuna says so itself")
     with pytest.raises(ImportError, match="needs torch, pip install torch"):
         bayes(sampler=sampler).fit(*iris)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_package_that_a_sampler_lacks_is_named_when_it_shows_late(iris):
+    class Late(optuna.samplers.RandomSampler):
+        def sample_independent(self, *args):
+            raise ImportError("No module named 'nosuch'")
+
+    with pytest.raises(ImportError, match="Late needs a package that is not installed"):
+        bayes(sampler=Late()).fit(*iris)
 
 
 def test_a_study_as_a_parameter_can_be_cloned_and_pickled(iris):

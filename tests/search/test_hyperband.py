@@ -234,6 +234,22 @@ def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs
     assert not any("store" in name for params in table["params"] for name in params)
 
 
+def test_in_threads_the_store_is_in_memory(iris):
+    import joblib
+
+    with joblib.parallel_config("threading", n_jobs=2):
+        search = hyperband(SPACE, network(), scoring=trained, refit="accuracy", cv=2)
+        search.set_params(max_epochs=4, eta=4).fit(*iris)
+    spent = search.cv_results_["mean_test_trained"].sum()
+    assert spent == search.brackets_["n_new_epochs"].sum()
+
+
+def test_a_store_of_the_users_is_used(iris, tmp_path):
+    estimator = network().set_params(kerasclassifier__store=tmp_path / "fits")
+    hyperband(SPACE, estimator, cv=2, max_epochs=2, eta=2).fit(*iris)
+    assert any((tmp_path / "fits").iterdir())
+
+
 def test_without_an_integer_seed_each_rung_trains_from_the_start(iris):
     estimator = network().set_params(kerasclassifier__random_state=None)
     search = hyperband(
