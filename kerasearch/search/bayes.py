@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import re
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -417,16 +419,20 @@ def _create_study(storage: Any, name: str) -> Any:
     module = optuna()
     if storage is None:
         return module.create_study(direction="maximize")
-    try:
-        return module.create_study(
-            storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
-        )
-    except Exception as error:
-        first = str(error).partition("\n")[0]
-        raise ValueError(
-            f"storage={storage!r} could not be opened: {first}. It is a URL such as "
-            "'sqlite:///search.db', or the path of a journal file"
-        ) from error
+    for attempts_left in (2, 1, 0):
+        try:
+            return module.create_study(
+                storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
+            )
+        except Exception as error:
+            if attempts_left and re.search("UNIQUE constraint|already exists", str(error)):
+                time.sleep(0.5)  # another process is making the same tables
+                continue
+            first = str(error).partition("\n")[0]
+            raise ValueError(
+                f"storage={storage!r} could not be opened: {first}. It is a URL such as "
+                "'sqlite:///search.db', or the path of a journal file"
+            ) from error
 
 
 def _opened(storage: Any) -> Any:
@@ -468,7 +474,7 @@ def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
 
 def _earlier_trials(space: TrialSpace, searches: Any) -> list[Any]:
     """Make trials of the results of earlier searches, where they are in the space."""
-    if searches is None:
+    if searches is None or searches is False:  # what scikit-learn's own `warm_start` may be
         return []
     trials = []
     for search in searches if isinstance(searches, list | tuple) else [searches]:
@@ -507,7 +513,7 @@ def _scoring_name(scoring: Any, refit: Any) -> str:
     if isinstance(scoring, Mapping | list | tuple | set):
         name = f"{sorted(map(str, scoring))}"
         return f"{name}, refit={refit!r}" if isinstance(refit, str) else name
-    return getattr(scoring, "__name__", None) or str(scoring)
+    return getattr(scoring, "__name__", None) or re.sub(" at 0x[0-9a-fA-F]+", "", str(scoring))
 
 
 def _plain_fold(fold: Mapping[str, Any]) -> dict[str, Any]:

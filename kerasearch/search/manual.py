@@ -50,10 +50,10 @@ class ManualSearchCV(IncrementalSearchCV):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.svm import SVC
     >>> search = ManualSearchCV(SVC(), cv=3).fit(*load_iris(return_X_y=True))
-    >>> score = search.trial(C=0.01)
-    trial 1: 0.9333 ± 0.0249
+    >>> score = search.trial(C=0.1)
+    trial 1: 0.9000 ± 0.0163
     >>> score = search.trial(C=10)
-    trial 2: 0.9733 ± 0.0094, +0.0400 against trial 1: C=0.01 → 10
+    trial 2: 0.9733 ± 0.0249, +0.0733 against trial 1: C=0.1 → 10
     >>> search.note("softer is worse").best_params_
     {'C': 10}
     """

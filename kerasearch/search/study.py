@@ -45,7 +45,7 @@ def to_study(search: Any, metric: str | None = None) -> Any:
     >>> from sklearn.svm import SVC
     >>> grid = GridSearchCV(SVC(), {"C": [0.1, 1, 10]}).fit(*load_iris(return_X_y=True))
     >>> to_study(grid).best_params
-    {'C': 1.0}
+    {'C': 10.0}
     """
     module = optuna()
     if metric is None and hasattr(search, "study_"):

@@ -13,6 +13,7 @@ import pytest
 from scipy.stats import uniform as scipy_uniform
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -25,6 +26,7 @@ from sklearn.model_selection._validation import _warn_or_raise_about_fit_failure
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import check_estimator
 
 from kerasearch import BayesSearchCV, HyperbandSearchCV, TimeBudget, log_uniform, uniform
 from kerasearch.search import _base
@@ -334,6 +336,23 @@ def test_clone_pickle_and_nesting(iris):
     assert len(pipeline[-1].cv_results_["params"]) == 5
     outer = GridSearchCV(bayes(n_iter=2), {"n_iter": [1, 2]}, cv=2).fit(*iris)
     assert outer.best_estimator_.best_params_
+
+
+def failed_checks(estimator):
+    results = check_estimator(estimator, on_fail=None)
+    return {result["check_name"] for result in results if result["status"] == "failed"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [BayesSearchCV, HyperbandSearchCV])
+def test_scikit_learns_own_checks_pass_as_they_do_for_its_searches(kind):
+    known = failed_checks(GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, cv=2))
+    if kind is BayesSearchCV:
+        search = kind(Ridge(), {"alpha": log_uniform(0.1, 1)}, n_iter=2, cv=2, random_state=0)
+    else:
+        settings = {"max_epochs": 2, "eta": 2, "resource": "max_iter", "cv": 2, "random_state": 0}
+        search = kind(LogisticRegression(), {"C": log_uniform(0.1, 1)}, **settings)
+    assert failed_checks(search) <= known
 
 
 def test_verbose_prints_a_line_a_candidate_and_silence_is_the_default(iris, capsys):

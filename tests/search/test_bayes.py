@@ -9,10 +9,13 @@ from scipy.stats import loguniform, norm, randint
 from scipy.stats import uniform as scipy_uniform
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from kerasearch import (
     BayesSearchCV,
+    KerasClassifier,
     choice,
     integers,
     layers,
@@ -152,6 +155,25 @@ def test_a_sampler_without_more_candidates_ends_the_search(iris):
     search = bayes(n_iter=10, sampler=sampler).fit(*iris)
     assert sorted(search.cv_results_["param_quality"]) == [0.1, 0.5, 0.9]
     assert search.stop_reason_ == "exhausted"
+
+
+def test_a_keras_network_with_layers_in_a_pipeline(iris):
+    network = KerasClassifier(epochs=15, batch_size=16, random_state=0)
+    space = {
+        "kerasclassifier__model__hidden_layer_sizes": layers((1, 2), (4, 16)),
+        "kerasclassifier__optimizer__learning_rate": log_uniform(1e-2, 1e-1),
+        "kerasclassifier__model__activation": ["relu", "rleu"],
+    }
+    search = bayes(space, make_pipeline(StandardScaler(), network), n_iter=6, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(*iris)
+    assert search.best_score_ > 0.85
+    messages = search.cv_results_["error_messages"]
+    wrong = search.cv_results_["param_kerasclassifier__model__activation"] == "rleu"
+    wrong = wrong.tolist()
+    assert ["Could not interpret activation" in message for message in messages] == wrong
+    assert any(wrong)
 
 
 # ---------------------------------------------------------------- the study
