@@ -153,7 +153,7 @@ class BayesSearchCV(IncrementalSearchCV):
             check_names(self.estimator, self.space)
         if space.n_values < self.n_iter:
             warnings.warn(
-                f"the space has {space.n_values} candidates, fewer than n_iter={self.n_iter}: each "
+                f"the space has {space.n_values} candidate(s), fewer than n_iter={self.n_iter}: each "
                 "is evaluated once",
                 UserWarning,
                 stacklevel=3,

@@ -142,7 +142,7 @@ def test_a_function_that_returns_no_dict_or_wrong_names_is_an_error(iris):
 
 
 def test_a_small_space_is_tried_whole_once_with_a_warning(iris):
-    with pytest.warns(UserWarning, match="6 candidates, fewer than n_iter=40"):
+    with pytest.warns(UserWarning, match="6 candidate.s., fewer than n_iter=40"):
         search = bayes({"quality": [0.1, 0.2, 0.3], "tag": ["a", (1,)]}, n_iter=40).fit(*iris)
     assert len(search.cv_results_["params"]) == 6
     assert len({identity(p) for p in search.cv_results_["params"]}) == 6
