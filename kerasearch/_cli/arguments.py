@@ -209,7 +209,7 @@ def check_store(path: str | None) -> None:
     try:
         FitStore.of(path)
     except OSError as error:
-        raise UsageError(f"--store {path}: {error.strerror}") from None
+        raise UsageError(f"--store: {error.strerror}") from None
 
 
 def n_candidates(args: argparse.Namespace, space: Mapping[str, Any]) -> int:
