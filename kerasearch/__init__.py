@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .search import (
+        BayesSearchCV,
+        HyperbandSearchCV,
+        ManualSearchCV,
+        TimeBudget,
+        brackets,
+        to_study,
+    )
+    from .space import choice, integers, layers, log_integers, log_uniform, uniform
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
@@ -23,14 +32,45 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 # public name -> module that defines it
 _HOMES = {
+    "BayesSearchCV": "search",
     "DivergenceError": "exceptions",
     "FitStore": "store",
+    "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "ManualSearchCV": "search",
+    "TimeBudget": "search",
+    "brackets": "search",
+    "choice": "space",
+    "integers": "space",
+    "layers": "space",
+    "log_integers": "space",
+    "log_uniform": "space",
     "mlp": "models",
+    "to_study": "search",
+    "uniform": "space",
 }
 
-__all__ = ["DivergenceError", "FitStore", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
+__all__ = [
+    "BayesSearchCV",
+    "DivergenceError",
+    "FitStore",
+    "HyperbandSearchCV",
+    "KerasClassifier",
+    "KerasRegressor",
+    "ManualSearchCV",
+    "TimeBudget",
+    "__version__",
+    "brackets",
+    "choice",
+    "integers",
+    "layers",
+    "log_integers",
+    "log_uniform",
+    "mlp",
+    "to_study",
+    "uniform",
+]
 
 
 def __getattr__(name: str) -> Any:
