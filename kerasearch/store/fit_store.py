@@ -178,11 +178,7 @@ class FitStore:
             parameter that was not at its default, ``n_rows``, ``epochs``, ``seconds`` of training,
             the last value of each metric, ``path`` taken, ``divergence``, ``created``, ``n_bytes``.
         """
-        import pandas as pd
-
-        return pd.DataFrame([_row(fit) for fit in self]).convert_dtypes(
-            convert_floating=False, convert_string=False
-        )
+        return _frame([_row(fit) for fit in self])
 
     def learning_curves(self) -> pd.DataFrame:
         """Every epoch of every fit.
@@ -217,7 +213,7 @@ class FitStore:
         if not rows:
             columns = ["candidate", "fold", "n_rows", "epoch", "metric", "value"]
             return pd.DataFrame(columns=columns)
-        frame = pd.DataFrame(rows).convert_dtypes(convert_floating=False, convert_string=False)
+        frame = _frame(rows)
         last = ["epoch", "metric", "value"]
         return frame[[c for c in frame.columns if c not in last] + last]
 
@@ -477,6 +473,21 @@ def _row(fit: StoredFit) -> dict[str, Any]:
         "created": fit.created,
         "n_bytes": fit.n_bytes,
     }
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Make a table in which whole numbers stay whole where some are missing."""
+    import pandas as pd
+
+    columns = {name: None for row in rows for name in row}
+    table: dict[str, Any] = {}
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        kinds = {type(value) for value in values if value is not None}
+        some_missing = len(kinds) == 1 and any(value is None for value in values)
+        dtype = {int: "Int64", bool: "boolean"}.get(next(iter(kinds))) if some_missing else None
+        table[name] = pd.Series(values, dtype=dtype)
+    return pd.DataFrame(table)
 
 
 def _cell(value: Any) -> Any:
