@@ -118,8 +118,8 @@ class IncrementalSearchCV(BaseSearchCV):
     def _check(self) -> None: ...
 
     @abstractmethod
-    def _n_planned(self) -> tuple[int | None, int | None]:
-        """Tell how many candidates and batches there will be at most; None where unknown."""
+    def _n_planned(self) -> int | None:
+        """Tell how many candidates there will be at most; None where unknown."""
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Search, then train the best candidate on all the data.
@@ -162,11 +162,10 @@ class IncrementalSearchCV(BaseSearchCV):
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Evaluate batch after batch, until there are no more or the search is to stop."""
         run = self._run
-        _, n_batches = self._n_planned()
         self.stop_reason_ = "finished"
         batches = self._batches()
         try:
-            with _task(self, callback_ctx, "search", n_batches) as context, self._own_progress():
+            with _task(self, callback_ctx, "search") as context, self._own_progress():
                 for batch in self._in_time(batches):
                     self._evaluate(batch, evaluate_candidates, context)
         except KeyboardInterrupt:
@@ -196,7 +195,7 @@ class IncrementalSearchCV(BaseSearchCV):
         candidates = [{**params, **batch.unrecorded} for params in batch.candidates]
         more: dict[str, Any] = {} if run.cv is None else {"cv": run.cv}
         begin = time.monotonic()
-        with _task(self, context, "batch", None, sequential=False) as inner:
+        with _task(self, context, "batch", sequential=False) as inner:
             if inner is not None:  # scikit-learn 1.9 and later
                 more["callback_ctx"] = inner
             try:
@@ -357,7 +356,7 @@ class IncrementalSearchCV(BaseSearchCV):
 
     def _progress_line(self) -> str:
         evaluations = self._run.evaluations
-        total, _ = self._n_planned()
+        total = self._n_planned()
         scores = [self._mean_score(evaluation) for evaluation in evaluations]
         last = scores[-len(self._run.batch.candidates) :]
         shown = f"{len(scores)}" if total is None else f"{len(scores)}/{total}"
@@ -411,16 +410,12 @@ def forget(search: Any) -> None:
 
 
 @contextmanager
-def _task(
-    search: Any, parent: Any, name: str, n_subtasks: int | None, sequential: bool = True
-) -> Iterator[Any]:
+def _task(search: Any, parent: Any, name: str, sequential: bool = True) -> Iterator[Any]:
     """Tell scikit-learn's callbacks, where there are any, that a task begins and ends."""
     if parent is None:
         yield None
         return
-    context = parent.subcontext(
-        task_name=name, max_subtasks=n_subtasks, sequential_subtasks=sequential
-    )
+    context = parent.subcontext(task_name=name, max_subtasks=None, sequential_subtasks=sequential)
     context.call_on_fit_task_begin(estimator=search)
     try:
         yield context

@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
+from ._asking import propose
 from ._base import Batch, IncrementalSearchCV
 from ._checks import (
     Space,
@@ -24,7 +25,6 @@ from ._checks import (
     n_combinations,
 )
 from ._trials import optuna
-from .bayes import propose
 
 
 def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
@@ -232,8 +232,8 @@ class HyperbandSearchCV(IncrementalSearchCV):
                 )
         check_names(self.estimator, self.space)
 
-    def _n_planned(self) -> tuple[int, None]:
-        return int(brackets(self.max_epochs, self.eta)["n_candidates"].sum()), None
+    def _n_planned(self) -> int:
+        return int(brackets(self.max_epochs, self.eta)["n_candidates"].sum())
 
     def _batches(self) -> Iterator[Batch]:
         """Run Algorithm 1; the names of its variables are in brackets."""

@@ -246,8 +246,7 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _check(self) -> None: ...
 
-    def _n_planned(self) -> tuple[None, None]:
-        return None, None
+    def _n_planned(self) -> None: ...
 
     def _batches(self) -> Iterator[Batch]:
         yield from ()
@@ -292,8 +291,8 @@ class _OneCandidate(IncrementalSearchCV):
 
     def _check(self) -> None: ...
 
-    def _n_planned(self) -> tuple[int, int]:
-        return 1, 1
+    def _n_planned(self) -> int:
+        return 1
 
     def _batches(self) -> Iterator[Batch]:
         self._run.cv = self._cv
