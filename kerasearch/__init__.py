@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .space import choice, integers, layers, log_integers, log_uniform, uniform
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -25,10 +26,28 @@ _HOMES = {
     "DivergenceError": "exceptions",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "choice": "space",
+    "integers": "space",
+    "layers": "space",
+    "log_integers": "space",
+    "log_uniform": "space",
     "mlp": "models",
+    "uniform": "space",
 }
 
-__all__ = ["DivergenceError", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
+__all__ = [
+    "DivergenceError",
+    "KerasClassifier",
+    "KerasRegressor",
+    "__version__",
+    "choice",
+    "integers",
+    "layers",
+    "log_integers",
+    "log_uniform",
+    "mlp",
+    "uniform",
+]
 
 
 def __getattr__(name: str) -> Any:

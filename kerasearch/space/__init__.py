@@ -1,0 +1,40 @@
+"""Search spaces: grids, distributions, designs, and zooming in.
+
+Everything here returns plain inputs of scikit-learn's searches: a dict from full parameter name
+to a list of values or a distribution, or a list of such dicts. It works for any estimator of
+scikit-learn's kind, and knows Keras by parameter names alone.
+"""
+
+from __future__ import annotations
+
+from .distributions import (
+    Choice,
+    Distribution,
+    Integers,
+    Layers,
+    LogIntegers,
+    LogUniform,
+    Uniform,
+    choice,
+    integers,
+    layers,
+    log_integers,
+    log_uniform,
+    uniform,
+)
+
+__all__ = [
+    "Choice",
+    "Distribution",
+    "Integers",
+    "Layers",
+    "LogIntegers",
+    "LogUniform",
+    "Uniform",
+    "choice",
+    "integers",
+    "layers",
+    "log_integers",
+    "log_uniform",
+    "uniform",
+]
