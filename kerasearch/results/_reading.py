@@ -84,6 +84,12 @@ class SearchResults:
             )
         return name
 
+    def metric_label(self, name: str | None = None) -> str:
+        """Name a metric for people: what a search of one metric calls ``"score"`` by its name."""
+        name = self.metric(name)
+        scoring = getattr(self.search, "scoring", None)
+        return scoring if name == "score" and isinstance(scoring, str) else name
+
     def parameter(self, name: str) -> str:
         """Find the full name of a parameter given by its full or its short name."""
         if name in self.names:

@@ -11,6 +11,7 @@ from .heatmap import HeatmapDisplay
 from .parallel import ParallelCoordinatesDisplay
 from .progress import ProgressDisplay
 from .slices import SliceDisplay
+from .training import TrainingCurvesDisplay
 
 __all__ = [
     "CoverageDisplay",
@@ -18,4 +19,5 @@ __all__ = [
     "ParallelCoordinatesDisplay",
     "ProgressDisplay",
     "SliceDisplay",
+    "TrainingCurvesDisplay",
 ]

@@ -26,7 +26,7 @@ CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GRAY = "#8C8C8C"
 PALE = "#EFEFEF"
 SCORE_MAP = "viridis"
-_INCHES_OF_CHARACTER = 0.075  # at the usual size of tick labels
+_INCHES_OF_CHARACTER = 0.085  # at the usual size of tick labels
 _INCHES_OF_LINE = 0.17
 
 
@@ -134,7 +134,7 @@ def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
         return scale.ticks(max(2, int(room / _INCHES_OF_LINE / (1 if scale.categories else 2))))
     for most in range(8, 1, -1):
         ticks = scale.ticks(most)
-        if sum(len(text) + 2 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
+        if sum(len(text) + 1 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
             break
     return ticks
 
@@ -234,7 +234,7 @@ def mark_outside(ax: Any, x: np.ndarray, scores: np.ndarray) -> None:
 
 def point_size(n: int) -> float:
     """Area of a point in square points: large where there are few."""
-    return float(np.clip(900 / max(n, 1), 9, 40))
+    return float(np.clip(1500 / max(n, 1), 9, 40))
 
 
 def n_lines(ax: Any) -> int:
@@ -275,7 +275,7 @@ def has_room(ax: Any, n_characters: int, shape: tuple[int, int]) -> bool:
 def _inches(ax: Any, which: str) -> float:
     """Length of an axis, before the layout makes room for labels."""
     box = ax.get_position().transformed(ax.figure.transSubfigure)
-    return 0.9 * float((box.width if which == "x" else box.height) / ax.figure.dpi)
+    return float((box.width if which == "x" else box.height) / ax.figure.dpi)
 
 
 def _null_locator() -> Any:

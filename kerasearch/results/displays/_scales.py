@@ -67,7 +67,8 @@ class Scale:
         if not len(self.distinct):
             return 0.0, 1.0
         low, high = self._stretched(self.distinct[[0, -1]])
-        margin = 0.05 * (high - low) or (0.5 if self.log or not low else 0.5 * abs(low))
+        share = 0.15 if len(self.distinct) <= 3 else 0.05
+        margin = share * (high - low) or (0.5 if self.log or not low else 0.5 * abs(low))
         low, high = low - margin, high + margin
         return (10**low, 10**high) if self.log else (low, high)
 

@@ -113,7 +113,7 @@ class CoverageDisplay:
             results.mean(metric),
             x_name=results.names[x],
             y_name=None if y is None else results.names[y],
-            metric=results.metric(metric),
+            metric=results.metric_label(metric),
         ).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> CoverageDisplay:
@@ -152,9 +152,10 @@ class CoverageDisplay:
         above.set_ylabel(drawing.short_score_label(self.metric))
         right.set_xlabel(drawing.short_score_label(self.metric))
         right.tick_params(axis="x", rotation=90)
-        above.set_title(f"{_counted(x)} of {x.label}", fontsize="medium")
-        right.yaxis.set_label_position("right")
-        right.set_ylabel(f"{_counted(y)} of {y.label}", rotation=270, va="bottom")
+        middle = {"ha": "center", "transform": above.transAxes}
+        above.text(0.5, 1.08, f"{_counted(x)} of {x.label}", va="bottom", **middle)
+        middle = {"va": "center", "transform": right.transAxes}
+        right.text(1.1, 0.5, f"{_counted(y)} of {y.label}", ha="left", rotation=270, **middle)
         self.axes_ = np.array([ax, above, right], dtype=object)
         return self
 

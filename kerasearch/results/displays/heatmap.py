@@ -106,7 +106,7 @@ class HeatmapDisplay:
             results.mean(metric),
             x_name=results.names[x],
             y_name=None if y is None else results.names[y],
-            metric=results.metric(metric),
+            metric=results.metric_label(metric),
             aggregate=aggregate,
         ).plot(ax=ax)
 

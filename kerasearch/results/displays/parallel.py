@@ -87,7 +87,7 @@ class ParallelCoordinatesDisplay:
         return cls(
             {results.names[name]: results.values(name) for name in chosen},
             results.mean(metric),
-            metric=results.metric(metric),
+            metric=results.metric_label(metric),
             best=results.best(metric) if has_score else None,
         ).plot(ax=ax)
 

@@ -96,7 +96,7 @@ class ProgressDisplay:
             raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
         spent, scores, name = {}, {}, metric
         for label, results in _several(search).items():
-            name = results.metric(metric)
+            name = results.metric_label(metric)
             total = np.cumsum(_cost(results, unit))
             for part, rows in _parts(results, label).items():
                 before = total[rows[0] - 1] if rows[0] else 0.0

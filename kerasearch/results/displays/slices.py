@@ -98,7 +98,7 @@ class SliceDisplay:
             {results.names[name]: results.values(name) for name in chosen},
             results.mean(metric),
             results.std(metric) if results.n_folds > 1 else None,
-            metric=results.metric(metric),
+            metric=results.metric_label(metric),
             best=results.best(metric) if has_score else None,
         ).plot(ax=ax, n_columns=n_columns)
 
@@ -140,7 +140,7 @@ class SliceDisplay:
         drawn = np.isfinite(self.scores) & np.isfinite(x)
         if self.std is not None and drawn.any():
             low, high = self.scores - spread, self.scores + spread
-            alpha = float(np.clip(20 / n, 0.12, 0.7))
+            alpha = float(np.clip(40 / n, 0.15, 0.8))
             ax.vlines(x[drawn], low[drawn], high[drawn], color=drawing.GRAY, alpha=alpha, lw=1)
         size = drawing.point_size(n)
         self.points_.append(
