@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .results.displays import (
+        CoverageDisplay,
+        HeatmapDisplay,
+        ParallelCoordinatesDisplay,
+        ProgressDisplay,
+        SliceDisplay,
+        TrainingCurvesDisplay,
+    )
+    from .results.reporting import report
     from .space import choice, integers, layers, log_integers, log_uniform, uniform
     from .wrappers import KerasClassifier, KerasRegressor
 
@@ -23,22 +32,35 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 # public name -> module that defines it
 _HOMES = {
+    "CoverageDisplay": "results.displays",
     "DivergenceError": "exceptions",
+    "HeatmapDisplay": "results.displays",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "ParallelCoordinatesDisplay": "results.displays",
+    "ProgressDisplay": "results.displays",
+    "SliceDisplay": "results.displays",
+    "TrainingCurvesDisplay": "results.displays",
     "choice": "space",
     "integers": "space",
     "layers": "space",
     "log_integers": "space",
     "log_uniform": "space",
     "mlp": "models",
+    "report": "results.reporting",
     "uniform": "space",
 }
 
 __all__ = [
+    "CoverageDisplay",
     "DivergenceError",
+    "HeatmapDisplay",
     "KerasClassifier",
     "KerasRegressor",
+    "ParallelCoordinatesDisplay",
+    "ProgressDisplay",
+    "SliceDisplay",
+    "TrainingCurvesDisplay",
     "__version__",
     "choice",
     "integers",
@@ -46,6 +68,7 @@ __all__ = [
     "log_integers",
     "log_uniform",
     "mlp",
+    "report",
     "uniform",
 ]
 

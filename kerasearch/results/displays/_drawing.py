@@ -86,9 +86,7 @@ def several_axes(ax: Any, n: int, n_columns: int, size: tuple[float, float]) -> 
     return np.array(axes, dtype=object)
 
 
-def two_parameters(
-    results: SearchResults, x: str | None, y: str | None
-) -> tuple[str, str | None]:
+def two_parameters(results: SearchResults, x: str | None, y: str | None) -> tuple[str, str | None]:
     """Find the full names of the parameters to draw; None stands for the first ones that vary."""
     x = None if x is None else results.parameter(x)
     y = None if y is None else results.parameter(y)
@@ -123,7 +121,7 @@ def label_parameter(ax: Any, scale: Scale, which: str) -> None:
         (ax.set_xscale if is_x else ax.set_yscale)("log")
     (ax.set_xlim if is_x else ax.set_ylim)(*scale.limits)
     (ax.set_xlabel if is_x else ax.set_ylabel)(shortened(scale.label, 40))
-    write_ticks(ax, which, fitting_ticks(ax, scale, which))
+    write_ticks(ax, which, fitting_ticks(ax, scale, which), scale.categories is not None)
     axis.set_minor_locator(_null_locator())
 
 
@@ -139,11 +137,16 @@ def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
     return ticks
 
 
-def write_ticks(ax: Any, which: str, ticks: Sequence[tuple[float, str]]) -> None:
+def write_ticks(
+    ax: Any, which: str, ticks: Sequence[tuple[float, str]], may_turn: bool = True
+) -> None:
     """Write at these places; on the x axis turned, where the labels are too long side by side."""
     places, texts = [place for place, _ in ticks], [text for _, text in ticks]
     if which == "y":
         ax.set_yticks(places, texts)
+        return
+    if not may_turn:
+        ax.set_xticks(places, texts)
         return
     longest = max(map(len, texts), default=0)
     each = _inches(ax, "x") / max(len(texts), 1)
@@ -266,10 +269,9 @@ def legend_outside(ax: Any, title: str | None = None) -> None:
 def has_room(ax: Any, n_characters: int, shape: tuple[int, int]) -> bool:
     """Tell whether a text fits into each cell of a table of that shape."""
     n_rows, n_columns = shape
-    return (
-        n_characters * 0.9 * _INCHES_OF_CHARACTER * n_columns <= _inches(ax, "x")
-        and n_rows * _INCHES_OF_LINE <= _inches(ax, "y")
-    )
+    return n_characters * 0.9 * _INCHES_OF_CHARACTER * n_columns <= _inches(
+        ax, "x"
+    ) and n_rows * _INCHES_OF_LINE <= _inches(ax, "y")
 
 
 def _inches(ax: Any, which: str) -> float:

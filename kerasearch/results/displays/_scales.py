@@ -129,11 +129,14 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
-    """Cut a label in the middle, since both its ends may tell it from others."""
-    if len(text) <= longest:
-        return text
-    head = (longest - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+    """Cut a label in the middle, since both its ends may tell it from others.
+
+    Dollar signs are escaped: matplotlib would take what is between two of them as a formula.
+    """
+    if len(text) > longest:
+        head = (longest - 1) // 2
+        text = f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+    return text.replace("$", r"\$")
 
 
 def _sort_key(value: Any, text: str) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._reading import read
 from . import _drawing as drawing
-from ._scales import Scale
+from ._scales import Scale, shortened
 
 
 class CoverageDisplay:
@@ -98,7 +98,8 @@ class CoverageDisplay:
         metric : str, default=None
             Which score; None takes the one that the search refitted by, or the first.
         ax : matplotlib Axes, default=None
-            Axes to draw on; there must be room above and to the right. None makes a figure.
+            Axes to draw on. Those of a grid of subplots give some of their room to the projections;
+            others need room above and to the right. None makes a figure.
 
         Returns
         -------
@@ -133,18 +134,18 @@ class CoverageDisplay:
         self.ax_, self.figure_, self.axes_ = ax, ax.figure, np.array([ax], dtype=object)
         x = Scale.of(self.x_name, self.x)
         colors = drawing.score_colors(self.scores).to_rgba(self.scores)
-        drawing.label_parameter(ax, x, "x")
         if self.y is None:
+            drawing.label_parameter(ax, x, "x")
             _project(ax, x.positions, self.scores, colors, "x")
             ax.set_ylabel(drawing.score_label(self.metric))
             self.points_ = ax.collections[-1]
             drawing.mark_outside(ax, x.positions, self.scores)
             return self
         y = Scale.of(self.y_name or "", self.y)
+        above, right = _axes_beside(ax)
+        drawing.label_parameter(ax, x, "x")
         drawing.label_parameter(ax, y, "y")
         self.points_ = _scatter(ax, x.positions, y.positions, self.scores, colors)
-        above = ax.inset_axes((0, 1.04, 1, 0.24), sharex=ax)
-        right = ax.inset_axes((1.04, 0, 0.24, 1), sharey=ax)
         for side, scale, which in ((above, x, "x"), (right, y, "y")):
             _project(side, scale.positions, self.scores, colors, which)
         above.tick_params(axis="x", labelbottom=False, length=0)
@@ -153,11 +154,24 @@ class CoverageDisplay:
         right.set_xlabel(drawing.short_score_label(self.metric))
         right.tick_params(axis="x", rotation=90)
         middle = {"ha": "center", "transform": above.transAxes}
-        above.text(0.5, 1.08, f"{_counted(x)} of {x.label}", va="bottom", **middle)
+        above.text(0.5, 1.08, _counted(x), va="bottom", **middle)
         middle = {"va": "center", "transform": right.transAxes}
-        right.text(1.1, 0.5, f"{_counted(y)} of {y.label}", ha="left", rotation=270, **middle)
+        right.text(1.1, 0.5, _counted(y), ha="left", rotation=270, **middle)
         self.axes_ = np.array([ax, above, right], dtype=object)
         return self
+
+
+def _axes_beside(ax: Any) -> tuple[Any, Any]:
+    """Make axes above and to the right, in the room of `ax` if it is part of a grid."""
+    place = ax.get_subplotspec()
+    if place is None:
+        above = ax.inset_axes((0, 1.04, 1, 0.24), sharex=ax)
+        return above, ax.inset_axes((1.04, 0, 0.24, 1), sharey=ax)
+    ratios = {"width_ratios": (4, 1), "height_ratios": (1, 4), "wspace": 0.04, "hspace": 0.04}
+    places = place.subgridspec(2, 2, **ratios)
+    ax.set_subplotspec(places[1, 0])
+    above = ax.figure.add_subplot(places[0, 0], sharex=ax)
+    return above, ax.figure.add_subplot(places[1, 1], sharey=ax)
 
 
 def _scatter(ax: Any, x: np.ndarray, y: np.ndarray, scores: np.ndarray, colors: Any) -> Any:
@@ -201,4 +215,4 @@ def _project(ax: Any, positions: np.ndarray, scores: np.ndarray, colors: Any, al
 
 def _counted(scale: Scale) -> str:
     n = len(scale.distinct)
-    return f"{n} value{'' if n == 1 else 's'}"
+    return f"{n} value{'' if n == 1 else 's'} of {shortened(scale.label, 30)}"

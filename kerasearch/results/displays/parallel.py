@@ -112,7 +112,10 @@ class ParallelCoordinatesDisplay:
         heights = [scale.unit(scale.positions) for scale in scales]
         heights.append((shown - low) / (high - low))
         lines = np.stack(
-            [np.broadcast_to(np.arange(len(heights)), (len(shown), len(heights))), np.array(heights).T],
+            [
+                np.broadcast_to(np.arange(len(heights)), (len(shown), len(heights))),
+                np.array(heights).T,
+            ],
             axis=-1,
         )
 

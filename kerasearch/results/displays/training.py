@@ -18,7 +18,7 @@ class TrainingCurvesDisplay:
     """Curves of training and validation: a line for the mean over folds, a band for their range.
 
     Training is dashed, validation solid. Of many candidates, those that end best have a color and
-    the others are thin and gray.
+    the others are thin and gray, without training where there is validation.
 
     Use `from_search` to make one.
 
@@ -119,6 +119,8 @@ class TrainingCurvesDisplay:
         for candidate in reversed(ranked):  # the best on top
             color = drawing.CYCLE[colored.index(candidate)] if candidate in colored else None
             for part, values in parts.items():
+                if part == "train" and color is None and len(parts) == 2:
+                    continue
                 if candidate in values.index.get_level_values("candidate"):
                     self._draw(candidate, part, values.loc[candidate], color)
         self._finish(parts, ranked, colored)
@@ -151,7 +153,8 @@ class TrainingCurvesDisplay:
         folds = values.groupby(level=["epoch", "fold"]).mean().unstack("fold")  # epochs x folds
         epochs = folds.index.to_numpy(dtype=float)
         style = {"color": color or drawing.GRAY, "linestyle": "--" if part == "train" else "-"}
-        width, alpha = (1.6, 1.0) if color else (0.6, 0.35)
+        n = len(self.curves["candidate"].unique())
+        width, alpha = (1.6, 1.0) if color else (0.6, float(np.clip(20 / n, 0.08, 0.5)))
         marker = "o" if len(epochs) == 1 else None  # one point makes no line
         (line,) = self.ax_.plot(
             epochs,
