@@ -38,9 +38,9 @@ def report(
     """Write one self-contained HTML file about a search.
 
     It has what was searched, the best candidate and those that cannot be told from it, what
-    mattered, pictures, a table of the candidates that sorts by a click on a column's head, failures,
-    what the search cost, and versions. It loads nothing from the network, and runs no script but
-    the one that sorts. Without matplotlib it has no pictures.
+    mattered, pictures, a table of the candidates that sorts by a click on a column's head,
+    failures, what the search cost, and versions. It loads nothing from the network, and runs no
+    script but the one that sorts. Without matplotlib it has no pictures.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
 
     if not results.names or not np.isfinite(results.mean(metric)).any():
         return made
-    common = {"metric": metric}
+    common: dict[str, Any] = {"metric": metric}
     varying = results.varying()
     names = varying or list(results.names)
     n_columns = min(3, len(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ class Scale:
         inner = np.searchsorted(edges, self._stretched(self.positions[known]), side="right") - 1
         cells[known] = np.clip(inner, 0, most - 1)
         ends = [number(edge, 2) for edge in (10**edges if self.log else edges)]
-        return cells, [f"{a} – {b}" for a, b in zip(ends, ends[1:], strict=False)]
+        return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
 
     def _stretched(self, positions: np.ndarray) -> np.ndarray:
         return np.log10(positions) if self.log else np.asarray(positions, dtype=float)

@@ -118,7 +118,8 @@ class ProgressDisplay:
         """
         drawing.needs_matplotlib(type(self).__name__)
         ax = drawing.one_axes(ax, (5.6, 3.6))
-        self.ax_, self.figure_, self.lines_ = ax, ax.figure, []
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_: list[Any] = []
         everything = np.concatenate([np.asarray(s, dtype=float) for s in self.scores.values()])
         ax.set_ylim(*drawing.score_limits(everything))
         furthest = max(float(np.max(spent)) for spent in self.spent.values())

@@ -119,7 +119,7 @@ class SliceDisplay:
         drawing.needs_matplotlib(type(self).__name__)
         self.axes_ = drawing.several_axes(ax, len(self.values), n_columns, (3.1, 2.7))
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        self.points_ = []
+        self.points_: list[Any] = []
         spread = np.zeros(len(self.scores)) if self.std is None else np.nan_to_num(self.std)
         limits = drawing.score_limits(self.scores, spread)
         for i, (axes, (name, values)) in enumerate(

@@ -113,7 +113,9 @@ class TrainingCurvesDisplay:
         drawing.needs_matplotlib(type(self).__name__)
         parts = self._parts()
         ax = drawing.one_axes(ax, (5.6, 3.8))
-        self.ax_, self.figure_, self.lines_, self.bands_ = ax, ax.figure, {}, {}
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_: dict[tuple[Any, str], Any] = {}
+        self.bands_: dict[tuple[Any, str], Any] = {}
         ranked = self._ranked(parts)
         colored = ranked if len(ranked) <= len(drawing.CYCLE) else ranked[:MOST_COLORED]
         for candidate in reversed(ranked):  # the best on top
@@ -192,14 +194,14 @@ class TrainingCurvesDisplay:
                 label = f"{len(ranked) - len(colored)} others"
                 ax.plot([], [], color=drawing.GRAY, linewidth=0.6, label=label)
         for part in parts:
-            style = "--" if part == "train" else "-"
+            style: Any = "--" if part == "train" else "-"
             ax.add_line(Line2D([], [], color=drawing.BLACK, linestyle=style, label=part))
         drawing.legend_outside(ax)
 
     def _name(self, candidate: Any) -> str:
         """Name a candidate by the parameters that tell it from the others, or by its number."""
-        columns = [name for name in self.curves if str(name).startswith("param_")]
-        firsts = self.curves.drop_duplicates("candidate").set_index("candidate")[columns]
+        columns = [name for name in map(str, self.curves) if name.startswith("param_")]
+        firsts: Any = self.curves.drop_duplicates("candidate").set_index("candidate")[columns]
         parts = []
         for name in columns:
             if firsts[name].astype(str).nunique() > 1:
