@@ -130,6 +130,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="train the best candidate on all rows and keep it, with its preprocessing",
     )
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write what was found, with pictures, as one HTML file (pictures need matplotlib)",
+    )
     add("--version", action="version", version=_version())
     return made
 
@@ -182,8 +188,8 @@ def typed_space(args: argparse.Namespace) -> dict[str, Any]:
     return space
 
 
-def check_writable(path: Path | None) -> None:
-    """Raise `UsageError` unless a file can be written at `path`."""
+def check_writable(path: Path | None, option: str = "--save") -> None:
+    """Raise `UsageError` unless a file can be written at `path`, the value of `option`."""
     if path is None:
         return
     existed = path.exists()
@@ -191,7 +197,7 @@ def check_writable(path: Path | None) -> None:
         with path.open("ab"):
             pass
     except OSError as error:
-        raise UsageError(f"--save {path}: {error.strerror}") from None
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
     if not existed:
         path.unlink()
 

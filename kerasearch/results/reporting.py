@@ -17,6 +17,7 @@ import pandas as pd
 from . import _page as html
 from ._reading import SearchResults, read
 from ._values import MISSING, plain, readable
+from .displays._scales import sort_key
 
 MOST_ROWS = 1000  # of the table of candidates
 _PACKAGES = (
@@ -210,9 +211,8 @@ def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
     without = f"; {_counted(absent, 'candidate')} without" if absent else ""
     if len(texts) <= 8:
         listed = list(texts)
-        if numbers is not None:
-            by_value = {readable(v): v for v in values if v is not MISSING}
-            listed.sort(key=lambda text: by_value[text])
+        by_text = {readable(value): value for value in values if value is not MISSING}
+        listed.sort(key=lambda text: sort_key(by_text[text], text))
         return ", ".join(listed) + without
     if numbers is not None:
         low, high = np.nanmin(numbers), np.nanmax(numbers)

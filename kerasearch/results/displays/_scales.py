@@ -50,7 +50,7 @@ class Scale:
             return cls(label, finite, None, is_log_spread(finite), whole)
         cells = [plain(value) for value in values]
         by_text = {readable(cell): cell for cell in cells if cell is not MISSING}
-        texts = sorted(by_text, key=lambda text: _sort_key(by_text[text], text))
+        texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
         place = {text: float(i) for i, text in enumerate(texts)}
         positions = [math.nan if c is MISSING else place[readable(c)] for c in cells]
         return cls(label, np.array(positions), [shortened(text) for text in texts])
@@ -140,7 +140,7 @@ def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
     return text.replace("$", r"\$")
 
 
-def _sort_key(value: Any, text: str) -> tuple[Any, ...]:
+def sort_key(value: Any, text: str) -> tuple[Any, ...]:
     """Order mixed values: None, booleans, numbers, words, sequences of numbers, the rest."""
     if value is None:
         return (0,)
