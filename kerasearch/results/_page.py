@@ -124,7 +124,7 @@ def picture(figure: Any, alt: str, caption: str) -> str:
 
 def _cell(value: Any, numeric: bool, kind: str) -> str:
     """One cell: what is shown, and where that is rounded or missing, what to sort by."""
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+    if value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return f'<td{kind} data-v="">&ndash;</td>'
     if not numeric:
         return f"<td>{escape(str(value))}</td>"

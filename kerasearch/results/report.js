@@ -11,11 +11,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const head = heads[column];
     const descending = head.getAttribute("aria-sort") === "ascending";
     const sign = descending ? -1 : 1;
-    const numeric = head.classList.contains("n");
     const rows = [...body.rows].map((row) => [key(row, column), row]);
     rows.sort(([a], [b]) => {
       if (a === "" || b === "") return (a === "") - (b === "");
-      return sign * (numeric ? Number(a) - Number(b) : a.localeCompare(b, "en", { numeric: true }));
+      const [x, y] = [Number(a), Number(b)];
+      if (Number.isNaN(x) || Number.isNaN(y)) {
+        return sign * (Number.isNaN(x) - Number.isNaN(y) || a.localeCompare(b, "en"));
+      }
+      return sign * (x - y);
     });
     body.append(...rows.map(([, row]) => row));
     heads.forEach((other) => other.removeAttribute("aria-sort"));

@@ -237,14 +237,19 @@ def test_a_complaint_of_the_browser_would_be_seen(tmp_path):
 
 def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path):
     search = results(
-        [{"a": 10, "w": "b"}, {"a": 9, "w": "C"}, {"w": "a"}, {"a": 1, "w": "d"}],
+        [
+            {"a": 10, "w": "b", "m": 0.001},
+            {"a": 9, "w": "C", "m": None},
+            {"w": "a", "m": 0.01},
+            {"a": 1, "w": "d", "m": 0.0001},
+        ],
         [0.1, 0.2, 0.3, 0.4],
     )
     script = """
       const table = document.querySelector("table.sortable");
       const heads = [...table.tHead.rows[0].cells];
       const said = [];
-      for (const name of ["a", "a", "w"]) {
+      for (const name of ["a", "a", "w", "m"]) {
         const column = heads.findIndex((head) => head.textContent === name);
         heads[column].querySelector("button").click();
         const cells = [...table.tBodies[0].rows].map((row) => row.cells[column].textContent);
@@ -257,7 +262,8 @@ def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path)
     assert console == []
     title = re.search("<title>(.*?)</title>", dom)[1]
     assert title == (
-        "1 9 10 – ascending; 10 9 1 – descending; a b C d ascending; 1"  # noqa: RUF001
+        "1 9 10 – ascending; 10 9 1 – descending; a b C d ascending; "
+        "0.0001 0.001 0.01 None ascending; 1"  # noqa: RUF001
     )
 
 
