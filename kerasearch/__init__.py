@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from .results.reporting import report
     from .space import choice, integers, layers, log_integers, log_uniform, uniform
+    from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -34,6 +35,7 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 _HOMES = {
     "CoverageDisplay": "results.displays",
     "DivergenceError": "exceptions",
+    "FitStore": "store",
     "HeatmapDisplay": "results.displays",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
@@ -54,6 +56,7 @@ _HOMES = {
 __all__ = [
     "CoverageDisplay",
     "DivergenceError",
+    "FitStore",
     "HeatmapDisplay",
     "KerasClassifier",
     "KerasRegressor",

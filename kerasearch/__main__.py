@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     status : int
         0; 1 if every candidate failed; 2 for wrong arguments or data; 130 after Ctrl-C.
     """
+    args = None
     try:
         args = arguments.parser().parse_args(argv)
         with builder.current_directory_importable():
@@ -50,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SearchFailed as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
-        return _complain("interrupted, nothing was saved", 130)
+        stored = args is not None and args.store
+        hint = "; run it again to go on" if stored else ""
+        return _complain(f"interrupted, nothing was saved{hint}", 130)
     return 0
 
 
@@ -65,6 +68,7 @@ def _run(args: argparse.Namespace) -> None:
     arguments.check_writable(args.save)
     arguments.check_writable(args.report, "--report")
     builder.check(args.model)
+    arguments.check_store(args.store)
 
     from ._cli import data, report
     from ._cli.parameters import resolve
@@ -132,6 +136,7 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, st
         builder.load(args.model),
         epochs=args.epochs or arguments.EPOCHS,
         random_state=args.seed,
+        store=args.store,
     )
     prefix = "network__"
     if dataset.task == "regression":  # a network learns a target of any scale once it is standard
@@ -227,6 +232,7 @@ def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: P
     except Exception as error:
         what = f"{type(error).__name__}: {one_line(error)}"
         raise SearchFailed(f"training on all rows failed, nothing was saved: {what}") from None
+    best.set_params(**{n: None for n in best.get_params() if n.endswith("__store")})  # stays here
     try:
         joblib.dump(best, path)
     except OSError as error:

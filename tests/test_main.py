@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from kerasearch import FitStore
 from kerasearch.__main__ import main
 from kerasearch._cli import UsageError, arguments, duration
 from kerasearch._cli.data import load
@@ -332,6 +333,7 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["iris", "--cv", "51"], "class 0 of 'target' has 50 rows, fewer than the 51 folds"),
         (["--save", "missing/best.joblib"], "missing/best.joblib: No such file or directory"),
         (["--save", "."], "Is a directory"),
+        (["--store", __file__], "cannot be used as a directory"),
         (["--report", "missing/a.html"], "--report missing/a.html: No such file or directory"),
         (["--report", "."], "--report .: Is a directory"),
         (["--model", "mymodule"], "is not MODULE:FUNCTION"),
@@ -589,3 +591,16 @@ def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, wa
 )
 def test_durations_are_written_as_people_do(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_store_makes_the_same_command_read_what_it_has_trained(capsys):
+    words = ("iris", "--epochs", 2, "--param", "batch_size=16,32", "--cv", 2, "--store", "runs")
+    statuses, tables = [], []
+    for more in ((), ("--save", "best.joblib")):
+        statuses.append(run(*words, *more))
+        tables.append([row[:-1] for row in rows_of(capsys.readouterr().out)])
+    assert statuses == [0, 0]
+    assert tables[0] == tables[1]
+    fits = list(FitStore("runs"))
+    assert [(fit.epochs, fit.n_rows) for fit in fits] == [(2, 75)] * 4 + [(2, 150)]
+    assert joblib.load("best.joblib")["network"].store is None

@@ -131,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
         help="train the best candidate on all rows and keep it, with its preprocessing",
     )
     add(
+        "--store",
+        metavar="DIR",
+        help="keep every finished fit there: the same command goes on where it was interrupted, "
+        "and no fit is trained twice",
+    )
+    add(
         "--report",
         type=Path,
         metavar="FILE.html",
@@ -200,6 +206,16 @@ def check_writable(path: Path | None, option: str = "--save") -> None:
         raise UsageError(f"{option} {path}: {error.strerror}") from None
     if not existed:
         path.unlink()
+
+
+def check_store(path: str | None) -> None:
+    """Raise `UsageError` unless fits can be stored in the directory `path`."""
+    from ..store import FitStore
+
+    try:
+        FitStore.of(path)
+    except OSError as error:
+        raise UsageError(f"--store: {error.strerror}") from None
 
 
 def n_candidates(args: argparse.Namespace, space: Mapping[str, Any]) -> int:

@@ -254,6 +254,8 @@ def _command(
         words += ["--method", "random"]
     for name, values in space.items():
         words += ["--param", f"{name}={values}"]
+    if args.store is not None:
+        words += ["--store", args.store]
     if save is not None:
         words += ["--save", save]
     return shlex.join(words)
