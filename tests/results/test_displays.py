@@ -443,3 +443,17 @@ def test_wrong_names_of_curves_are_errors():
         displays.TrainingCurvesDisplay.from_search(curves(), candidates=[7])
     display = displays.TrainingCurvesDisplay.from_search(curves(), candidates=[1])
     assert {candidate for candidate, _ in display.lines_} == {1}
+
+
+def test_the_curves_of_a_fit_store_are_drawn():
+    from kerasearch import FitStore, KerasClassifier
+
+    X, y = load_iris(return_X_y=True)
+    store = FitStore()
+    network = KerasClassifier(hidden_layer_sizes=(4,), epochs=2, random_state=0, store=store)
+    GridSearchCV(network, {"optimizer__learning_rate": [0.1, 0.01]}, cv=2, refit=False).fit(X, y)
+    display = displays.TrainingCurvesDisplay.from_search(store.learning_curves())
+    assert [len(line.get_xdata()) for line in display.lines_.values()] == [2, 2]
+    assert len(display.bands_) == 2
+    labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
+    assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
