@@ -13,14 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
-    from .search import (
-        BayesSearchCV,
-        HyperbandSearchCV,
-        ManualSearchCV,
-        TimeBudget,
-        brackets,
-        to_study,
-    )
     from .results.displays import (
         CoverageDisplay,
         HeatmapDisplay,
@@ -30,6 +22,14 @@ if TYPE_CHECKING:
         TrainingCurvesDisplay,
     )
     from .results.reporting import report
+    from .search import (
+        BayesSearchCV,
+        HyperbandSearchCV,
+        ManualSearchCV,
+        TimeBudget,
+        brackets,
+        to_study,
+    )
     from .space import choice, integers, layers, log_integers, log_uniform, uniform
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
