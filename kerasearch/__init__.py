@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .results.displays import (
+        CoverageDisplay,
+        HeatmapDisplay,
+        ParallelCoordinatesDisplay,
+        ProgressDisplay,
+        SliceDisplay,
+        TrainingCurvesDisplay,
+    )
+    from .results.reporting import report
     from .search import (
         BayesSearchCV,
         HyperbandSearchCV,
@@ -33,13 +42,19 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 # public name -> module that defines it
 _HOMES = {
     "BayesSearchCV": "search",
+    "CoverageDisplay": "results.displays",
     "DivergenceError": "exceptions",
     "FitStore": "store",
+    "HeatmapDisplay": "results.displays",
     "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
     "ManualSearchCV": "search",
+    "ParallelCoordinatesDisplay": "results.displays",
+    "ProgressDisplay": "results.displays",
+    "SliceDisplay": "results.displays",
     "TimeBudget": "search",
+    "TrainingCurvesDisplay": "results.displays",
     "brackets": "search",
     "choice": "space",
     "integers": "space",
@@ -47,19 +62,26 @@ _HOMES = {
     "log_integers": "space",
     "log_uniform": "space",
     "mlp": "models",
+    "report": "results.reporting",
     "to_study": "search",
     "uniform": "space",
 }
 
 __all__ = [
     "BayesSearchCV",
+    "CoverageDisplay",
     "DivergenceError",
     "FitStore",
+    "HeatmapDisplay",
     "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",
     "ManualSearchCV",
+    "ParallelCoordinatesDisplay",
+    "ProgressDisplay",
+    "SliceDisplay",
     "TimeBudget",
+    "TrainingCurvesDisplay",
     "__version__",
     "brackets",
     "choice",
@@ -68,6 +90,7 @@ __all__ = [
     "log_integers",
     "log_uniform",
     "mlp",
+    "report",
     "to_study",
     "uniform",
 ]

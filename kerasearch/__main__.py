@@ -73,6 +73,7 @@ def _run(args: argparse.Namespace) -> None:
     """Check the cheap things first, then search and print what was found."""
     typed = arguments.typed_space(args)
     arguments.check_writable(args.save)
+    arguments.check_writable(args.report, "--report")
     builder.check(args.model)
     arguments.check_store(args.store)
 
@@ -101,6 +102,8 @@ def _run(args: argparse.Namespace) -> None:
     results = report.most_epochs(search.cv_results_)
     result = report.Result(results, space, metric, args.cv, baseline, errors, n_fits)
     print(report.describe_result(result, seconds), flush=True)
+    if args.report is not None:
+        _write_report(search, dataset, metric, errors, args)
     if args.save is not None:
         _save(estimator, dataset, result.best_params, args.save)
     print(report.next_steps(args, dataset, typed, result))
@@ -217,6 +220,27 @@ def _fit(
         reason = errors[0][1] if errors else f"{metric} was not a number"
         raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
     return errors
+
+
+def _write_report(
+    search: Any,
+    dataset: Dataset,
+    metric: str,
+    errors: list[tuple[int, str]],
+    args: argparse.Namespace,
+) -> None:
+    """Write what was found as one HTML file."""
+    from . import report
+
+    search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
+    counts = {one_line(error): n for n, error in errors}
+    title = f"{metric} on {dataset.name}"
+    share = 1 / args.cv
+    try:
+        report(search, args.report, errors=counts, test_fraction=share, title=title)
+    except OSError as error:
+        raise SearchFailed(f"--report {args.report}: {error}") from None
+    print(f"\nWrote the report to {args.report}.", flush=True)
 
 
 def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: Path) -> None:

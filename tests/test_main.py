@@ -340,6 +340,8 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["--save", "missing/best.joblib"], "missing/best.joblib: No such file or directory"),
         (["--save", "."], "Is a directory"),
         (["--store", __file__], "cannot be used as a directory"),
+        (["--report", "missing/a.html"], "--report missing/a.html: No such file or directory"),
+        (["--report", "."], "--report .: Is a directory"),
         (["--model", "mymodule"], "is not MODULE:FUNCTION"),
         (["--model", "mymodule.py:build"], "is not MODULE:FUNCTION"),
         (["--model", "not_there:build"], "there is no module 'not_there'"),
@@ -547,6 +549,19 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     shown = process(["-c", lines], cwd=shop.parent)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("['")
+
+
+def test_a_report_is_written_beside_what_is_printed(capsys):
+    status = run(
+        *("iris", "--epochs", 2, "--cv", 2, "--report", "found.html"),
+        *("--param", "activation=rleu,relu,tanh"),
+    )
+    assert status == 0
+    assert "Wrote the report to found.html." in capsys.readouterr().out
+    page = Path("found.html").read_text()
+    assert "<h1>accuracy on iris</h1>" in page
+    assert "mean accuracy" in page
+    assert "Could not interpret activation function" in page
 
 
 def test_without_arguments_it_is_the_textbook_search_on_the_digits():

@@ -154,6 +154,12 @@ def parser() -> argparse.ArgumentParser:
         help="keep every finished fit there: the same command goes on where it was interrupted, "
         "and no fit is trained twice",
     )
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="write what was found, with pictures, as one HTML file (pictures need matplotlib)",
+    )
     add("--version", action="version", version=_version())
     return made
 
@@ -240,8 +246,8 @@ def n_epochs(args: argparse.Namespace) -> int:
     return args.epochs or (MOST_EPOCHS if args.method == "hyperband" else EPOCHS)
 
 
-def check_writable(path: Path | None) -> None:
-    """Raise `UsageError` unless a file can be written at `path`."""
+def check_writable(path: Path | None, option: str = "--save") -> None:
+    """Raise `UsageError` unless a file can be written at `path`, the value of `option`."""
     if path is None:
         return
     existed = path.exists()
@@ -249,7 +255,7 @@ def check_writable(path: Path | None) -> None:
         with path.open("ab"):
             pass
     except OSError as error:
-        raise UsageError(f"--save {path}: {error.strerror}") from None
+        raise UsageError(f"{option} {path}: {error.strerror}") from None
     if not existed:
         path.unlink()
 
