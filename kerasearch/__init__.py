@@ -12,8 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
-    from .models import mlp
-    from .space import choice, integers, layers, log_integers, log_uniform, uniform
+    from .models import keras_tuner_model, mlp
+    from .space import (
+        choice,
+        common_space,
+        cost,
+        distributions,
+        from_keras_tuner,
+        grid,
+        integers,
+        layers,
+        log_integers,
+        log_uniform,
+        sobol,
+        uniform,
+        when,
+        zoom,
+    )
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -27,12 +42,21 @@ _HOMES = {
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
     "choice": "space",
+    "common_space": "space",
+    "cost": "space",
+    "distributions": "space",
+    "from_keras_tuner": "space",
+    "grid": "space",
     "integers": "space",
+    "keras_tuner_model": "models",
     "layers": "space",
     "log_integers": "space",
     "log_uniform": "space",
     "mlp": "models",
+    "sobol": "space",
     "uniform": "space",
+    "when": "space",
+    "zoom": "space",
 }
 
 __all__ = [
@@ -41,12 +65,21 @@ __all__ = [
     "KerasRegressor",
     "__version__",
     "choice",
+    "common_space",
+    "cost",
+    "distributions",
+    "from_keras_tuner",
+    "grid",
     "integers",
+    "keras_tuner_model",
     "layers",
     "log_integers",
     "log_uniform",
     "mlp",
+    "sobol",
     "uniform",
+    "when",
+    "zoom",
 ]
 
 
