@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
-    from .models import mlp
+    from .models import keras_tuner_model, mlp
     from .results.displays import (
         CoverageDisplay,
         HeatmapDisplay,
@@ -30,7 +30,22 @@ if TYPE_CHECKING:
         brackets,
         to_study,
     )
-    from .space import choice, integers, layers, log_integers, log_uniform, uniform
+    from .space import (
+        choice,
+        common_space,
+        cost,
+        distributions,
+        from_keras_tuner,
+        grid,
+        integers,
+        layers,
+        log_integers,
+        log_uniform,
+        sobol,
+        uniform,
+        when,
+        zoom,
+    )
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
@@ -57,14 +72,23 @@ _HOMES = {
     "TrainingCurvesDisplay": "results.displays",
     "brackets": "search",
     "choice": "space",
+    "common_space": "space",
+    "cost": "space",
+    "distributions": "space",
+    "from_keras_tuner": "space",
+    "grid": "space",
     "integers": "space",
+    "keras_tuner_model": "models",
     "layers": "space",
     "log_integers": "space",
     "log_uniform": "space",
     "mlp": "models",
     "report": "results.reporting",
+    "sobol": "space",
     "to_study": "search",
     "uniform": "space",
+    "when": "space",
+    "zoom": "space",
 }
 
 __all__ = [
@@ -85,14 +109,23 @@ __all__ = [
     "__version__",
     "brackets",
     "choice",
+    "common_space",
+    "cost",
+    "distributions",
+    "from_keras_tuner",
+    "grid",
     "integers",
+    "keras_tuner_model",
     "layers",
     "log_integers",
     "log_uniform",
     "mlp",
     "report",
+    "sobol",
     "to_study",
     "uniform",
+    "when",
+    "zoom",
 ]
 
 

@@ -86,8 +86,8 @@ def _run(args: argparse.Namespace) -> None:
     baseline = _baseline(dataset, folds, metric)
     print(report.describe_dataset(dataset), flush=True)
 
-    estimator, prefix = _estimator(args, dataset)
-    space = resolve(estimator, prefix, typed)
+    estimator = _estimator(args, dataset)
+    space = resolve(estimator, typed)
     n_candidates = arguments.n_candidates(args, space)
     print(report.describe_search(args, space, n_candidates), flush=True)
 
@@ -135,8 +135,8 @@ def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
     return float(scores.mean())
 
 
-def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, str]:
-    """One pipeline from raw rows to predictions, and where in it the network is."""
+def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
+    """One pipeline from raw rows to predictions."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -150,11 +150,9 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, st
         random_state=args.seed,
         store=args.store,
     )
-    prefix = "network__"
     if dataset.task == "regression":  # a network learns a target of any scale once it is standard
         network = TransformedTargetRegressor(network, transformer=StandardScaler())
-        prefix = "network__regressor__"
-    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)]), prefix
+    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)])
 
 
 def _search(

@@ -29,7 +29,11 @@ values of --param:
   activation=relu,tanh                      words are strings
   'learning_rate=log(1e-4,1e-1)'            --method random: uniform in the logarithm
   'dropout=uniform(0,0.5)'                  --method random: uniform
-  'batch_size=int(16,128)', logint(16,512)  --method random: whole numbers, both ends included
+  'batch_size=int(16,128)', logint(16,512)  --method random: whole numbers; also int(16,128,16)
+  'hidden_layer_sizes=layers((1,3),(16,128),funnel)'   --method random: 1 to 3 layers of 16 to 128
+                                            units, each narrower; free and constant are others
+  'activation=choice(relu,tanh)'            --method random: like a list
+  Both ends are included.
   Names are short (learning_rate) or routed (optimizer__learning_rate). The default network has
   hidden_layer_sizes, activation, dropout, batch_norm and l2; every network has epochs,
   batch_size, optimizer and the optimizer's arguments. A list that is given twice is joined.

@@ -253,7 +253,7 @@ def _narrower(values: Any, best: Any) -> str | None:
     """Write a log range round the best of floats that span more than a factor of ten, or None."""
     if not isinstance(best, float):
         return None
-    tried = values.support() if is_distribution(values) else (min(values), max(values))
+    tried = values.support() if hasattr(values, "support") else (min(values), max(values))
     if tried[0] <= 0 or tried[1] <= 10 * tried[0]:
         return None
     return f"log({best / 3:.2g},{best * 3:.2g})"
