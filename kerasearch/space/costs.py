@@ -14,6 +14,7 @@ from sklearn.model_selection import check_cv
 from .._names import last_part
 from .distributions import as_distribution, is_distribution
 from .spaces import Branch, as_branches, candidate_identity, cartesian
+from .values import unique
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # what a compiled program takes as data; all else is part of it
 SHARED = frozenset({"learning_rate", "batch_size", "epochs", "random_state", "seed"})
 _MOST_COUNTED = 100_000
+_HEADING = "With one more value of a parameter:"
+_DRAWN = "Candidates are drawn: more values, and more parameters, cost no more fits"
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,8 +32,8 @@ class Cost:
 
     Attributes
     ----------
-    n_candidates : int
-        Different settings that are tried.
+    n_candidates : int or None
+        Different settings that are tried; None where it depends on the data.
     n_splits : int
         Folds: fits of a candidate.
     n_fits : int or None
@@ -49,29 +52,36 @@ class Cost:
         What cannot be told, or how the candidates are reduced; often empty.
     """
 
-    n_candidates: int
+    n_candidates: int | None
     n_splits: int
     n_fits: int | None
     n_epochs: int | None
-    n_programs: int
+    n_programs: int | None
     frame: pd.DataFrame = field(compare=False)
     note: str = ""
 
     def __repr__(self) -> str:
+        if not self._grows():
+            return self._summary()
         table = self.frame.to_string(na_rep="", formatters=_FORMATS)
-        return f"{self._summary()}\n\nWith one more value of a parameter:\n{table}"
+        return f"{self._summary()}\n\n{_HEADING}\n{table}"
 
     def _repr_html_(self) -> str:
-        table = self.frame.to_html(na_rep="", formatters=_FORMATS)
         summary = "<br>".join(map(html.escape, self._summary().splitlines()))
-        return f"<p>{summary}</p><p>With one more value of a parameter:</p>{table}"
+        if not self._grows():
+            return f"<p>{summary}</p>"
+        table = self.frame.to_html(na_rep="", formatters=_FORMATS)
+        return f"<p>{summary}</p><p>{_HEADING}</p>{table}"
+
+    def _grows(self) -> bool:
+        return bool((self.frame["growth"] > 0).any())
 
     def _summary(self) -> str:
-        fits = "fits: not known" if self.n_fits is None else f"{self.n_fits:,} fits"
-        epochs = "epochs not known" if self.n_epochs is None else f"{self.n_epochs:,} epochs"
+        fits = f"{_counted(self.n_fits, 'fit')}, {_counted(self.n_epochs, 'epoch')}"
         lines = [
-            f"{self.n_candidates:,} candidates, {self.n_splits} folds: {fits}, {epochs}",
-            f"{self.n_programs:,} programs to compile at most",
+            f"{_counted(self.n_candidates, 'candidate')}, "
+            f"{_counted(self.n_splits, 'fold')}: {fits}",
+            f"{_counted(self.n_programs, 'program')} to compile at most",
         ]
         return "\n".join([*lines, self.note] if self.note else lines)
 
@@ -134,6 +144,8 @@ def cost(
         plan = _Plan(branches, _n_splits(5 if cv is None else cv), n_iter, epochs)
         if n_iter is None:
             _check_lists(branches)
+        else:
+            plan.note = _DRAWN
     return plan.cost()
 
 
@@ -146,19 +158,18 @@ class _Plan:
     n_iter: int | None = None
     epochs: int | None = None
     refit: bool = True
-    rungs: list[tuple[int, int]] | None = None  # candidates and epochs of each
+    rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
     note: str = ""
-    unknown: bool = False  # how many fits there are
+    depends_on_rows: tuple[str, ...] = ()
 
     def cost(self) -> Cost:
         import pandas as pd
 
         first = self._counts([_sizes(branch) for branch in self.branches])
         names = list(dict.fromkeys(name for branch in self.branches for name in branch))
-        rows = {name: self._row(first, {name}) for name in names}
-        for name in names:
-            values = {size for b in self.branches if (size := _sizes(b).get(name))}
-            rows[name] = {"n_values": max(values), **rows[name]}
+        rows = {
+            name: {"n_values": self._n_values(name), **self._row(first, {name})} for name in names
+        }
         if len(names) > 1:
             rows["all of them"] = {"n_values": math.nan, **self._row(first, set(names))}
         frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
@@ -173,35 +184,52 @@ class _Plan:
             self.note,
         )
 
-    def _row(self, first: tuple[int, Any, Any], grown: set[str]) -> dict[str, float]:
-        """Count with one more value of the parameters `grown`."""
-        sizes = [
-            {name: size + (name in grown) for name, size in _sizes(branch).items()}
-            for branch in self.branches
-        ]
-        n_candidates, n_fits, n_epochs = self._counts(sizes)
-        before, after = (first[1], n_fits) if n_fits else (first[0], n_candidates)
-        return {
-            "n_candidates": n_candidates,
-            "n_fits": math.nan if n_fits is None else n_fits,
-            "n_epochs": math.nan if n_epochs is None else n_epochs,
-            "growth": after / before - 1,
-        }
+    def _n_values(self, name: str) -> float:
+        """How many values a parameter has in all branches together."""
+        specs = [branch[name] for branch in self.branches if name in branch]
+        if any(is_distribution(spec) for spec in specs):
+            return max(map(_size, specs))
+        return len(unique(value for spec in specs for value in spec))
 
-    def _counts(self, sizes: list[dict[str, float]]) -> tuple[int, int | None, int | None]:
+    def _grown(self, names: set[str]) -> list[dict[str, float]]:
+        """The sizes with one more value: in one branch where each has values of its own."""
+        sizes = [_sizes(branch) for branch in self.branches]
+        for name in names:
+            having = [i for i, branch in enumerate(self.branches) if name in branch]
+            same = len({repr(self.branches[i][name]) for i in having}) == 1
+            for i in having if same else having[:1]:
+                sizes[i][name] += 1
+        return sizes
+
+    def _row(self, first: tuple[Any, Any, Any], names: set[str]) -> dict[str, float]:
+        """Count with one more value of each of these parameters."""
+        after = self._counts(self._grown(names))
+        grown, before = next(
+            ((a, b) for a, b in ((after[1], first[1]), (after[0], first[0])) if a is not None),
+            (math.nan, 1),
+        )
+        counts = [math.nan if count is None else count for count in after]
+        row = dict(zip(("n_candidates", "n_fits", "n_epochs"), counts, strict=True))
+        return {**row, "growth": grown / before - 1}
+
+    def _counts(self, sizes: list[dict[str, float]]) -> tuple[int | None, int | None, int | None]:
         """Candidates, fits and epochs of a search whose parameters have so many values."""
         n_possible = sum(math.prod(size.values()) for size in sizes)
+        if "n_candidates" in self.depends_on_rows:
+            return None, None, None
         n_candidates = int(n_possible if self.n_iter is None else min(self.n_iter, n_possible))
-        if self.unknown:
+        if self.depends_on_rows:
             return n_candidates, None, None
         if self.rungs is not None:
             n_fits = sum(n for n, _ in self.rungs) * self.n_splits + self.refit
-            n_epochs = sum(n * each for n, each in self.rungs) * self.n_splits
-            n_epochs += self.refit * max((each for _, each in self.rungs), default=0)
-            return n_candidates, n_fits, n_epochs
+            each_rung = [(n, each or self.epochs) for n, each in self.rungs]
+            fits = [(n * self.n_splits, each) for n, each in each_rung]
+            fits.append((int(self.refit), each_rung[-1][1]))
+            n_epochs = sum(n * each for n, each in fits if each is not None)
+            return n_candidates, n_fits, n_epochs or None
         n_fits = n_candidates * self.n_splits + self.refit
-        each = self._mean_epochs()
-        return n_candidates, n_fits, None if each is None else round(n_fits * each)
+        mean = self._mean_epochs()
+        return n_candidates, n_fits, None if mean is None else round(n_fits * mean)
 
     def _mean_epochs(self) -> float | None:
         """Epochs of a fit, on the average of the candidates."""
@@ -216,7 +244,9 @@ class _Plan:
             means.append(mean)
         return float(np.average(means, weights=weights))
 
-    def _n_programs(self, n_candidates: int) -> int:
+    def _n_programs(self, n_candidates: int | None) -> int | None:
+        if n_candidates is None:
+            return None
         fixed = [
             {name: spec for name, spec in branch.items() if last_part(name) not in SHARED}
             for branch in self.branches
@@ -252,6 +282,8 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
         _plan_hyperband(plan, params)
     elif plan.n_iter is None:
         _check_lists(branches)
+    else:
+        plan.note = _DRAWN
     return plan
 
 
@@ -262,11 +294,9 @@ def _plan_halving(plan: _Plan, params: Mapping[str, Any], estimator: Any) -> Non
     n_possible = sum(math.prod(_sizes(branch).values()) for branch in plan.branches)
     n = params.get("n_candidates", n_possible)
     if params["resource"] == "n_samples" or not isinstance(most, int):
-        plan.unknown = True
-        plan.n_iter = None if n == n_possible else n if isinstance(n, int) else 1
-        plan.note = "Successive halving: how many fits there are depends on the number of rows" + (
-            ", and so does the number of candidates" if n == "exhaust" else ""
-        )
+        plan.depends_on_rows = ("n_fits", "n_candidates") if n == "exhaust" else ("n_fits",)
+        plan.n_iter = n if isinstance(n, int) and "n_candidates" in params else None
+        plan.note = "Successive halving: how many fits there are depends on the number of rows"
         return
     least_whole = least if isinstance(least, int) else 1
     if n == "exhaust":
@@ -287,8 +317,7 @@ def _plan_halving(plan: _Plan, params: Mapping[str, Any], estimator: Any) -> Non
         f"{n} with {params['resource']}={r}" for n, r in plan.rungs
     )
     if not _is_epochs(params["resource"]):
-        each = plan.epochs
-        plan.rungs = [(n, each or 0) for n, _ in plan.rungs]
+        plan.rungs = [(n, None) for n, _ in plan.rungs]
 
 
 def _floor_log(x: float, base: float) -> int:
@@ -363,11 +392,21 @@ def _mean(spec: Any) -> float:
     return float(np.mean([distribution.at([(i + 0.5) / 1000]) for i in range(1000)]))
 
 
+def _counted(n: int | None, noun: str) -> str:
+    if n is None:
+        return f"{noun}s: not known"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def _count(value: float) -> str:
     return "" if math.isnan(value) else "inf" if math.isinf(value) else f"{value:,.0f}"
 
 
+def _growth(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:+.0%}"
+
+
 _FORMATS: Any = {
     **dict.fromkeys(("n_values", "n_candidates", "n_fits", "n_epochs"), _count),
-    "growth": "{:+.0%}".format,
+    "growth": _growth,
 }

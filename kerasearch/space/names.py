@@ -66,6 +66,7 @@ def full_name(estimator: Any, name: str) -> str:
     if name in known:
         return name
     found = [full for full in known if full.endswith(f"__{name}")]
+    found = found or [full for full in known if _leaves_out_steps(name, full)]
     found = found or list(dict.fromkeys(_settable(estimator, known, name)))
     if len(found) == 1:
         return found[0]
@@ -76,6 +77,14 @@ def full_name(estimator: Any, name: str) -> str:
         f"{name}: there is no such parameter{near or ''}"
         + ("" if near else f" in {type(estimator).__name__}; get_params() lists what there is")
     )
+
+
+def _leaves_out_steps(name: str, full: str) -> bool:
+    """Tell whether `name` is the full name without some steps: ``clf__learning_rate``."""
+    *steps, last = name.split("__")
+    *full_steps, full_last = full.split("__")
+    rest = iter(full_steps)
+    return last == full_last and all(step in rest for step in steps)
 
 
 def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:

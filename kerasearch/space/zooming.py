@@ -20,7 +20,7 @@ from .distributions import (
     Uniform,
     as_distribution,
 )
-from .spaces import Branch, Space, as_branches
+from .spaces import Branch, Space, as_branches, candidate_identity
 from .values import identity, unique, warn
 
 _EDGE = 0.05  # so near to an end of a range, as a share of it, the best is at the edge
@@ -93,29 +93,27 @@ def zoom(
     if not 0 < factor < 1:
         raise ValueError(f"factor={factor!r} must be in (0, 1): the most that a range narrows")
     branches = as_branches(space)
-    ranked = _ranked(search, metric)
-    members: list[list[dict[str, Any]]] = [[] for _ in branches]
-    best_of: list[list[dict[str, Any]]] = [[] for _ in branches]
+    ranked, failed = _ranked(search, metric)
     placed = [(i, c) for c in ranked if (i := _branch_of(c, branches)) is not None]
     if not placed:
         raise ValueError(
             f"no candidate with a score has the parameters of the space: {_names(branches)}"
         )
     n_kept = max(1, math.ceil(keep * len(placed)))
-    for place, (i, candidate) in enumerate(placed):
-        members[i].append(candidate)
-        if place < n_kept:
-            best_of[i].append(candidate)
-    narrower = [
-        _zoomed(branch, kept, tried, factor) if kept else branch
-        for branch, kept, tried in zip(branches, best_of, members, strict=True)
-        if kept or not tried
-    ]
+    placed += [(i, c) for c in failed if (i := _branch_of(c, branches)) is not None]
+    narrower = []
+    for i, branch in enumerate(branches):
+        kept = [candidate for j, candidate in placed[:n_kept] if i == j]
+        tried = [candidate for j, candidate in placed if i == j]
+        if kept:
+            narrower.append(_zoomed(branch, kept, tried, factor))
+        elif not tried:
+            narrower.append(branch)
     return narrower[0] if isinstance(space, Mapping) else narrower
 
 
-def _ranked(search: Any, metric: str | None) -> list[dict[str, Any]]:
-    """Different candidates that have a score, best first."""
+def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Different candidates that have a score, best first; and those that have none."""
     results = search if isinstance(search, Mapping) else getattr(search, "cv_results_", None)
     if not isinstance(results, Mapping) or "params" not in results:
         raise TypeError(
@@ -126,14 +124,16 @@ def _ranked(search: Any, metric: str | None) -> list[dict[str, Any]]:
     resources = np.asarray(results.get("n_resources", np.zeros(len(scores))), dtype=float)
     order = np.lexsort((-scores, -np.nan_to_num(resources)))
     ranked: dict[Any, dict[str, Any]] = {}
+    failed = []
     for i in order:
+        params = results["params"][i]
         if np.isfinite(scores[i]):
-            params = results["params"][i]
-            key = frozenset((name, identity(value)) for name, value in params.items())
-            ranked.setdefault(key, params)
+            ranked.setdefault(candidate_identity(params), params)
+        else:
+            failed.append(params)
     if not ranked:
         raise ValueError("no candidate of the search has a finite score")
-    return list(ranked.values())
+    return list(ranked.values()), failed
 
 
 def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
@@ -243,7 +243,7 @@ def _choice_that_did_well(spec: Choice, kept: Sequence[Any], tried: Sequence[Any
 def _layers(name: str, spec: Layers, kept: Sequence[Any], factor: float) -> Layers:
     widths = [[int(width) for width in np.atleast_1d(value)] for value in kept]
     depths = [len(each) for each in widths]
-    middle = [math.exp(np.mean(np.log(each))) for each in widths[:1] if each]
+    middle = [round(math.exp(np.mean(np.log(each)))) for each in widths[:1] if each]
     all_widths = [width for each in widths for width in each]
     depth = _Range(f"{name}, number of layers", *spec.depth, step=1).narrowed(depths, factor)
     units = _Range(f"{name}, units", *spec.units, log=True, step=1)
@@ -253,7 +253,7 @@ def _layers(name: str, spec: Layers, kept: Sequence[Any], factor: float) -> Laye
 def _quantiles(spec: Quantiles, kept: Sequence[Any], factor: float) -> Quantiles:
     ends = spec.low_q, spec.high_q
     q = [float(spec.frozen.cdf(value)) for value in kept if _is_number(value)]
-    low, high = _window(q, *ends, factor, extend=False) if q else ends
+    low, high = _window(q, *ends, factor, (True, True)) if q else ends
     return Quantiles(spec.frozen, max(low, ends[0]), min(high, ends[1]))
 
 
@@ -273,7 +273,8 @@ class _Range:
         if not values or self.low == self.high:
             return self.low, self.high
         ends = self._scaled(self.low), self._scaled(self.high)
-        new = _window([self._scaled(value) for value in values], *ends, factor)
+        natural = not self.log and self.low == 0, not self.log and self.low >= 0 and self.high == 1
+        new = _window([self._scaled(value) for value in values], *ends, factor, natural)
         rounding = 1e-9 * (ends[1] - ends[0])
         outside = new[0] < ends[0] - rounding, new[1] > ends[1] + rounding
         made: Any = self._whole if self.step else self._floats
@@ -339,23 +340,31 @@ class _Range:
 
 
 def _window(
-    values: Sequence[float], low: float, high: float, factor: float, extend: bool = True
+    values: Sequence[float],
+    low: float,
+    high: float,
+    factor: float,
+    natural: tuple[bool, bool] = (False, False),
 ) -> tuple[float, float]:
-    """Where the values lie, not narrower than `factor` has it; outside only with the best value."""
+    """Where the values lie, not narrower than `factor` has it.
+
+    Outside of the old range only where the best value, the first, is at an end of it, and that end
+    is not a natural one, as 0 is.
+    """
     least = factor * (high - low)
     missing = max(0.0, least - (max(values) - min(values)))
     new_low, new_high = min(values) - missing / 2, max(values) + missing / 2
     edge = _EDGE * (high - low)
-    if extend and values[0] <= low + edge:
+    if values[0] <= low + edge and not natural[0]:
         new_low = min(new_low, values[0] - least / 2)
     elif new_low < low:
-        new_high += low - new_low
-        new_low = min(low, *values)
-    if extend and values[0] >= high - edge:
+        inside = min(low, *values)
+        new_low, new_high = inside, new_high + (inside - new_low)
+    if values[0] >= high - edge and not natural[1]:
         new_high = max(new_high, values[0] + least / 2)
     elif new_high > high:
-        new_low = max(new_low - (new_high - high), min(low, new_low)) if missing else new_low
-        new_high = max(high, *values)
+        inside = max(high, *values)
+        new_low, new_high = max(min(low, *values), new_low - (new_high - inside)), inside
     return new_low, new_high
 
 
