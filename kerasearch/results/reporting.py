@@ -203,14 +203,17 @@ def _like_best(results: SearchResults, tied: pd.DataFrame, n_compared: int) -> l
         "these folds (corrected resampled t-test, adjusted for their number, 5 %)"
     )
     head = ["candidate", *results.names.values(), "mean", "difference"]
+    shown = tied.iloc[1 : MOST_TIED + 1]
     lines = [
         [
             str(candidate),
             *(_short(results.params[candidate].get(name, MISSING)) for name in results.names),
-            f"{row['mean']:.4g}",
-            f"{row['difference']:.2g}",
+            f"{mean:.4g}",
+            f"{difference:.2g}",
         ]
-        for candidate, row in tied.iloc[1 : MOST_TIED + 1].iterrows()
+        for candidate, mean, difference in zip(
+            map(int, shown.index), shown["mean"], shown["difference"], strict=True
+        )
     ]
     more = f"; the first {MOST_TIED}:" if others > MOST_TIED else ":"
     return [html.paragraph(text + more), html.rows(lines, head)]
