@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -20,6 +21,7 @@ from ._values import MISSING, plain, readable
 from .displays._scales import sort_key
 
 MOST_ROWS = 1000  # of the table of candidates
+MOST_TIED = 8
 _PACKAGES = (
     *("kerasearch", "scikit-learn", "keras", "tensorflow", "numpy", "pandas", "scipy"),
     "matplotlib",
@@ -92,14 +94,15 @@ def report(
     results = read(search)
     metric = results.metric(metric)
     title = title or _title(results)
+    shares, remark = _shares(results, metric)
     parts = [
         f"<h1>{html.escape(title)}</h1>",
         html.paragraph(f"{_described(results)}", "soft"),
         html.facts(_facts(results, metric)),
         html.section("The best candidate", *_best(results, metric, test_fraction)),
         html.section("What was searched", _space(results)),
-        html.section("What mattered", *_importance(results, metric)),
-        html.section("Pictures", *_pictures(results, metric, curves)),
+        html.section("What mattered", *_importance(shares, remark)),
+        html.section("Pictures", *_pictures(results, metric, shares, curves)),
         html.section("Candidates", *_table(results, metric)),
         html.section("Failures", *_failures(results, metric, errors)),
         html.section("Cost", html.rows(_cost(results))),
@@ -186,12 +189,34 @@ def _best(results: SearchResults, metric: str, test_fraction: float | None) -> l
 
     told = _or_reason(lambda: compare(results, metric, test_fraction=test_fraction))
     if isinstance(told, str):
-        return parts + [html.paragraph(f"No comparison with the others: {told}", "soft")]
-    return parts + [_like_best(results, told)]
+        return parts + [html.paragraph(f"No comparison with the others: {told}.", "soft")]
+    return parts + _like_best(results, told.query("tied_with_best"), len(told))
 
 
-def _like_best(results: SearchResults, told: pd.DataFrame) -> str:
-    return html.paragraph(str(len(told)))
+def _like_best(results: SearchResults, tied: pd.DataFrame, n_compared: int) -> list[str]:
+    """The candidates that the folds cannot tell from the best, and what they have of their own."""
+    others = len(tied) - 1
+    if not others:
+        return [html.paragraph("Every other candidate is worse than it (corrected t-test, 5 %).")]
+    text = (
+        f"{_counted(others, 'other candidate')} of {n_compared - 1:,} cannot be told from it by "
+        "these folds (corrected resampled t-test, adjusted for their number, 5 %)"
+    )
+    head = ["candidate", *results.names.values(), "mean", "difference"]
+    shown = tied.iloc[1 : MOST_TIED + 1]
+    lines = [
+        [
+            str(candidate),
+            *(_short(results.params[candidate].get(name, MISSING)) for name in results.names),
+            f"{mean:.4g}",
+            f"{difference:.2g}",
+        ]
+        for candidate, mean, difference in zip(
+            map(int, shown.index), shown["mean"], shown["difference"], strict=True
+        )
+    ]
+    more = f"; the first {MOST_TIED}:" if others > MOST_TIED else ":"
+    return [html.paragraph(text + more), html.rows(lines, head)]
 
 
 def _space(results: SearchResults) -> str:
@@ -221,16 +246,36 @@ def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
     return f"{len(texts):,} values, such as {common}{without}"
 
 
-def _importance(results: SearchResults, metric: str) -> list[str]:
+def _shares(results: SearchResults, metric: str) -> tuple[pd.DataFrame | None, str]:
+    """Which hyperparameters mattered, and what there is to say of it."""
     from .. import importance
 
-    shares = _or_reason(lambda: importance(results, metric))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        shares = _or_reason(lambda: importance(results, metric))
     if isinstance(shares, str):
-        return [html.paragraph(shares, "soft")]
-    return []
+        return None, shares
+    return shares, " ".join(str(warning.message) for warning in caught)
 
 
-def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
+def _importance(shares: pd.DataFrame | None, remark: str) -> list[str]:
+    """Each hyperparameter's share of the score's variance, as a bar."""
+    parts = [html.paragraph(remark[:1].upper() + remark[1:] + ".", "soft")] if remark else []
+    if shares is None:
+        return parts
+    bars = {
+        str(name): (float(share), f"{share:.0%} ± {spread:.0%}")
+        for name, share, spread in zip(
+            shares.index, shares["importance"], shares["std"], strict=True
+        )
+    }
+    text = "Share of the score's variance that each hyperparameter explains (fANOVA)."
+    return [html.paragraph(text), html.bars(bars), *parts]
+
+
+def _pictures(
+    results: SearchResults, metric: str, shares: pd.DataFrame | None, curves: Any
+) -> list[str]:
     """Every picture that applies to this search."""
     try:
         from matplotlib.figure import Figure
@@ -249,9 +294,10 @@ def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
         return made
     common: dict[str, Any] = {"metric": metric}
     varying = results.varying()
-    names = varying or list(results.names)
-    n_columns = min(3, len(names))
-    n_rows = -(-len(names) // n_columns)
+    names = results.names
+    n_panels = len(varying) or len(names)
+    n_columns = min(3, n_panels)
+    n_rows = -(-n_panels // n_columns)
     draw(
         (max(3.1 * n_columns, 4), 2.7 * n_rows),
         "score against each hyperparameter",
@@ -262,10 +308,10 @@ def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
         ),
     )
     if len(varying) >= 2:
-        x, y = _strongest(results, metric, varying)
+        x, y = _strongest(results, shares, varying)
         draw(
             (5.6, 5.0),
-            f"the values of {x} and {y} that were tried",
+            f"the values of {names[x]} and {names[y]} that were tried",
             "Which points were tried, and their projections.",
             lambda figure: displays.CoverageDisplay.from_search(
                 results, x, y, **common, ax=figure.add_subplot()
@@ -273,7 +319,7 @@ def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
         )
         draw(
             (6.4, 4.4),
-            f"the best score over {x} and {y}",
+            f"the best score over {names[x]} and {names[y]}",
             "The best score over two hyperparameters. Gray: nothing tried.",
             lambda figure: displays.HeatmapDisplay.from_search(
                 results, x, y, **common, ax=figure.add_subplot()
@@ -308,9 +354,14 @@ def _pictures(results: SearchResults, metric: str, curves: Any) -> list[str]:
     return ['<div class="pictures">', *made, "</div>"]
 
 
-def _strongest(results: SearchResults, metric: str, varying: list[str]) -> tuple[str, str]:
-    """The two hyperparameters that mattered most, or the first two."""
-    return varying[0], varying[1]
+def _strongest(
+    results: SearchResults, shares: pd.DataFrame | None, varying: list[str]
+) -> tuple[str, str]:
+    """Find the two hyperparameters that mattered most; the first two where that is not known."""
+    full = {results.names[name]: name for name in varying}
+    ranked = [] if shares is None else [full[name] for name in shares.index if name in full]
+    x, y = [*ranked, *(name for name in varying if name not in ranked)][:2]
+    return x, y
 
 
 def _table(results: SearchResults, metric: str) -> list[str]:
@@ -384,6 +435,14 @@ def _or_reason(compute: Callable[[], Any]) -> Any:
         return compute()
     except ValueError as error:
         return str(error)
+
+
+def _short(value: Any) -> str:
+    """A value in few characters; nothing for one that the candidate does not have."""
+    if value is MISSING:
+        return ""
+    value = plain(value)
+    return f"{value:.4g}" if isinstance(value, float) else readable(value)
 
 
 def _exact(value: Any) -> str:
