@@ -34,7 +34,6 @@ if TYPE_CHECKING:
         choice,
         common_space,
         cost,
-        distributions,
         from_keras_tuner,
         grid,
         integers,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
         when,
         zoom,
     )
+    from .space.spaces import distributions  # in `space` it shares its name with a module
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 

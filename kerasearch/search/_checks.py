@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 from sklearn.base import clone
 
+from .._names import did_you_mean, last_part
 from ..space.distributions import Distribution, as_distribution
 
 Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -58,7 +58,8 @@ def check_candidate(estimator: Any, candidate: Mapping[str, Any]) -> None:
     except ValueError as error:
         known = estimator.get_params(deep=True)
         unknown = [name for name in candidate if name not in known]
-        hint = "".join(did_you_mean(name, known) for name in unknown[:1])
+        short = [last_part(name) for name in known]
+        hint = "".join(did_you_mean(last_part(name), short) for name in unknown[:1])
         text = str(error)
         raise ValueError(text if "did you mean" in text.lower() else text + hint) from None
 
@@ -68,16 +69,6 @@ def n_combinations(space: Any) -> float:
     return sum(
         math.prod(values.n_values for values in branch.values()) for branch in branches(space)
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Name the nearest known names, as the end of a message."""
-    names = list(known)
-    last = {full.rpartition("__")[2]: full for full in reversed(names)}
-    near = difflib.get_close_matches(name, names, n=3) or [
-        last[short] for short in difflib.get_close_matches(name.rpartition("__")[2], last, n=3)
-    ]
-    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def check_whole(name: str, value: Any, at_least: int) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
+from ..space.names import full_name
 from ._asking import propose
 from ._base import Batch, IncrementalSearchCV
 from ._checks import (
@@ -21,7 +22,6 @@ from ._checks import (
     check_names,
     check_timeout,
     check_whole,
-    did_you_mean,
     n_combinations,
 )
 from ._trials import optuna
@@ -324,18 +324,10 @@ def _full_name(estimator: Any, resource: Any) -> str:
     """Find the one parameter that is called so, in a pipeline too."""
     if not isinstance(resource, str):
         raise TypeError(f"resource must be the name of a parameter; got {resource!r}")
-    known = estimator.get_params(deep=True)
-    if resource in known:
-        return resource
-    ending = [name for name in known if name.endswith(f"__{resource}")]
-    if len(ending) == 1:
-        return ending[0]
-    if ending:
-        raise ValueError(f"resource={resource!r} could be {' or '.join(map(repr, ending))}")
-    raise ValueError(
-        f"resource={resource!r} is no parameter of {type(estimator).__name__}"
-        + (did_you_mean(resource, known) or "; give the integer parameter that counts epochs")
-    )
+    try:
+        return full_name(estimator, resource)
+    except ValueError as error:
+        raise ValueError(f"resource={resource!r}: {error}") from None
 
 
 def _shares_memory(n_jobs: int | None) -> bool:
