@@ -207,6 +207,8 @@ def _fit(
             if "fits failed" not in str(error):
                 raise
             raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+        if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
+            raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
             errors += failures(str(warning.message))

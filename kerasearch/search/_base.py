@@ -77,6 +77,10 @@ class Evaluation:
         return any(fold["fit_error"] is None for fold in self.folds)
 
 
+class NothingFinished(Exception):
+    """Raised to end a search that was interrupted too early for any result."""
+
+
 class NoNewCandidates(Exception):
     """The search had nothing left to evaluate, and has results from before."""
 
@@ -137,14 +141,15 @@ class IncrementalSearchCV(BaseSearchCV):
         Returns
         -------
         self : object
-            The search, fitted.
+            The search, fitted; not fitted, after a warning, where Ctrl-C came before the first
+            candidate was finished.
 
         Raises
         ------
         ValueError
             If the settings are wrong, or if every fit failed.
         KeyboardInterrupt
-            At Ctrl-C before the first candidate is finished, or in the last fit.
+            At Ctrl-C in the last fit, on all rows; the results are there.
         """
         self._check()
         forget(self)
@@ -155,6 +160,9 @@ class IncrementalSearchCV(BaseSearchCV):
             except NoNewCandidates:
                 self._choose()
                 self._refit(X, y, params)
+            except NothingFinished as end:
+                forget(self)
+                warnings.warn(f"{type(self).__name__}: {end}", UserWarning, stacklevel=2)
         finally:
             del self._run
         return self
@@ -425,7 +433,7 @@ def _task(search: Any, parent: Any, name: str, sequential: bool = True) -> Itera
 
 def _raise_nothing(stop_reason: str) -> None:
     if stop_reason == "interrupted":
-        raise KeyboardInterrupt("stopped before a candidate was finished: there is no result")
+        raise NothingFinished("stopped before a candidate was finished: there is no result")
     raise ValueError("there was no candidate to evaluate")
 
 

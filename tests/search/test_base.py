@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import uniform as scipy_uniform
 from sklearn.base import clone
-from sklearn.exceptions import FitFailedWarning
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
@@ -212,9 +212,11 @@ def interrupts_at_once(X):
 
 def test_ctrl_c_before_the_first_candidate_ends_with_a_word(iris):
     search = bayes({"fail": [interrupts_at_once]}, n_iter=1)
-    with pytest.raises(KeyboardInterrupt, match="there is no result"):
+    with pytest.warns(UserWarning, match="BayesSearchCV: stopped .*: there is no result"):
         search.fit(*iris)
     assert not hasattr(search, "cv_results_")
+    with pytest.raises(NotFittedError):
+        search.predict(iris[0])
 
 
 def test_the_time_budget_ends_the_search_after_a_candidate_or_more(iris):
