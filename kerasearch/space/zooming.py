@@ -273,7 +273,8 @@ class _Range:
         if not values or self.low == self.high:
             return self.low, self.high
         ends = self._scaled(self.low), self._scaled(self.high)
-        natural = not self.log and self.low == 0, not self.log and self.low >= 0 and self.high == 1
+        is_share = self.low >= 0 and self.high == 1 and not self.log
+        natural = self.low == 0 or bool(self.step and self.low == 1), is_share
         new = _window([self._scaled(value) for value in values], *ends, factor, natural)
         rounding = 1e-9 * (ends[1] - ends[0])
         outside = new[0] < ends[0] - rounding, new[1] > ends[1] + rounding
@@ -311,9 +312,10 @@ class _Range:
         return math.exp(value) if self.log else value
 
     def _whole(self, low: float, high: float, best: Any, down: bool, up: bool) -> tuple[int, int]:
-        """Round to whole steps, one at least where the range goes on; counts stay counts."""
+        """Round to whole steps, outward; one at least where it goes on. Counts stay counts."""
         n = round((self.high - self.low) / self.step)
-        first, last = (math.floor((end - self.low) / self.step + 0.5) for end in (low, high))
+        first = math.floor((low - self.low) / self.step + 1e-6)
+        last = math.ceil((high - self.low) / self.step - 1e-6)
         place = (best - self.low) / self.step
         first = min(first, math.floor(place), -1) if down else min(max(first, 0), math.floor(place))
         last = max(last, math.ceil(place), n + 1) if up else max(min(last, n), math.ceil(place))
