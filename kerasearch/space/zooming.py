@@ -94,13 +94,13 @@ def zoom(
         raise ValueError(f"factor={factor!r} must be in (0, 1): the most that a range narrows")
     branches = as_branches(space)
     ranked, failed = _ranked(search, metric)
-    placed = [(i, c) for c in ranked if (i := _branch_of(c, branches)) is not None]
+    placed = _placed(ranked, branches)
     if not placed:
         raise ValueError(
             f"no candidate with a score has the parameters of the space: {_names(branches)}"
         )
     n_kept = max(1, math.ceil(keep * len(placed)))
-    placed += [(i, c) for c in failed if (i := _branch_of(c, branches)) is not None]
+    placed += _placed(failed, branches)
     narrower = []
     for i, branch in enumerate(branches):
         kept = [candidate for j, candidate in placed[:n_kept] if i == j]
@@ -113,7 +113,7 @@ def zoom(
 
 
 def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Different candidates that have a score, best first; and those that have none."""
+    """The candidates that have a score, best first; and those that have none."""
     results = search if isinstance(search, Mapping) else getattr(search, "cv_results_", None)
     if not isinstance(results, Mapping) or "params" not in results:
         raise TypeError(
@@ -123,17 +123,12 @@ def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list
     scores = np.asarray(results[_column(results, metric, refit)], dtype=float)
     resources = np.asarray(results.get("n_resources", np.zeros(len(scores))), dtype=float)
     order = np.lexsort((-scores, -np.nan_to_num(resources)))
-    ranked: dict[Any, dict[str, Any]] = {}
-    failed = []
-    for i in order:
-        params = results["params"][i]
-        if np.isfinite(scores[i]):
-            ranked.setdefault(candidate_identity(params), params)
-        else:
-            failed.append(params)
-    if not ranked:
+    params = [results["params"][i] for i in order]
+    has_score = np.isfinite(scores)[order]
+    if not has_score.any():
         raise ValueError("no candidate of the search has a finite score")
-    return list(ranked.values()), failed
+    ranked = [one for one, has in zip(params, has_score, strict=True) if has]
+    return ranked, [one for one, has in zip(params, has_score, strict=True) if not has]
 
 
 def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
@@ -149,6 +144,19 @@ def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
         given = "give metric" if metric is None else f"metric={metric!r} is not there"
         raise ValueError(f"{given}: the search has {', '.join(known) or 'no scores'}")
     return prefix + metric
+
+
+def _placed(
+    candidates: Sequence[Mapping[str, Any]], branches: Sequence[Branch]
+) -> list[tuple[int, dict[str, Any]]]:
+    """The parameters of each that are searched, and the branch; once, if in several rungs."""
+    placed: dict[Any, tuple[int, dict[str, Any]]] = {}
+    for candidate in candidates:
+        i = _branch_of(candidate, branches)
+        if i is not None:
+            searched = {name: candidate[name] for name in branches[i]}
+            placed.setdefault(candidate_identity(searched), (i, searched))
+    return list(placed.values())
 
 
 def _branch_of(candidate: Mapping[str, Any], branches: Sequence[Branch]) -> int | None:

@@ -179,6 +179,16 @@ def test_what_depends_on_the_number_of_rows_is_said_to_be_unknown():
     assert (told.n_candidates, told.n_fits) == (None, None)
 
 
+def test_hyperband_is_counted_by_its_brackets():
+    search = pytest.importorskip("kerasearch.search")
+    network = KerasClassifier()
+    space = distributions(network, learning_rate=log_uniform(1e-4, 1))
+    told = cost(search.HyperbandSearchCV(network, space, max_epochs=9, cv=2))
+    assert told.n_candidates == 9 + 5 + 3
+    assert told.n_fits == (9 + 3 + 1 + 5 + 1 + 3) * 2 + 1
+    assert told.n_epochs == (9 + 9 + 9 + 15 + 9 + 27) * 2 + 9
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [

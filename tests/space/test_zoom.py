@@ -257,9 +257,9 @@ def test_candidates_with_more_resources_are_better():
 
 
 def test_a_candidate_of_several_rungs_counts_once():
-    found = results([0.5, 0.9, 0.4, 0.3], a=[0.5, 0.5, 0.9, 0.8])
-    found["n_resources"] = [1, 9, 1, 1]
-    assert zoom(found, {"a": uniform(0, 1)}, keep=0.3) == {"a": uniform(0.25, 0.75)}
+    found = results([0.5, 0.8, 0.9, 0.4], a=[0.5, 0.5, 0.5, 0.9], epochs=[1, 3, 9, 1])
+    found["n_resources"] = [1, 3, 9, 1]
+    assert zoom(found, {"a": uniform(0, 1)}, keep=0.5) == {"a": uniform(0.25, 0.75)}
 
 
 def test_the_metric_is_the_one_that_refit_names_or_that_is_given():
