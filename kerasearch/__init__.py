@@ -13,11 +13,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import keras_tuner_model, mlp
+    from .results.displays import (
+        CoverageDisplay,
+        HeatmapDisplay,
+        ParallelCoordinatesDisplay,
+        ProgressDisplay,
+        SliceDisplay,
+        TrainingCurvesDisplay,
+    )
+    from .results.reporting import report
+    from .search import (
+        BayesSearchCV,
+        HyperbandSearchCV,
+        ManualSearchCV,
+        TimeBudget,
+        brackets,
+        to_study,
+    )
     from .space import (
         choice,
         common_space,
         cost,
-        distributions,
         from_keras_tuner,
         grid,
         integers,
@@ -29,6 +45,8 @@ if TYPE_CHECKING:
         when,
         zoom,
     )
+    from .space.spaces import distributions  # in `space` it shares its name with a module
+    from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -38,9 +56,21 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 # public name -> module that defines it
 _HOMES = {
+    "BayesSearchCV": "search",
+    "CoverageDisplay": "results.displays",
     "DivergenceError": "exceptions",
+    "FitStore": "store",
+    "HeatmapDisplay": "results.displays",
+    "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "ManualSearchCV": "search",
+    "ParallelCoordinatesDisplay": "results.displays",
+    "ProgressDisplay": "results.displays",
+    "SliceDisplay": "results.displays",
+    "TimeBudget": "search",
+    "TrainingCurvesDisplay": "results.displays",
+    "brackets": "search",
     "choice": "space",
     "common_space": "space",
     "cost": "space",
@@ -53,17 +83,31 @@ _HOMES = {
     "log_integers": "space",
     "log_uniform": "space",
     "mlp": "models",
+    "report": "results.reporting",
     "sobol": "space",
+    "to_study": "search",
     "uniform": "space",
     "when": "space",
     "zoom": "space",
 }
 
 __all__ = [
+    "BayesSearchCV",
+    "CoverageDisplay",
     "DivergenceError",
+    "FitStore",
+    "HeatmapDisplay",
+    "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",
+    "ManualSearchCV",
+    "ParallelCoordinatesDisplay",
+    "ProgressDisplay",
+    "SliceDisplay",
+    "TimeBudget",
+    "TrainingCurvesDisplay",
     "__version__",
+    "brackets",
     "choice",
     "common_space",
     "cost",
@@ -76,7 +120,9 @@ __all__ = [
     "log_integers",
     "log_uniform",
     "mlp",
+    "report",
     "sobol",
+    "to_study",
     "uniform",
     "when",
     "zoom",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from ._cli.data import Dataset
+
+
+STOPPED = {"timeout": "The time was up", "interrupted": "Interrupted"}
+
+
+_TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
 
 
 class SearchFailed(Exception):
@@ -41,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     status : int
         0; 1 if every candidate failed; 2 for wrong arguments or data; 130 after Ctrl-C.
     """
+    args = None
     try:
         args = arguments.parser().parse_args(argv)
         with builder.current_directory_importable():
@@ -50,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SearchFailed as error:
         return _complain(error, 1)
     except KeyboardInterrupt:
-        return _complain("interrupted, nothing was saved", 130)
+        stored = args is not None and args.store
+        hint = "; run it again to go on" if stored else ""
+        return _complain(f"interrupted, nothing was saved{hint}", 130)
     return 0
 
 
@@ -63,7 +73,9 @@ def _run(args: argparse.Namespace) -> None:
     """Check the cheap things first, then search and print what was found."""
     typed = arguments.typed_space(args)
     arguments.check_writable(args.save)
+    arguments.check_writable(args.report, "--report")
     builder.check(args.model)
+    arguments.check_store(args.store)
 
     from ._cli import data, report
     from ._cli.parameters import resolve
@@ -83,8 +95,15 @@ def _run(args: argparse.Namespace) -> None:
     begin = time.monotonic()
     errors = _fit(search, dataset, metric, space, n_candidates)
     seconds = time.monotonic() - begin
-    result = report.Result(search.cv_results_, space, metric, args.cv, baseline, errors)
+    reason = getattr(search, "stop_reason_", "finished")
+    if reason in STOPPED:
+        print(f"\n{STOPPED[reason]}; this is what was finished by then.")
+    n_fits = len(search.cv_results_["params"]) * args.cv
+    results = report.most_epochs(search.cv_results_)
+    result = report.Result(results, space, metric, args.cv, baseline, errors, n_fits)
     print(report.describe_result(result, seconds), flush=True)
+    if args.report is not None:
+        _write_report(search, dataset, metric, errors, args)
     if args.save is not None:
         _save(estimator, dataset, result.best_params, args.save)
     print(report.next_steps(args, dataset, typed, result))
@@ -127,8 +146,9 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
     kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
     network: Any = kind(
         builder.load(args.model),
-        epochs=args.epochs or arguments.EPOCHS,
+        epochs=arguments.n_epochs(args),
         random_state=args.seed,
+        store=args.store,
     )
     if dataset.task == "regression":  # a network learns a target of any scale once it is standard
         network = TransformedTargetRegressor(network, transformer=StandardScaler())
@@ -142,15 +162,23 @@ def _search(
     n_candidates: int,
     folds: Any,
 ) -> Any:
-    """scikit-learn's own search, without the fit on all rows: only ``--save`` needs that."""
+    """The search, without the fit on all rows: only ``--save`` needs that."""
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    from . import BayesSearchCV, HyperbandSearchCV
 
     common: dict[str, Any] = {"cv": folds, "refit": False, "n_jobs": args.n_jobs}
     if args.method == "grid":
         return GridSearchCV(estimator, space, **common)
-    return RandomizedSearchCV(
-        estimator, space, n_iter=n_candidates, random_state=args.seed, **common
-    )
+    common["random_state"] = args.seed
+    if args.method == "bayes":
+        return BayesSearchCV(estimator, space, n_iter=n_candidates, timeout=args.timeout, **common)
+    if args.method == "hyperband":
+        most = arguments.n_epochs(args)
+        return HyperbandSearchCV(
+            estimator, space, max_epochs=most, eta=arguments.ETA, timeout=args.timeout, **common
+        )
+    return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
 
 
 def _fit(
@@ -165,10 +193,12 @@ def _fit(
     from ._cli.report import failures
 
     errors: list[tuple[int, str]] = []
+    # tells the rungs of Hyperband's candidates apart
+    resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always", FitFailedWarning)
-        search.set_params(scoring=progress.watch(get_scorer(metric), list(space)))
+        search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
         try:
             search.fit(dataset.X, dataset.y)
         except ValueError as error:  # scikit-learn's, where no fit succeeded
@@ -177,17 +207,40 @@ def _fit(
             if "fits failed" not in str(error):
                 raise
             raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+        if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
+            raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
             errors += failures(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
             pass  # for the libraries' developers
-        elif "test scores are non-finite" not in str(warning.message):
+        elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
         reason = errors[0][1] if errors else f"{metric} was not a number"
         raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
     return errors
+
+
+def _write_report(
+    search: Any,
+    dataset: Dataset,
+    metric: str,
+    errors: list[tuple[int, str]],
+    args: argparse.Namespace,
+) -> None:
+    """Write what was found as one HTML file."""
+    from . import report
+
+    search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
+    counts = {one_line(error): n for n, error in errors}
+    title = f"{metric} on {dataset.name}"
+    share = 1 / args.cv
+    try:
+        report(search, args.report, errors=counts, test_fraction=share, title=title)
+    except OSError as error:
+        raise SearchFailed(f"--report {args.report}: {error}") from None
+    print(f"\nWrote the report to {args.report}.", flush=True)
 
 
 def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: Path) -> None:
@@ -201,6 +254,7 @@ def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: P
     except Exception as error:
         what = f"{type(error).__name__}: {one_line(error)}"
         raise SearchFailed(f"training on all rows failed, nothing was saved: {what}") from None
+    best.set_params(**{n: None for n in best.get_params() if n.endswith("__store")})  # stays here
     try:
         joblib.dump(best, path)
     except OSError as error:

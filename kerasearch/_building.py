@@ -21,6 +21,7 @@ RESULTS = {
     "model_",
     "history_",
     "n_epochs_",
+    "n_epochs_trained_",
     "callbacks_",
     "training_path_",
     "training_reason_",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from ._building import RESULTS, ModelBuilding
 from ._parameters import plain, route
 from ._validation import check_validation_split, split_rows
 from .exceptions import DivergenceError
+from .store import FitStore
 from .training import serialization
 
 # parameters that a warm start cannot take up, since the model is built and compiled already
@@ -46,6 +48,7 @@ class KerasEstimator(ModelBuilding):
         shuffle: bool = True,
         warm_start: bool = False,
         run_eagerly: bool = False,
+        store: Any = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         **kwargs: Any,
@@ -63,6 +66,7 @@ class KerasEstimator(ModelBuilding):
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.run_eagerly = run_eagerly
+        self.store = store
         self.random_state = random_state
         self.verbose = verbose
 
@@ -136,7 +140,7 @@ class KerasEstimator(ModelBuilding):
         with self._dtype_policy_of_construction():
             self.model_ = self._build_model(X, y)
         self.callbacks_, self.history_ = [], {}
-        self.n_epochs_ = self._next_epoch = 0
+        self.n_epochs_ = self.n_epochs_trained_ = self._next_epoch = 0
         return self
 
     def _train(
@@ -153,6 +157,7 @@ class KerasEstimator(ModelBuilding):
     ) -> Any:
         with self._dtype_policy_of_construction():
             settings = self._fit_settings(kwargs)
+            store = None if one_epoch else self._open_store()
             if fresh:
                 X, y = self._start(X, y)
                 model = self._build_model(X, y)
@@ -171,7 +176,7 @@ class KerasEstimator(ModelBuilding):
             begin = self.current_epoch if one_epoch else settings["initial_epoch"]
             end = begin + (1 if one_epoch else settings["epochs"])
             self.callbacks_ = self._make_callbacks("fit", settings.get("callbacks"))
-            result = self._run(model, data, validation, settings, begin, end)
+            result = self._run(model, data, validation, settings, begin, end, store)
         self.model_ = model
         before = self.history_ if one_epoch and not fresh else {}
         self.history_ = {
@@ -181,6 +186,7 @@ class KerasEstimator(ModelBuilding):
         self.n_epochs_ = max((len(values) for values in self.history_.values()), default=0)
         n_ran = max((len(values) for values in result.history.values()), default=0)
         self._next_epoch = begin + n_ran
+        self.n_epochs_trained_ = result.n_trained
         self.training_path_, self.training_reason_ = result.path, result.reason
         return self
 
@@ -192,6 +198,7 @@ class KerasEstimator(ModelBuilding):
         settings: Mapping[str, Any],
         begin: int,
         end: int,
+        store: FitStore | None,
     ) -> training.FitResult:
         """Train the model; one that was trained before survives a divergence."""
         before = serialization.ModelState.of(model) if self.initialized_ else None
@@ -213,6 +220,8 @@ class KerasEstimator(ModelBuilding):
                 verbose=settings["verbose"],
                 validation_steps=settings.get("validation_steps"),
                 validation_freq=settings.get("validation_freq", 1),
+                store=store,
+                parameters=self._parameters_in_words() if store is not None else None,
             )
         except DivergenceError:
             if before is not None:
@@ -248,6 +257,29 @@ class KerasEstimator(ModelBuilding):
             return int(self.random_state)
         with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
             return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _open_store(self) -> FitStore | None:
+        """The store of this fit, ready to be written to; None where it is to have none."""
+        store = FitStore.of(self.store)
+        if store is None or self.warm_start:
+            return None
+        if not isinstance(self.random_state, numbers.Integral):
+            store.warn(
+                f"store={self.store!r} needs an integer random_state, not {self.random_state!r}: "
+                "fits that cannot be repeated are trained and not stored"
+            )
+            return None
+        return store
+
+    def _parameters_in_words(self) -> dict[str, Any]:
+        """The parameters that are not at their defaults, for the tables of a store."""
+        defaults = inspect.signature(type(self).__init__).parameters
+        return {
+            name: _in_words(value)
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("store", "verbose", "epochs")
+            and not (name in defaults and _equal(defaults[name].default, value))
+        }
 
     # --------------------------------------------------------------- the data
 
@@ -569,6 +601,18 @@ def _check_batch_size(name: str, value: Any) -> None:
 def _check_integer(name: str, value: Any, at_least: int, hint: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < at_least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {at_least:d}{hint}")
+
+
+def _in_words(value: Any) -> Any:
+    """Numbers, text, booleans and lists of them as they are, anything else by its name."""
+    value = plain(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [_in_words(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _in_words(item) for key, item in value.items()}
+    return getattr(value, "__qualname__", type(value).__name__)
 
 
 def _watches_prediction(callback: keras.callbacks.Callback) -> bool:

@@ -59,6 +59,10 @@ _PARAMETERS = """\
         and `history_` start anew; the model is neither built nor compiled again.
     run_eagerly : bool, default=False
         Whether to run Keras step by step in Python, for debugging.
+    store : str, path-like, FitStore or None, default=None
+        Where finished fits are looked up, continued and kept: a directory, or a
+        :class:`kerasearch.FitStore`. It needs an integer `random_state`. ``partial_fit`` and
+        `warm_start` neither read nor write it. Callbacks are not called for a fit that is read.
     random_state : int, RandomState or None, default=None
         Seeds the initial weights, dropout, the validation rows and the order of each epoch. An
         int gives the same numbers in every call.
@@ -82,6 +86,8 @@ _ATTRIBUTES = """\
         Loss and metrics of every epoch, under Keras' own names (``loss``, ``val_loss``, ...).
     n_epochs_ : int
         How many epochs `history_` has; fewer than `epochs` after early stopping.
+    n_epochs_trained_ : int
+        How many of them the last call trained; the others came from the `store`.
     training_path_, training_reason_ : str
         Which loop trained, ``"compiled"`` or ``"model.fit"``, and why.
     callbacks_ : list of keras.callbacks.Callback
@@ -144,6 +150,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         shuffle: bool = True,
         warm_start: bool = False,
         run_eagerly: bool = False,
+        store: Any = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         **kwargs: Any,
@@ -161,6 +168,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             shuffle=shuffle,
             warm_start=warm_start,
             run_eagerly=run_eagerly,
+            store=store,
             random_state=random_state,
             verbose=verbose,
             **kwargs,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasearch import layers
+from kerasearch import FitStore, layers
 from kerasearch.__main__ import main
 from kerasearch._cli import UsageError, arguments, duration
 from kerasearch._cli.data import load
@@ -341,6 +341,12 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["--param", "x"], "not name=values"),
         (["--param", "learning_rate=log(1,2)"], "is a distribution: add --method random"),
         (["--n-iter", "5"], "--n-iter is for --method random"),
+        (["--timeout", "5"], "--timeout is for --method bayes or hyperband"),
+        (["--method", "bayes", "--timeout", "0"], "'0' must be a positive number of seconds"),
+        (["--method", "bayes", "--timeout", "nan"], "'nan' must be a positive number"),
+        (["--method", "hyperband", "--n-iter", "5"], "Hyperband's follow from --epochs"),
+        (["--method", "hyperband", "--epochs", "2"], "--method hyperband needs at least 3"),
+        (["--method", "hyperband", "--param", "epochs=1,2"], "--epochs says how many at most"),
         (["--epochs", "3", "--param", "epochs=1,2"], "exclude each other"),
         (["iris", "--scoring", "acuracy"], "no such score; did you mean accuracy"),
         (["iris", "--scoring", "roc_auc"], "does not suit this target: multi_class must be in"),
@@ -348,6 +354,9 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["iris", "--cv", "51"], "class 0 of 'target' has 50 rows, fewer than the 51 folds"),
         (["--save", "missing/best.joblib"], "missing/best.joblib: No such file or directory"),
         (["--save", "."], "Is a directory"),
+        (["--store", __file__], "cannot be used as a directory"),
+        (["--report", "missing/a.html"], "--report missing/a.html: No such file or directory"),
+        (["--report", "."], "--report .: Is a directory"),
         (["--model", "mymodule"], "is not MODULE:FUNCTION"),
         (["--model", "mymodule.py:build"], "is not MODULE:FUNCTION"),
         (["--model", "not_there:build"], "there is no module 'not_there'"),
@@ -443,6 +452,51 @@ def test_a_random_search_of_few_combinations_tries_each_once(capsys):
     assert {row[1] for row in rows_of(capsys.readouterr().out)} == {"50", "75"}
 
 
+def test_a_bayesian_search_is_in_the_same_table_and_stops_in_time(capsys):
+    pytest.importorskip("optuna")
+    status = run("iris", "--method", "bayes", "--n-iter", 4, "--epochs", 2, "--cv", 2)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Bayesian search: 4 candidates x 2 folds = 8 fits of 2 epochs" in out
+    assert len(rows_of(out)) == 4
+    assert "python -m kerasearch iris --epochs 2 --cv 2 --method bayes --param" in out
+    run("iris", "--method", "bayes", "--timeout", 0.01, "--epochs", 2, "--cv", 2)
+    out = capsys.readouterr().out
+    assert "The time was up" in out
+    assert len(rows_of(out)) == 1
+
+
+def test_hyperband_shows_the_candidates_with_the_most_epochs(capsys, tmp_path):
+    save = tmp_path / "best.joblib"
+    status = run("iris", "--method", "hyperband", "--epochs", 3, "--cv", 2, "--save", save)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Hyperband: 6 candidates x 2 folds = 12 fits of 1 to 3 epochs" in out
+    assert len(rows_of(out)) == 3
+    assert "12 fits took" in out
+    assert joblib.load(save)[-1].n_epochs_ == 3
+
+
+def test_ctrl_c_in_a_bayesian_search_keeps_what_is_finished(capsys, monkeypatch):
+    pytest.importorskip("optuna")
+    from kerasearch import KerasClassifier
+
+    fits = []
+
+    def interrupted(self, *args, _fit=KerasClassifier.fit, **kwargs):
+        fits.append(1)
+        if len(fits) > 4:
+            raise KeyboardInterrupt
+        return _fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(KerasClassifier, "fit", interrupted)
+    status = run("iris", "--method", "bayes", "--epochs", 1, "--cv", 2)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Interrupted; this is what was finished" in out
+    assert len(rows_of(out)) == 2
+
+
 def test_a_failing_candidate_is_last_and_the_reason_is_given(capsys):
     status = run("iris", "--epochs", 1, "--cv", 2, "--param", "activation=rleu,relu")
     out = capsys.readouterr().out
@@ -512,6 +566,19 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     assert shown.stdout.startswith("['")
 
 
+def test_a_report_is_written_beside_what_is_printed(capsys):
+    status = run(
+        *("iris", "--epochs", 2, "--cv", 2, "--report", "found.html"),
+        *("--param", "activation=rleu,relu,tanh"),
+    )
+    assert status == 0
+    assert "Wrote the report to found.html." in capsys.readouterr().out
+    page = Path("found.html").read_text()
+    assert "<h1>accuracy on iris</h1>" in page
+    assert "mean accuracy" in page
+    assert "Could not interpret activation function" in page
+
+
 def test_without_arguments_it_is_the_textbook_search_on_the_digits():
     args = arguments.parser().parse_args([])
     assert (args.data, args.method, args.cv, args.seed, args.n_jobs) == ("digits", "grid", 3, 0, 1)
@@ -559,7 +626,7 @@ def test_the_table_is_aligned_and_cut():
         "mean_fit_time": np.full(n, 0.5),
         "split0_test_score": np.array([np.nan, *np.linspace(0, 1, n - 1)]),
     }
-    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [])).splitlines()
+    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [], 25)).splitlines()
     assert lines[0] == "rank  epochs  accuracy (mean ± std)  fit time"
     assert lines[1] == "   1      24  1.0000 ± 0.0000           0.5 s"
     assert lines[-1] == "... and 5 more candidates"
@@ -574,7 +641,7 @@ def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, wa
         "std_test_score": np.array([0.1]),
         "mean_fit_time": np.array([1.0]),
     }
-    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, []), 3.0)
+    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, [], 9), 3.0)
     assert ("not clearly better" in text) == warned
 
 
@@ -590,3 +657,16 @@ def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, wa
 )
 def test_durations_are_written_as_people_do(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_store_makes_the_same_command_read_what_it_has_trained(capsys):
+    words = ("iris", "--epochs", 2, "--param", "batch_size=16,32", "--cv", 2, "--store", "runs")
+    statuses, tables = [], []
+    for more in ((), ("--save", "best.joblib")):
+        statuses.append(run(*words, *more))
+        tables.append([row[:-1] for row in rows_of(capsys.readouterr().out)])
+    assert statuses == [0, 0]
+    assert tables[0] == tables[1]
+    fits = list(FitStore("runs"))
+    assert [(fit.epochs, fit.n_rows) for fit in fits] == [(2, 75)] * 4 + [(2, 150)]
+    assert joblib.load("best.joblib")["network"].store is None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from . import data, divergence, loop, paths, plain, program
+from ..store import FitStore
+from . import data, divergence, loop, paths, plain, program, stored
 from .seeding import LOCK, build, fresh_names, seeded
 
 __all__ = ["LOCK", "FitResult", "build", "clear_programs", "evaluate", "fit", "predict", "programs"]
@@ -30,11 +31,14 @@ class FitResult:
         How it was trained: whole epochs in one compiled call, or through Keras' own loop.
     reason : str
         Why it took that path.
+    n_trained : int
+        How many epochs this call trained; the others came from a store.
     """
 
     history: dict[str, list[Any]]
     path: str
     reason: str
+    n_trained: int
 
 
 def fit(
@@ -56,6 +60,8 @@ def fit(
     validation_steps: int | None = None,
     validation_freq: int | list[int] = 1,
     raise_on_divergence: bool = True,
+    store: FitStore | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a compiled model in place.
 
@@ -92,11 +98,15 @@ def fit(
     raise_on_divergence : bool, default=True
         Whether a training loss that is not finite stops the fit with an error, unless a callback
         has stopped it.
+    store : FitStore, default=None
+        Where to look for the fit, or for its beginning, and where to keep it.
+    parameters : mapping, default=None
+        What the store's tables are to say of the fit: names and plain values.
 
     Returns
     -------
     result : FitResult
-        History, path and reason.
+        History, path, reason, and how many epochs were trained.
 
     Raises
     ------
@@ -122,17 +132,77 @@ def fit(
         "validation_batch_size": validation_batch_size or batch_size,
         "validation_steps": validation_steps,
     }
+    slot: stored.Slot | None = None
+    known: stored.Found | None = None
+    if store is not None:
+        slot = stored.slot(
+            store,
+            model,
+            arrays,
+            validation["validation_data"],
+            callbacks,
+            seed=seed,
+            initial_epoch=initial_epoch,
+            epochs=epochs,
+            parameters=parameters or {},
+            settings={
+                "batch_size": batch_size,
+                "shuffle": shuffle,
+                "validation_batch_size": validation["validation_batch_size"],
+                "validation_steps": validation_steps,
+                "validation_freq": validation_freq,
+                "watched": watched,
+            },
+        )
+        known = slot.find(model) if slot is not None else None
+    if slot is not None and known is not None and slot.is_whole(known):
+        known.raise_if_diverged()
+        known.restore(model, finish=True)
+        return FitResult(known.history, known.record["path"], "read from the store", 0)
+
+    history, path, reason = _train(
+        model, arrays, callbacks, settings, validation, seed, slot, known
+    )
+    n_trained = max((len(values) for values in history.values()), default=0)
+    if settings["initial_epoch"] != initial_epoch and known is not None:
+        history = stored.joined(known.history, history)
+        reason += f", from epoch {known.epochs} of the store"
+    failed = None
+    if watch.epoch is not None:
+        failed = divergence.error(watch.epoch, history, model, arrays)
+    elif watched and divergence.in_the_last_step(model, history):
+        failed = divergence.error(epochs - 1, history, model, arrays)
+    if slot is not None:
+        slot.end(model, history, path, reason, failed)
+    if failed is not None:
+        raise failed
+    return FitResult(history, path, reason, n_trained)
+
+
+def _train(
+    model: keras.Model,
+    arrays: data.Arrays,
+    callbacks: list[Any],
+    settings: dict[str, Any],
+    validation: dict[str, Any],
+    seed: int,
+    slot: stored.Slot | None,
+    known: stored.Found | None,
+) -> tuple[dict[str, list[Any]], str, str]:
+    """Train by the path that the fit takes, on from what a store knows where that is possible."""
     found, reason = _find(model, arrays, callbacks, seed)
     if found is not None:
+        if slot and known and found[1] == program.SHARED and slot.go_on(known, model):
+            settings["initial_epoch"] = known.epochs
         path = "compiled"
-        validate = _validator(model, seed, **validation)
         history, reason = loop.fit(
             model,
             arrays,
             found,
-            validate=validate,
+            validate=_validator(model, seed, **validation),
             seed=seed,
             may_change=bool(callbacks),
+            slot=slot,
             **settings,
         )
     else:
@@ -141,11 +211,7 @@ def fit(
         with seeded(seed), fresh_names():
             history = plain.fit(model, arrays, **settings, **validation)
     recorded = {name: [_plain(value) for value in values] for name, values in history.items()}
-    if watch.epoch is not None:
-        raise divergence.error(watch.epoch, recorded, model, arrays)
-    if watched and divergence.in_the_last_step(model, recorded):
-        raise divergence.error(epochs - 1, recorded, model, arrays)
-    return FitResult(recorded, path, reason)
+    return recorded, path, reason
 
 
 def evaluate(
@@ -242,7 +308,7 @@ def _find(
         loop.prepare(model, arrays, seed)
         return loop.find(model, arrays, seed), ""
     except Exception as error:  # model.fit may cope, or raise the error that Keras users know
-        return None, f"the loop cannot be traced: {type(error).__name__}: {error}"
+        return None, f"{paths.NOT_TRACED}: {type(error).__name__}: {error}"
 
 
 def _validator(

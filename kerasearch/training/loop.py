@@ -54,10 +54,12 @@ def fit(
     validation_freq: int | list[int],
     seed: int,
     may_change: bool,
+    slot: Any = None,
 ) -> tuple[dict[str, list[Any]], str]:
     """Train as ``model.fit`` does, on a program from `find`; return history and kind.
 
-    `may_change` tells whether the callbacks' first events may set what a trace reads.
+    `may_change` tells whether the callbacks' first events may set what a trace reads. `slot` is
+    where a store wants to be told of epochs and of the state before it is finalized.
     """
     from . import tensorflow
 
@@ -89,6 +91,10 @@ def fit(
         events.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
+        if slot is not None:
+            slot.after_epoch(epoch + 1, model)
+    if slot is not None:
+        slot.before_end(model)
     if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
         model.optimizer.finalize_variable_values(model.trainable_weights)
     events.on_train_end(logs)

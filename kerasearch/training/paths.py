@@ -9,6 +9,9 @@ import keras
 from keras.src.backend import config as keras_config
 from keras.src.utils import python_utils
 
+# how the reason begins where tracing was tried and failed
+NOT_TRACED = "the loop cannot be traced"
+
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
 _PREDICT = ("predict", "make_predict_function")
@@ -71,6 +74,13 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
     return None
 
 
+def overrides_the_loop(model: keras.Model) -> str | None:
+    """Which part of the loop a model brings itself; None for one that Keras' own loop trains."""
+    if getattr(model, "_distribute_strategy", None) is not None:
+        return "the model was built under a distribution strategy"
+    return _overridden(model, _FIT)
+
+
 def _about_process() -> str | None:
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}"
@@ -90,6 +100,10 @@ def _about_model(model: keras.Model, methods: Iterable[str]) -> str | None:
         return "the model was built under a distribution strategy"
     if model.run_eagerly:
         return "the model was compiled with run_eagerly=True"
+    return _overridden(model, methods)
+
+
+def _overridden(model: keras.Model, methods: Iterable[str]) -> str | None:
     for name in methods:
         overridden = getattr(type(model), name) is not getattr(keras.Model, name)
         if overridden or name in vars(model):

@@ -12,6 +12,9 @@ import keras
 
 from . import data, seeding, signature
 
+# the reason of a fit on a program that others of its signature run on too
+SHARED = "shared program"
+
 MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
 # TensorFlow keeps the kernels of functions that are gone until its cache is emptied as a whole,
@@ -108,7 +111,7 @@ def find(
                 CACHE.put(key, program)
     if not program.fits(model) and not _complete(kind, model, arrays, program):
         return _private(kind, model, arrays, trace, seed, "its variables are its own")
-    return program, "shared program"
+    return program, SHARED
 
 
 def _private(

@@ -82,6 +82,13 @@ def of_training(model: keras.Model) -> Signature:
     return _of(model)
 
 
+def of_values(*values: Any) -> str:
+    """Digest what values are by content, callbacks for example; the same in every process."""
+    description = _Description()
+    description.add(*values)
+    return description.digest()
+
+
 def _of(model: keras.Model, skip: Collection[str] = ()) -> Signature:
     description = _Description()
     description.add_environment()

@@ -1,0 +1,1 @@
+"""Read what a search found: tables, statistics, pictures. Knows ``cv_results_``, never Keras."""

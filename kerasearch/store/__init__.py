@@ -1,0 +1,8 @@
+"""Finished fits on disk or in memory: files and bytes. Knows neither Keras nor scikit-learn.
+
+What makes two fits the same, and how a stored one goes on, is in ``training/stored.py``.
+"""
+
+from .fit_store import FitStore, StoredFit
+
+__all__ = ["FitStore", "StoredFit"]

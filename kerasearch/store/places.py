@@ -1,0 +1,170 @@
+"""Where stored fits lie: named files in a directory, or bytes in this process's memory."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+_SUFFIX = ".npz"
+# what a killed process left half-written is removed by a later one, when surely nobody writes it
+_STALE_SECONDS = 3600.0
+
+
+class File(NamedTuple):
+    """What is known of a file without opening it."""
+
+    name: str
+    n_bytes: int
+    used: float
+
+
+class Directory:
+    """Files in 256 folders below a directory, each written whole or not at all.
+
+    Parameters
+    ----------
+    root : Path
+        It need not be there before `open` makes it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._fits = root / "fits"
+        self._is_open = False
+
+    def open(self) -> None:
+        """Make the directory and try to write there; OSError if either fails."""
+        if self._is_open:
+            return
+        self._fits.mkdir(parents=True, exist_ok=True)
+        probe = self._fits / f".{uuid.uuid4().hex}.tmp"
+        try:
+            probe.write_bytes(b"writable?")
+        finally:
+            probe.unlink(missing_ok=True)
+        for left_over in self._fits.rglob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
+                    left_over.unlink()
+        self._is_open = True
+
+    def files(self) -> Iterator[File]:
+        """Every file, in no order."""
+        for folder in _entries(self._fits):
+            if len(folder.name) == 2:
+                yield from self._in_folder(folder.path)
+
+    def named(self, prefix: str) -> Iterator[File]:
+        """The files whose names begin so."""
+        for file in self._in_folder(str(self._fits / prefix[:2])):
+            if file.name.startswith(prefix):
+                yield file
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file; FileNotFoundError if it is not there."""
+        with self._path(name).open("rb") as file:
+            yield file
+
+    def write(self, name: str, write: Callable[[BinaryIO], None]) -> int:
+        """Write a file under another name, then rename it; return its size in bytes."""
+        path = self._path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with unfinished.open("xb") as file:
+                write(file)
+                file.flush()
+                n_bytes = file.tell()
+            unfinished.replace(path)
+        finally:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+        return n_bytes
+
+    def touch(self, name: str) -> None:
+        """Note that a file was used now."""
+        with contextlib.suppress(OSError):
+            os.utime(self._path(name))
+
+    def remove(self, name: str) -> None:
+        """Remove a file, which need not be there."""
+        self._path(name).unlink(missing_ok=True)
+
+    def describe(self, name: str) -> str:
+        """What to call a file in a message."""
+        return str(self._path(name))
+
+    def _path(self, name: str) -> Path:
+        return self._fits / name[:2] / f"{name}{_SUFFIX}"
+
+    def _in_folder(self, folder: str) -> Iterator[File]:
+        for entry in _entries(folder):
+            if entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(FileNotFoundError):  # removed by another process
+                    stat = entry.stat()
+                    yield File(entry.name.removesuffix(_SUFFIX), stat.st_size, stat.st_mtime)
+
+
+class Memory:
+    """The same in this process's memory."""
+
+    def __init__(self) -> None:
+        self._contents: dict[str, tuple[bytes, float]] = {}
+        self._lock = threading.Lock()
+
+    def files(self) -> Iterator[File]:
+        """Every file, in no order."""
+        with self._lock:
+            contents = dict(self._contents)
+        return (File(name, len(data), used) for name, (data, used) in contents.items())
+
+    def named(self, prefix: str) -> Iterator[File]:
+        """The files whose names begin so."""
+        return (file for file in self.files() if file.name.startswith(prefix))
+
+    @contextlib.contextmanager
+    def reading(self, name: str) -> Iterator[BinaryIO]:
+        """Open a file; FileNotFoundError if it is not there."""
+        with self._lock:
+            if name not in self._contents:
+                raise FileNotFoundError(name)
+            data = self._contents[name][0]
+        yield io.BytesIO(data)
+
+    def write(self, name: str, write: Callable[[BinaryIO], None]) -> int:
+        """Write a file; return its size in bytes."""
+        file = io.BytesIO()
+        write(file)
+        with self._lock:
+            self._contents[name] = file.getvalue(), time.time()
+        return file.tell()
+
+    def touch(self, name: str) -> None:
+        """Note that a file was used now."""
+        with self._lock:
+            if name in self._contents:
+                self._contents[name] = self._contents[name][0], time.time()
+
+    def remove(self, name: str) -> None:
+        """Remove a file, which need not be there."""
+        with self._lock:
+            self._contents.pop(name, None)
+
+    def describe(self, name: str) -> str:
+        """What to call a file in a message."""
+        return f"{name} in memory"
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
