@@ -11,6 +11,7 @@ from .._reading import SearchResults, read
 from . import _drawing as drawing
 from ._scales import shortened
 
+FEW = 20  # candidates that are all shown
 _LABELS = {
     "candidates": "candidates",
     "fits": "fits",
@@ -22,7 +23,7 @@ _LABELS = {
 class ProgressDisplay:
     """The best score so far against what was spent; several searches in one picture.
 
-    The axis is that of the better half of the candidates.
+    Of more than 20 candidates, the axis shows the better half.
 
     Use `from_search` to make one.
 
@@ -143,7 +144,8 @@ class ProgressDisplay:
             finite = np.asarray(scores, dtype=float)
             finite = finite[np.isfinite(finite)]
             if len(finite):
-                shown += [np.fmax.accumulate(finite), finite[finite >= np.median(finite)]]
+                low = np.median(finite) if len(finite) > FEW else finite.min()
+                shown += [np.fmax.accumulate(finite), finite[finite >= low]]
         return np.concatenate(shown) if shown else np.empty(0)
 
     def _draw(self, name: str, spent: np.ndarray, scores: np.ndarray, i: int) -> None:
