@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .results import (
+        compare,
+        importance,
+        learning_curves,
+        merge,
+        one_standard_error,
+        summarize,
+    )
     from .wrappers import KerasClassifier, KerasRegressor
 
 try:
@@ -25,10 +33,28 @@ _HOMES = {
     "DivergenceError": "exceptions",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "compare": "results",
+    "importance": "results",
+    "learning_curves": "results",
+    "merge": "results",
     "mlp": "models",
+    "one_standard_error": "results",
+    "summarize": "results",
 }
 
-__all__ = ["DivergenceError", "KerasClassifier", "KerasRegressor", "__version__", "mlp"]
+__all__ = [
+    "DivergenceError",
+    "KerasClassifier",
+    "KerasRegressor",
+    "__version__",
+    "compare",
+    "importance",
+    "learning_curves",
+    "merge",
+    "mlp",
+    "one_standard_error",
+    "summarize",
+]
 
 
 def __getattr__(name: str) -> Any:
