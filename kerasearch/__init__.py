@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
     from .models import mlp
+    from .results import (
+        compare,
+        importance,
+        learning_curves,
+        merge,
+        one_standard_error,
+        summarize,
+    )
     from .results.displays import (
         CoverageDisplay,
         HeatmapDisplay,
@@ -44,12 +52,18 @@ _HOMES = {
     "SliceDisplay": "results.displays",
     "TrainingCurvesDisplay": "results.displays",
     "choice": "space",
+    "compare": "results",
+    "importance": "results",
     "integers": "space",
     "layers": "space",
+    "learning_curves": "results",
     "log_integers": "space",
     "log_uniform": "space",
+    "merge": "results",
     "mlp": "models",
+    "one_standard_error": "results",
     "report": "results.reporting",
+    "summarize": "results",
     "uniform": "space",
 }
 
@@ -66,12 +80,18 @@ __all__ = [
     "TrainingCurvesDisplay",
     "__version__",
     "choice",
+    "compare",
+    "importance",
     "integers",
     "layers",
+    "learning_curves",
     "log_integers",
     "log_uniform",
+    "merge",
     "mlp",
+    "one_standard_error",
     "report",
+    "summarize",
     "uniform",
 ]
 
