@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .exceptions import DivergenceError
-    from .models import mlp
-    from .results import (
-        compare,
-        importance,
-        learning_curves,
-        merge,
-        one_standard_error,
-        summarize,
-    )
+    from .models import keras_tuner_model, mlp
+    from .results import compare, importance, learning_curves, merge, one_standard_error, summarize
     from .results.displays import (
         CoverageDisplay,
         HeatmapDisplay,
@@ -30,7 +23,30 @@ if TYPE_CHECKING:
         TrainingCurvesDisplay,
     )
     from .results.reporting import report
-    from .space import choice, integers, layers, log_integers, log_uniform, uniform
+    from .search import (
+        BayesSearchCV,
+        HyperbandSearchCV,
+        ManualSearchCV,
+        TimeBudget,
+        brackets,
+        to_study,
+    )
+    from .space import (
+        choice,
+        common_space,
+        cost,
+        distributions,
+        from_keras_tuner,
+        grid,
+        integers,
+        layers,
+        log_integers,
+        log_uniform,
+        sobol,
+        uniform,
+        when,
+        zoom,
+    )
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
@@ -41,20 +57,31 @@ except PackageNotFoundError:  # run from a source tree that was never installed
 
 # public name -> module that defines it
 _HOMES = {
+    "BayesSearchCV": "search",
     "CoverageDisplay": "results.displays",
     "DivergenceError": "exceptions",
     "FitStore": "store",
     "HeatmapDisplay": "results.displays",
+    "HyperbandSearchCV": "search",
     "KerasClassifier": "wrappers",
     "KerasRegressor": "wrappers",
+    "ManualSearchCV": "search",
     "ParallelCoordinatesDisplay": "results.displays",
     "ProgressDisplay": "results.displays",
     "SliceDisplay": "results.displays",
+    "TimeBudget": "search",
     "TrainingCurvesDisplay": "results.displays",
+    "brackets": "search",
     "choice": "space",
+    "common_space": "space",
     "compare": "results",
+    "cost": "space",
+    "distributions": "space",
+    "from_keras_tuner": "space",
+    "grid": "space",
     "importance": "results",
     "integers": "space",
+    "keras_tuner_model": "models",
     "layers": "space",
     "learning_curves": "results",
     "log_integers": "space",
@@ -63,26 +90,41 @@ _HOMES = {
     "mlp": "models",
     "one_standard_error": "results",
     "report": "results.reporting",
+    "sobol": "space",
     "summarize": "results",
+    "to_study": "search",
     "uniform": "space",
+    "when": "space",
+    "zoom": "space",
 }
 
 __all__ = [
+    "BayesSearchCV",
     "CoverageDisplay",
     "DivergenceError",
     "FitStore",
     "HeatmapDisplay",
+    "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",
+    "ManualSearchCV",
     "ParallelCoordinatesDisplay",
     "ProgressDisplay",
     "SliceDisplay",
+    "TimeBudget",
     "TrainingCurvesDisplay",
     "__version__",
+    "brackets",
     "choice",
+    "common_space",
     "compare",
+    "cost",
+    "distributions",
+    "from_keras_tuner",
+    "grid",
     "importance",
     "integers",
+    "keras_tuner_model",
     "layers",
     "learning_curves",
     "log_integers",
@@ -91,8 +133,12 @@ __all__ = [
     "mlp",
     "one_standard_error",
     "report",
+    "sobol",
     "summarize",
+    "to_study",
     "uniform",
+    "when",
+    "zoom",
 ]
 
 

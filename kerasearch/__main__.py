@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from ._cli.data import Dataset
+
+
+STOPPED = {"timeout": "The time was up", "interrupted": "Interrupted"}
+
+
+_TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
 
 
 class SearchFailed(Exception):
@@ -79,8 +86,8 @@ def _run(args: argparse.Namespace) -> None:
     baseline = _baseline(dataset, folds, metric)
     print(report.describe_dataset(dataset), flush=True)
 
-    estimator, prefix = _estimator(args, dataset)
-    space = resolve(estimator, prefix, typed)
+    estimator = _estimator(args, dataset)
+    space = resolve(estimator, typed)
     n_candidates = arguments.n_candidates(args, space)
     print(report.describe_search(args, space, n_candidates), flush=True)
 
@@ -88,7 +95,12 @@ def _run(args: argparse.Namespace) -> None:
     begin = time.monotonic()
     errors = _fit(search, dataset, metric, space, n_candidates)
     seconds = time.monotonic() - begin
-    result = report.Result(search.cv_results_, space, metric, args.cv, baseline, errors)
+    reason = getattr(search, "stop_reason_", "finished")
+    if reason in STOPPED:
+        print(f"\n{STOPPED[reason]}; this is what was finished by then.")
+    n_fits = len(search.cv_results_["params"]) * args.cv
+    results = report.most_epochs(search.cv_results_)
+    result = report.Result(results, space, metric, args.cv, baseline, errors, n_fits)
     print(report.describe_result(result, seconds), flush=True)
     if args.report is not None:
         _write_report(search, dataset, metric, errors, args)
@@ -123,8 +135,8 @@ def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
     return float(scores.mean())
 
 
-def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, str]:
-    """One pipeline from raw rows to predictions, and where in it the network is."""
+def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
+    """One pipeline from raw rows to predictions."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -134,15 +146,13 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> tuple[Pipeline, st
     kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
     network: Any = kind(
         builder.load(args.model),
-        epochs=args.epochs or arguments.EPOCHS,
+        epochs=arguments.n_epochs(args),
         random_state=args.seed,
         store=args.store,
     )
-    prefix = "network__"
     if dataset.task == "regression":  # a network learns a target of any scale once it is standard
         network = TransformedTargetRegressor(network, transformer=StandardScaler())
-        prefix = "network__regressor__"
-    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)]), prefix
+    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)])
 
 
 def _search(
@@ -152,15 +162,23 @@ def _search(
     n_candidates: int,
     folds: Any,
 ) -> Any:
-    """scikit-learn's own search, without the fit on all rows: only ``--save`` needs that."""
+    """The search, without the fit on all rows: only ``--save`` needs that."""
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    from . import BayesSearchCV, HyperbandSearchCV
 
     common: dict[str, Any] = {"cv": folds, "refit": False, "n_jobs": args.n_jobs}
     if args.method == "grid":
         return GridSearchCV(estimator, space, **common)
-    return RandomizedSearchCV(
-        estimator, space, n_iter=n_candidates, random_state=args.seed, **common
-    )
+    common["random_state"] = args.seed
+    if args.method == "bayes":
+        return BayesSearchCV(estimator, space, n_iter=n_candidates, timeout=args.timeout, **common)
+    if args.method == "hyperband":
+        most = arguments.n_epochs(args)
+        return HyperbandSearchCV(
+            estimator, space, max_epochs=most, eta=arguments.ETA, timeout=args.timeout, **common
+        )
+    return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
 
 
 def _fit(
@@ -175,10 +193,12 @@ def _fit(
     from ._cli.report import failures
 
     errors: list[tuple[int, str]] = []
+    # tells the rungs of Hyperband's candidates apart
+    resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always", FitFailedWarning)
-        search.set_params(scoring=progress.watch(get_scorer(metric), list(space)))
+        search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
         try:
             search.fit(dataset.X, dataset.y)
         except ValueError as error:  # scikit-learn's, where no fit succeeded
@@ -187,12 +207,14 @@ def _fit(
             if "fits failed" not in str(error):
                 raise
             raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+        if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
+            raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
             errors += failures(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
             pass  # for the libraries' developers
-        elif "test scores are non-finite" not in str(warning.message):
+        elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
         reason = errors[0][1] if errors else f"{metric} was not a number"

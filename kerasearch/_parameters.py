@@ -21,6 +21,7 @@ from keras.src.backend.common import global_state
 from sklearn.base import BaseEstimator
 
 from . import _objects
+from ._names import PARENTS
 from .training import serialization
 
 ROUTES = (
@@ -59,8 +60,6 @@ ARGUMENTS = {
     },
     "predict": {"batch_size", "verbose", "steps", "callbacks"},
 }
-# these decide which other names there are, so they come first
-_PARENTS = ("model", "optimizer", "loss", "metrics", "callbacks")
 
 
 class RoutedParameters(BaseEstimator):
@@ -136,7 +135,7 @@ class RoutedParameters(BaseEstimator):
             If there is no such parameter; the message has the nearest names.
         """
         own = set(self._get_param_names())
-        for name in sorted(own & params.keys(), key=lambda name: name not in _PARENTS):
+        for name in sorted(own & params.keys(), key=lambda name: name not in PARENTS):
             setattr(self, name, params[name])
         routed = params.keys() - own
         if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing

@@ -13,13 +13,12 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from kerasearch import FitStore
+from kerasearch import FitStore, layers
 from kerasearch.__main__ import main
 from kerasearch._cli import UsageError, arguments, duration
 from kerasearch._cli.data import load
-from kerasearch._cli.parameters import LogIntegers, describe, parse, resolve
+from kerasearch._cli.parameters import describe, parse, resolve
 from kerasearch._cli.report import Result, describe_result, failures, table
 
 REPOSITORY = Path(__file__).parents[1]
@@ -110,24 +109,36 @@ def test_a_list_is_read_as_python_literals_and_words(text, values):
 
 def test_a_distribution_has_both_of_its_bounds():
     space = parse(["a=log(1e-4,1e-1)", "b=uniform(0, 0.5)", "c=int(1,3)", "d=logint(1,4)"])
-    assert space["a"].support() == pytest.approx((1e-4, 1e-1))
-    assert space["b"].support() == (0, 0.5)
-    assert set(space["c"].rvs(size=100, random_state=0)) == {1, 2, 3}
     rng = np.random.RandomState(0)
+    assert space["a"].support() == (1e-4, 1e-1)
+    assert space["b"].support() == (0, 0.5)
+    assert {space["c"].rvs(rng) for _ in range(100)} == {1, 2, 3}
     assert {space["d"].rvs(rng) for _ in range(200)} == {1, 2, 3, 4}
-    assert [describe(d) for d in space.values()] == [
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "log(0.0001,0.1)",
         "uniform(0,0.5)",
         "int(1,3)",
+        "int(16,128,step=16)",
         "logint(1,4)",
-    ]
+        "choice(relu,'a b',None,1.0)",
+        "layers((1,3),(16,128),funnel)",
+    ],
+)
+def test_a_distribution_is_written_as_it_was_typed(text):
+    assert describe(parse([f"x={text}"])["x"]) == text
 
 
-def test_log_integers_are_uniform_in_the_logarithm():
-    rng = np.random.RandomState(0)
-    drawn = np.array([LogIntegers(1, 1023).rvs(rng) for _ in range(2000)])
-    octaves = np.floor(np.log2(drawn)).astype(int)
-    assert stats.chisquare(np.bincount(octaves, minlength=10)).pvalue > 0.01
+def test_forms_of_distributions_may_leave_out_and_name_arguments():
+    typed = ["a=layers()", "b=layers(2,shape=constant)", "c=int(16,64,16)", "d=choice(1,1,2)"]
+    space = parse(typed)
+    assert space["a"] == layers()
+    assert space["b"] == layers(2, shape="constant")
+    assert list(space["c"]) == [16, 32, 48, 64]
+    assert list(space["d"]) == [1, 2]
 
 
 def test_lists_of_one_name_are_joined():
@@ -146,10 +157,14 @@ def test_lists_of_one_name_are_joined():
         (["x='a"], "a ' is missing"),
         (["x=0.01;0.02"], "neither a number, a word nor"),
         (["x=normal(0,1)"], "the distributions are log(a,b), uniform(a,b)"),
-        (["x=log(0,1)"], "begins above 0"),
-        (["x=uniform(2,1)"], "the first number must be the smaller one"),
-        (["x=int(1,2.5)"], "two whole numbers"),
-        (["x=log(1,2,3)"], "two numbers"),
+        (["x=log(0,1)"], "--param x=log(0,1): low=0.0 must be above 0"),
+        (["x=uniform(2,1)"], "low=2.0 must be below high=1.0"),
+        (["x=int(1,2.5)"], "high=2.5 must be an integer"),
+        (["x=int(1,8,3)"], "step=3 does not fit"),
+        (["x=log(1,2,3)"], "is not of the form log(a,b)"),
+        (["x=log(1,high=2,base=3)"], "is not of the form log(a,b)"),
+        (["x=choice()"], "the list of values is empty"),
+        (["x=layers(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
         (["x=log(1,2)", "x=3"], "given twice"),
     ],
 )
@@ -183,25 +198,25 @@ class TestNames:
         ],
     )
     def test_short_routed_and_full_names_are_found(self, pipeline, name, full):
-        assert resolve(pipeline, "network__", {name: [1]}) == {full: [1]}
+        assert resolve(pipeline, {name: [1]}) == {full: [1]}
 
     def test_arguments_of_the_optimizer_that_is_searched_are_found(self, pipeline):
         space = {"momentum": [0.9], "optimizer": ["sgd"]}
-        resolved = resolve(pipeline, "network__", space)
+        resolved = resolve(pipeline, space)
         assert list(resolved) == ["network__optimizer__momentum", "network__optimizer"]
 
     def test_an_argument_without_default_is_found(self, pipeline):
         pipeline.set_params(network__model=lambda units: None)
-        assert list(resolve(pipeline, "network__", {"units": [1]})) == ["network__units"]
+        assert list(resolve(pipeline, {"units": [1]})) == ["network__model__units"]
 
     def test_an_unknown_name_has_the_nearest(self, pipeline):
         with pytest.raises(UsageError, match="no such parameter; did you mean learning_rate"):
-            resolve(pipeline, "network__", {"learning_rte": [1]})
+            resolve(pipeline, {"learning_rte": [1]})
 
     def test_one_parameter_by_two_names_is_refused(self, pipeline):
         space = {"learning_rate": [1], "optimizer__learning_rate": [2]}
         with pytest.raises(UsageError, match="are the same parameter"):
-            resolve(pipeline, "network__", space)
+            resolve(pipeline, space)
 
 
 # ---------------------------------------------------------------- data
@@ -326,6 +341,12 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["--param", "x"], "not name=values"),
         (["--param", "learning_rate=log(1,2)"], "is a distribution: add --method random"),
         (["--n-iter", "5"], "--n-iter is for --method random"),
+        (["--timeout", "5"], "--timeout is for --method bayes or hyperband"),
+        (["--method", "bayes", "--timeout", "0"], "'0' must be a positive number of seconds"),
+        (["--method", "bayes", "--timeout", "nan"], "'nan' must be a positive number"),
+        (["--method", "hyperband", "--n-iter", "5"], "Hyperband's follow from --epochs"),
+        (["--method", "hyperband", "--epochs", "2"], "--method hyperband needs at least 3"),
+        (["--method", "hyperband", "--param", "epochs=1,2"], "--epochs says how many at most"),
         (["--epochs", "3", "--param", "epochs=1,2"], "exclude each other"),
         (["iris", "--scoring", "acuracy"], "no such score; did you mean accuracy"),
         (["iris", "--scoring", "roc_auc"], "does not suit this target: multi_class must be in"),
@@ -429,6 +450,51 @@ def test_a_random_search_draws_as_many_candidates_as_told(capsys):
 def test_a_random_search_of_few_combinations_tries_each_once(capsys):
     run("iris", "--method", "random", "--epochs", 1, "--cv", 2, "--param", "batch_size=50,75")
     assert {row[1] for row in rows_of(capsys.readouterr().out)} == {"50", "75"}
+
+
+def test_a_bayesian_search_is_in_the_same_table_and_stops_in_time(capsys):
+    pytest.importorskip("optuna")
+    status = run("iris", "--method", "bayes", "--n-iter", 4, "--epochs", 2, "--cv", 2)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Bayesian search: 4 candidates x 2 folds = 8 fits of 2 epochs" in out
+    assert len(rows_of(out)) == 4
+    assert "python -m kerasearch iris --epochs 2 --cv 2 --method bayes --param" in out
+    run("iris", "--method", "bayes", "--timeout", 0.01, "--epochs", 2, "--cv", 2)
+    out = capsys.readouterr().out
+    assert "The time was up" in out
+    assert len(rows_of(out)) == 1
+
+
+def test_hyperband_shows_the_candidates_with_the_most_epochs(capsys, tmp_path):
+    save = tmp_path / "best.joblib"
+    status = run("iris", "--method", "hyperband", "--epochs", 3, "--cv", 2, "--save", save)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Hyperband: 6 candidates x 2 folds = 12 fits of 1 to 3 epochs" in out
+    assert len(rows_of(out)) == 3
+    assert "12 fits took" in out
+    assert joblib.load(save)[-1].n_epochs_ == 3
+
+
+def test_ctrl_c_in_a_bayesian_search_keeps_what_is_finished(capsys, monkeypatch):
+    pytest.importorskip("optuna")
+    from kerasearch import KerasClassifier
+
+    fits = []
+
+    def interrupted(self, *args, _fit=KerasClassifier.fit, **kwargs):
+        fits.append(1)
+        if len(fits) > 4:
+            raise KeyboardInterrupt
+        return _fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(KerasClassifier, "fit", interrupted)
+    status = run("iris", "--method", "bayes", "--epochs", 1, "--cv", 2)
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "Interrupted; this is what was finished" in out
+    assert len(rows_of(out)) == 2
 
 
 def test_a_failing_candidate_is_last_and_the_reason_is_given(capsys):
@@ -560,7 +626,7 @@ def test_the_table_is_aligned_and_cut():
         "mean_fit_time": np.full(n, 0.5),
         "split0_test_score": np.array([np.nan, *np.linspace(0, 1, n - 1)]),
     }
-    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [])).splitlines()
+    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [], 25)).splitlines()
     assert lines[0] == "rank  epochs  accuracy (mean ± std)  fit time"
     assert lines[1] == "   1      24  1.0000 ± 0.0000           0.5 s"
     assert lines[-1] == "... and 5 more candidates"
@@ -575,7 +641,7 @@ def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, wa
         "std_test_score": np.array([0.1]),
         "mean_fit_time": np.array([1.0]),
     }
-    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, []), 3.0)
+    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, [], 9), 3.0)
     assert ("not clearly better" in text) == warned
 
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from .._names import did_you_mean as did_you_mean
 
 
 class UsageError(Exception):
     """What the user asked for cannot be done; the message says why and what to do instead."""
-
-
-def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
-    """Name the known names nearest to `name`, as the end of an error message."""
-    by_folded = {str(k).casefold(): str(k) for k in known}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=n, cutoff=0.6)
-    return f"; did you mean {' or '.join(by_folded[key] for key in near)}?" if near else ""
 
 
 def listed(names: Iterable[object], limit: int = 12) -> str:

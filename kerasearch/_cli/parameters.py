@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import ast
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import stats
-from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator
 
-from . import UsageError, did_you_mean
+from ..space import (
+    Choice,
+    Integers,
+    Layers,
+    LogIntegers,
+    LogUniform,
+    Uniform,
+    choice,
+    integers,
+    layers,
+    log_integers,
+    log_uniform,
+    uniform,
+)
+from ..space.distributions import is_distribution as is_distribution
+from ..space.names import resolve as full_names
+from ..space.values import unique
+from . import UsageError
 
 Space = dict[str, Any]
 
+# as typed -> what makes it, and its arguments
+_FORMS: dict[str, tuple[Callable[..., Any], str]] = {
+    "log": (log_uniform, "a,b"),
+    "uniform": (uniform, "a,b"),
+    "int": (integers, "a,b"),
+    "logint": (log_integers, "a,b"),
+    "choice": (lambda *values: choice(values), "a,b,..."),
+    "layers": (layers, "depth,units,shape"),
+}
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][\w.\-]*")
+_ARGUMENT = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
 _KEYWORDS = {"true": True, "false": False, "none": None}
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
-# these decide which other names there are, so they are looked up first
-_PARENTS = ("model", "optimizer", "loss", "metrics", "callbacks")
 
 
 def parse(options: Sequence[str]) -> Space:
@@ -58,7 +80,7 @@ def parse(options: Sequence[str]) -> Space:
         if name not in space:
             space[name] = values
         elif isinstance(values, list) and isinstance(space[name], list):
-            space[name] = _distinct(space[name] + values)
+            space[name] = unique(space[name] + values)
         else:
             raise UsageError(f"--param {name} has a distribution and is given twice; keep one")
     return space
@@ -73,7 +95,8 @@ def parse_values(name: str, text: str) -> Any:
         For error messages.
     text : str
         Python literals or bare words with commas between them, or one of ``log(a,b)``,
-        ``uniform(a,b)``, ``int(a,b)`` and ``logint(a,b)``, whose bounds are both included.
+        ``uniform(a,b)``, ``int(a,b)``, ``logint(a,b)``, ``choice(a,b,...)`` and
+        ``layers(depth,units,shape)``, whose bounds are all included.
 
     Returns
     -------
@@ -87,23 +110,25 @@ def parse_values(name: str, text: str) -> Any:
     call = _CALL.fullmatch(text)
     if call and _WORD.fullmatch(call[1]):
         return _distribution(name, call[1], call[2])
-    return _distinct([_literal(name, piece) for piece in _split(name, text)])
-
-
-def is_distribution(values: Any) -> bool:
-    """Tell a distribution from a list."""
-    return hasattr(values, "rvs")
+    return unique(_literal(name, piece) for piece in _split(name, text))
 
 
 def describe(values: Any) -> str:
     """Write values as they could have been typed."""
-    if isinstance(values, LogIntegers):
-        return f"logint({values.low},{values.high})"
-    if is_distribution(values):
-        kind = {"loguniform": "log", "reciprocal": "log", "randint": "int"}
-        low, high = values.support()
-        return f"{kind.get(values.dist.name, values.dist.name)}({low:g},{high:g})"
-    return ",".join(show(value) for value in values)
+    match values:
+        case LogUniform(low, high):
+            return f"log({low:g},{high:g})"
+        case Uniform(low, high):
+            return f"uniform({low:g},{high:g})"
+        case Integers(low, high, step):
+            return f"int({low},{high})" if step == 1 else f"int({low},{high},step={step})"
+        case LogIntegers(low, high):
+            return f"logint({low},{high})"
+        case Layers(depth, units, shape):
+            return f"layers({show(depth)},{show(units)},{shape})"
+        case Choice():
+            return f"choice({','.join(map(show, values))})"
+    return ",".join(map(show, values))
 
 
 def show(value: Any, digits: int | None = None) -> str:
@@ -117,95 +142,18 @@ def show(value: Any, digits: int | None = None) -> str:
     return repr(value).replace(", ", ",")
 
 
-@dataclass(frozen=True)
-class LogIntegers:
-    """Integers from `low` to `high`, both included, uniform on the scale of their logarithm."""
-
-    low: int
-    high: int
-
-    def rvs(self, random_state: Any = None) -> int:
-        """Draw one integer."""
-        ends = math.log(self.low), math.log(self.high + 1)
-        drawn = math.floor(math.exp(check_random_state(random_state).uniform(*ends)))
-        return min(max(drawn, self.low), self.high)
-
-
-def resolve(estimator: BaseEstimator, prefix: str, space: Mapping[str, Any]) -> Space:
+def resolve(estimator: BaseEstimator, space: Mapping[str, Any]) -> Space:
     """Turn the names of a space into full names of the estimator's parameters.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What the search will tune.
-    prefix : str
-        Where the Keras estimator is in it, ``"network__"``. A short name is looked for among its
-        parameters alone.
-    space : mapping
-        Values by short, routed or full names.
-
-    Returns
-    -------
-    resolved : dict
-        The same values by full names.
 
     Raises
     ------
     UsageError
         If a name is unknown or could be several; the message has the nearest or all of them.
     """
-    probe = clone(estimator)
-    full_names: dict[str, str] = {}
-    for name in sorted(space, key=lambda name: name not in _PARENTS):
-        full = _full_name(probe, prefix, name)
-        if full in full_names.values():
-            other = next(n for n, f in full_names.items() if f == full)
-            raise UsageError(f"--param {other} and --param {name} are the same parameter")
-        full_names[name] = full
-        if name in _PARENTS and isinstance(space[name], list):
-            _check_each(probe, full, name, space, prefix)
-            probe.set_params(**{full: space[name][0]})
-    return {full_names[name]: values for name, values in space.items()}
-
-
-def _check_each(
-    probe: BaseEstimator, full: str, parent: str, space: Mapping[str, Any], prefix: str
-) -> None:
-    """Raise for a name that exists with one value of `parent` and not with another."""
-    probes = {show(v): clone(probe).set_params(**{full: v}) for v in space[parent]}
-    for name in space.keys() - {*_PARENTS}:
-        failed: dict[str, UsageError] = {}
-        for value, one in probes.items():
-            try:
-                _full_name(one, prefix, name)
-            except UsageError as error:
-                failed[value] = error
-        if failed and len(failed) < len(probes):
-            raise UsageError(
-                f"--param {name}: there is no such parameter with {parent}={','.join(failed)}; "
-                "search that by itself"
-            )
-
-
-def _full_name(estimator: BaseEstimator, prefix: str, name: str) -> str:
-    known = estimator.get_params()
-    for exact in (prefix + name, name):
-        if exact in known:
-            return exact
-    ending = [full for full in known if full.startswith(prefix) and full.endswith(f"__{name}")]
-    if len(ending) == 1:
-        return ending[0]
-    if ending:
-        choices = " or ".join(full.removeprefix(prefix) for full in ending)
-        raise UsageError(f"--param {name} could be {choices}; give that name")
-    try:  # what has no default is not among the parameters, and still can be set
-        clone(estimator).set_params(**{prefix + name: None})
-    except ValueError:
-        own = [full.removeprefix(prefix) for full in known if full.startswith(prefix)]
-        near = did_you_mean(name.rpartition("__")[2], [n.rpartition("__")[2] for n in own])
-        common = "; learning_rate, batch_size and epochs always exist"
-        raise UsageError(f"--param {name}: there is no such parameter{near or common}") from None
-    return prefix + name
+    try:
+        return full_names(estimator, space)
+    except ValueError as error:
+        raise UsageError(f"--param {error}") from None
 
 
 def _split(name: str, text: str) -> list[str]:
@@ -247,33 +195,25 @@ def _literal(name: str, piece: str) -> Any:
         raise UsageError(f"--param {name}: {what if piece else 'a value is missing'}") from None
 
 
-def _distinct(values: list[Any]) -> list[Any]:
-    """Drop what is there already; True and 1, 1 and 1.0 are different."""
-    return list({repr(value): value for value in values}.values())
-
-
-def _distribution(name: str, kind: str, text: str) -> Any:
-    forms = ("log", "uniform", "int", "logint")
-    if kind not in forms:
-        known = ", ".join(f"{form}(a,b)" for form in forms)
-        raise UsageError(f"--param {name}={kind}({text}): the distributions are {known}")
-    ends = [_literal(name, piece) for piece in _split(name, text)]
-    as_typed = f"--param {name}={kind}({text})"
-    number = int if kind.endswith("int") else (int, float)
-    if len(ends) != 2 or not all(
-        isinstance(end, number) and not isinstance(end, bool) and math.isfinite(end) for end in ends
-    ):
-        which = "two whole numbers" if number is int else "two numbers"
-        raise UsageError(f"{as_typed} must have {which}, the lowest and the highest value")
-    low, high = ends
-    if low >= high:
-        raise UsageError(f"{as_typed}: the first number must be the smaller one")
-    if kind.startswith("log") and low <= 0:
-        raise UsageError(f"{as_typed}: a logarithmic scale begins above 0")
-    if kind == "log":
-        return stats.loguniform(low, high)
-    if kind == "uniform":
-        return stats.uniform(low, high - low)
-    if kind == "int":
-        return stats.randint(low, high + 1)
-    return LogIntegers(low, high)
+def _distribution(name: str, form: str, text: str) -> Any:
+    if form not in _FORMS:
+        known = ", ".join(f"{known}({inside})" for known, (_, inside) in _FORMS.items())
+        raise UsageError(f"--param {name}={form}({text}): the distributions are {known}")
+    make, inside = _FORMS[form]
+    positional, named = [], {}
+    for piece in _split(name, text) if text.strip() else []:
+        argument = _ARGUMENT.fullmatch(piece.strip())
+        if argument:
+            named[argument[1]] = _literal(name, argument[2])
+        else:
+            positional.append(_literal(name, piece))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values given twice, as in a list
+            return make(*positional, **named)
+    except TypeError:
+        expected = f"{form}({inside})"
+        raise UsageError(f"--param {name}={form}({text}) is not of the form {expected}") from None
+    except ValueError as error:
+        reason = str(error).partition(": ")[2]
+        raise UsageError(f"--param {name}={form}({text}): {reason}") from None

@@ -17,6 +17,12 @@ from .data import BUNDLED, Dataset
 from .parameters import describe, is_distribution, show
 
 MAX_ROWS = 20
+TITLES = {
+    "grid": "Grid search",
+    "random": "Random search",
+    "bayes": "Bayesian search",
+    "hyperband": "Hyperband",
+}
 # an error's own line in a traceback: "ValueError: ...", "keras.errors.SomeError: ..."
 _ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
 _SHARED = re.compile(r"^(\d+) fits failed with the following error:$", re.MULTILINE)
@@ -40,6 +46,8 @@ class Result:
         The score of a model that ignores the features.
     errors : list of (int, str)
         How many fits failed with which error.
+    n_fits : int
+        How many fits there were.
     """
 
     cv_results: Mapping[str, Any]
@@ -48,6 +56,7 @@ class Result:
     n_folds: int
     baseline: float
     errors: Sequence[tuple[int, str]]
+    n_fits: int
 
     @property
     def ranking(self) -> np.ndarray:
@@ -60,6 +69,19 @@ class Result:
         """The best candidate, in the order of the space."""
         params = self.cv_results["params"][self.ranking[0]]
         return {name: _plain(params[name]) for name in self.space}
+
+
+def most_epochs(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep the candidates with the most epochs, where Hyperband gave them different numbers."""
+    if "n_resources" not in results:
+        return results
+    scored = np.isfinite(results["mean_test_score"])
+    kept = np.flatnonzero(results["n_resources"] == results["n_resources"][scored].max())
+    params = [results["params"][i] for i in kept]
+    return {
+        **{k: np.asarray(v)[kept] for k, v in results.items() if k != "params"},
+        "params": params,
+    }
 
 
 def describe_dataset(dataset: Dataset) -> str:
@@ -87,11 +109,13 @@ def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candid
     """Say what will be tried, and how many fits that is."""
     names = short_names(list(space))
     width = max(map(len, names.values()))
-    n_epochs = args.epochs or arguments.EPOCHS
+    n_epochs = arguments.n_epochs(args)
     each = "" if "epochs" in names.values() else f" of {counted(n_epochs, 'epoch')}"
+    if args.method == "hyperband":
+        each = f" of 1 to {n_epochs} epochs"
     return "\n".join(
         [
-            f"\n{args.method.capitalize()} search: {counted(n_candidates, 'candidate')} x "
+            f"\n{TITLES[args.method]}: {counted(n_candidates, 'candidate')} x "
             f"{args.cv} folds = {counted(n_candidates * args.cv, 'fit')}{each}",
             *(f"  {names[full]:{width}}  {describe(values)}" for full, values in space.items()),
         ]
@@ -101,7 +125,6 @@ def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candid
 def describe_result(result: Result, seconds: float) -> str:
     """Write the ranked table, the best candidate, and how far to trust it."""
     results, first = result.cv_results, result.ranking[0]
-    n_fits = len(results["params"]) * result.n_folds
     lines = [
         "",
         table(result),
@@ -121,7 +144,7 @@ def describe_result(result: Result, seconds: float) -> str:
         )
     for n_failed, error in result.errors:
         lines.append(f"{counted(n_failed, 'fit')} failed: {one_line(error)}")
-    return "\n".join([*lines, f"{counted(n_fits, 'fit')} took {duration(seconds)}"])
+    return "\n".join([*lines, f"{counted(result.n_fits, 'fit')} took {duration(seconds)}"])
 
 
 def table(result: Result) -> str:
@@ -159,7 +182,8 @@ def next_steps(
     nearer = {name: _narrower(typed[name], best[name]) for name in typed}
     if any(nearer.values()):
         space = {name: nearer[name] or show(best[name], digits=4) for name in typed}
-        steps += ["Look closer, around the best:", f"  {_command(args, space, 'random')}"]
+        method = "random" if args.method == "grid" else args.method
+        steps += ["Look closer, around the best:", f"  {_command(args, space, method)}"]
     if args.save is None:
         fixed = {name: show(value) for name, value in best.items()}
         steps += [
@@ -229,7 +253,7 @@ def _narrower(values: Any, best: Any) -> str | None:
     """Write a log range round the best of floats that span more than a factor of ten, or None."""
     if not isinstance(best, float):
         return None
-    tried = values.support() if is_distribution(values) else (min(values), max(values))
+    tried = values.support() if hasattr(values, "support") else (min(values), max(values))
     if tried[0] <= 0 or tried[1] <= 10 * tried[0]:
         return None
     return f"log({best / 3:.2g},{best * 3:.2g})"
@@ -245,13 +269,15 @@ def _command(
     for option in ("target", "task", "scoring", "model", "epochs"):
         if getattr(args, option) is not None:
             words += [f"--{option}", str(getattr(args, option))]
+    if args.method == "hyperband" and args.epochs is None and method != "hyperband":
+        words += ["--epochs", str(arguments.n_epochs(args))]
     for column in args.drop:
         words += ["--drop", column]
     for option, usual in (("cv", arguments.FOLDS), ("seed", 0), ("n_jobs", 1)):
         if getattr(args, option) != usual:
             words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    if method == "random":
-        words += ["--method", "random"]
+    if method != "grid":
+        words += ["--method", method]
     for name, values in space.items():
         words += ["--param", f"{name}={values}"]
     if args.store is not None:

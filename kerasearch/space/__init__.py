@@ -7,6 +7,9 @@ scikit-learn's kind, and knows Keras by parameter names alone.
 
 from __future__ import annotations
 
+from .common import common_space
+from .costs import Cost, cost
+from .design import sobol
 from .distributions import (
     Choice,
     Distribution,
@@ -22,19 +25,32 @@ from .distributions import (
     log_uniform,
     uniform,
 )
+from .keras_tuner import from_keras_tuner
+from .spaces import When, distributions, grid, when
+from .zooming import zoom
 
 __all__ = [
     "Choice",
+    "Cost",
     "Distribution",
     "Integers",
     "Layers",
     "LogIntegers",
     "LogUniform",
     "Uniform",
+    "When",
     "choice",
+    "common_space",
+    "cost",
+    "distributions",
+    "from_keras_tuner",
+    "grid",
     "integers",
     "layers",
     "log_integers",
     "log_uniform",
+    "sobol",
     "uniform",
+    "when",
+    "zoom",
 ]

@@ -10,7 +10,6 @@ import itertools
 import math
 import operator
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .values import as_list, identity, unique
+from .values import as_list, identity, unique, warn
 
 __all__ = [
     "Choice",
@@ -188,7 +187,7 @@ def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
     distinct = unique(values)
     if len(distinct) == len(values):
         return whole
-    warnings.warn(f"choice: values given twice were dropped from {values!r}", stacklevel=2)
+    warn(f"choice: values given twice were dropped from {values!r}")
     if whole.p is None:
         return Choice(tuple(distinct))
     total = {identity(value): 0.0 for value in distinct}
@@ -617,24 +616,40 @@ def as_distribution(spec: Any) -> Distribution:
 
 @dataclass(frozen=True, repr=False)
 class Quantiles(_OneDimensional):
-    """One of scipy's frozen distributions, drawn from through its ``ppf``."""
+    """One of scipy's frozen distributions, drawn from through its ``ppf``.
+
+    Parameters
+    ----------
+    frozen : frozen distribution of scipy's
+        With ``ppf`` and ``cdf``.
+    low_q, high_q : float, default=0.0, 1.0
+        The part of it that is left: from that quantile to that one.
+    """
 
     frozen: Any
+    low_q: float = 0.0
+    high_q: float = 1.0
 
     def support(self) -> tuple[float, float]:
         """The ends of the range, which may be infinite."""
         low, high = self.frozen.support()
+        if self.low_q > 0:
+            low = self.frozen.ppf(self.low_q)
+        if self.high_q < 1:
+            high = self.frozen.ppf(self.high_q)
         return float(low), float(high)
 
     def _at(self, u: list[float]) -> Any:
-        inside = min(max(u[0], 1e-12), 1 - 1e-12)  # the ends may be infinite
+        q = self.low_q * (1 - u[0]) + self.high_q * u[0]
+        inside = min(max(q, 1e-12), 1 - 1e-12)  # the ends may be infinite
         value = np.asarray(self.frozen.ppf(inside)).item()
         return int(value) if hasattr(self.frozen, "pmf") else value
 
     def __repr__(self) -> str:
         args = [repr(arg) for arg in self.frozen.args]
         args += [f"{name}={value!r}" for name, value in self.frozen.kwds.items()]
-        return f"scipy.stats.{self.frozen.dist.name}({', '.join(args)})"
+        part = "" if (self.low_q, self.high_q) == (0, 1) else f"[{self.low_q:g}:{self.high_q:g}]"
+        return f"scipy.stats.{self.frozen.dist.name}({', '.join(args)}){part}"
 
 
 def _pair(ends: Any) -> tuple[Any, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -77,3 +79,11 @@ def identity(value: Any) -> Hashable:
     except TypeError:
         return (type(value), id(value))
     return (type(value), value)
+
+
+def warn(message: str) -> None:
+    """Issue a `UserWarning` at the line that called into this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, UserWarning, stacklevel=level)

@@ -1,0 +1,308 @@
+"""Bayesian search: Optuna proposes, scikit-learn evaluates."""
+
+from __future__ import annotations
+
+import copy
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ._asking import FOLDS, Asking, check_sampler, create_study, quiet
+from ._base import Batch, Evaluation, IncrementalSearchCV
+from ._checks import check_candidate, check_names, check_timeout, check_whole
+from ._trials import TrialSpace, optuna
+
+_SCORING = "kerasearch:scoring"
+
+
+class BayesSearchCV(IncrementalSearchCV):
+    """Search with Optuna: each candidate is chosen in the light of the scores so far.
+
+    Needs the extra: ``pip install 'kerasearch[bayes]'``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to tune.
+    space : dict, list of dict or callable
+        Lists or distributions by parameter name, as `RandomizedSearchCV` takes them; a list of
+        dicts for alternatives; or a function of an Optuna trial that returns the parameters, for
+        conditions of any depth. The weights of a weighted `choice` are left to the sampler.
+    n_iter : int, default=50
+        Candidates in all. Those that a given or stored study has from this search count, so that
+        the same call again completes what was stopped.
+    timeout : float, default=None
+        Seconds after which no more candidates are begun, and the best so far is trained.
+    sampler : optuna.samplers.BaseSampler, default=None
+        Where candidates come from; None is TPE, seeded with `random_state`. It is copied.
+    study : optuna.study.Study, default=None
+        A study to go on with, which maximizes. It gets the new trials.
+    storage : str, path or Optuna storage, default=None
+        Where the study is kept: a database, ``"sqlite:///search.db"``, or the path of a journal
+        file. A search with the same storage goes on with it; several processes at the same time
+        share it, and each has all candidates in the end. None keeps it in memory.
+    study_name : str, default="kerasearch"
+        The study's name in the storage.
+    batch_size : int, default=1
+        Candidates to choose at a time. With `n_jobs` beyond the number of folds, more keep all
+        workers busy, and know less of each other.
+    warm_start : finished search, its ``cv_results_``, or a list of them, default=None
+        Earlier results for the sampler to learn from. They do not count as candidates.
+    enqueue : list of dict, default=None
+        Candidates to evaluate first. What one lacks, the sampler adds.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in `RandomizedSearchCV`. Of several metrics the one that `refit` names is maximized, or
+        else the first. ``verbose=1`` prints a line after each batch, 2 lets Optuna speak too.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the default sampler.
+
+    Attributes
+    ----------
+    cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_
+        As in `RandomizedSearchCV`; ``cv_results_["error_messages"]`` says why candidates failed.
+    study_ : optuna.study.Study
+        For Optuna's plots and dashboard. A tuple or an object goes by its index in the list; a
+        candidate without a finite score is a failed trial.
+    stop_reason_ : str
+        ``"finished"``, ``"timeout"``, ``"interrupted"``, or ``"exhausted"`` where the space or the
+        sampler has no more candidates.
+
+    References
+    ----------
+    T. Akiba, S. Sano, T. Yanase, T. Ohta and M. Koyama, "Optuna: A Next-generation Hyperparameter
+    Optimization Framework", KDD 2019.
+
+    Examples
+    --------
+    >>> from kerasearch import BayesSearchCV, log_uniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = BayesSearchCV(SVC(), {"C": log_uniform(1e-2, 1e2)}, n_iter=12, random_state=0)
+    >>> bool(search.fit(X, y).best_score_ > 0.96)
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Any,
+        *,
+        n_iter: int = 50,
+        timeout: float | None = None,
+        sampler: Any = None,
+        study: Any = None,
+        storage: Any = None,
+        study_name: str = "kerasearch",
+        batch_size: int = 1,
+        warm_start: Any = None,
+        enqueue: Sequence[Mapping[str, Any]] | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.space = space
+        self.n_iter = n_iter
+        self.timeout = timeout
+        self.sampler = sampler
+        self.study = study
+        self.storage = storage
+        self.study_name = study_name
+        self.batch_size = batch_size
+        self.warm_start = warm_start
+        self.enqueue = enqueue
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        optuna()
+        check_whole("n_iter", self.n_iter, 1)
+        check_whole("batch_size", self.batch_size, 1)
+        check_timeout(self.timeout)
+        space = TrialSpace(self.space)
+        if not callable(self.space):
+            check_names(self.estimator, self.space)
+        if space.n_values < self.n_iter:
+            warnings.warn(
+                f"the space has {space.n_values} candidate(s), fewer than n_iter={self.n_iter}: "
+                "each is evaluated once",
+                UserWarning,
+                stacklevel=3,
+            )
+        first = [_encoded(space, params, self.estimator) for params in self.enqueue or []]
+        earlier = _earlier_trials(space, self.warm_start)
+        check_sampler(self.sampler)
+        if self.study is not None and self.storage is not None:
+            raise ValueError("study and storage exclude each other: a study has its storage")
+        with quiet(self.verbose):
+            self._opened = self._open_study()
+            if not self._opened.get_trials(deepcopy=False):  # else the search goes on
+                self._opened.add_trials(earlier)
+                for params in first:
+                    self._opened.enqueue_trial(params)
+
+    def _open_study(self) -> Any:
+        """Take the study that is given, find the stored one, or make one."""
+        study = self.study
+        if study is None:
+            study = create_study(self.storage, self.study_name)
+        directions = [direction.name for direction in study.directions]
+        if directions != ["MAXIMIZE"]:
+            raise ValueError(
+                f"the study's direction is {', '.join(directions)}; scores are maximized: "
+                "optuna.create_study(direction='maximize')"
+            )
+        scoring = _scoring_name(self.scoring, self.refit)
+        if study.user_attrs.get(_SCORING, scoring) != scoring:
+            raise ValueError(
+                f"the study has scores of scoring={study.user_attrs[_SCORING]}, the search has "
+                f"{scoring}; use another study_name"
+            )
+        study.set_user_attr(_SCORING, scoring)
+        if self.sampler is not None:
+            study.sampler = copy.deepcopy(self.sampler)
+        return study
+
+    def _default_sampler(self, n_trials: int) -> Any:
+        """Seed it by what the study has, or a resumed search would ask for the same again."""
+        seed = None
+        if self.random_state is not None:
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1)) + n_trials
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+            together = self.batch_size > 1 or self.storage is not None
+            return optuna().samplers.TPESampler(seed=seed, constant_liar=together)
+
+    def _n_planned(self) -> int:
+        return int(min(self.n_iter, TrialSpace(self.space).n_values))
+
+    def _batches(self) -> Iterator[Batch]:
+        self.study_ = self._opened
+        del self._opened
+        own = None if (self.sampler, self.study) != (None, None) else self._default_sampler
+        asking = Asking(self.study_, TrialSpace(self.space), self.estimator, own)
+        n_iter = self._n_planned()
+        with quiet(self.verbose):
+            while True:
+                self._restore(asking)
+                n = min(self.batch_size, n_iter - len(self._run.evaluations))
+                if n <= 0:
+                    return
+                begin = len(self._run.evaluations)
+                trials, candidates = asking.ask(n)
+                if not trials:
+                    self.stop_reason_ = "exhausted"
+                    return
+                try:
+                    yield Batch(candidates)
+                finally:  # it may be stopped in the middle
+                    self._tell(asking, trials, self._run.evaluations[begin:])
+
+    def _tell(
+        self, asking: Asking, trials: Sequence[Any], evaluations: Sequence[Evaluation]
+    ) -> None:
+        for trial, evaluation in zip(trials, evaluations, strict=False):
+            trial.set_user_attr(FOLDS, [_plain_fold(fold) for fold in evaluation.folds])
+            asking.tell(trial, evaluation.params, self._mean_score(evaluation))
+        for trial in trials[len(evaluations) :]:
+            asking.give_up(trial)
+
+    def _restore(self, asking: Asking) -> None:
+        """Take in candidates of an earlier search on the study, and of other processes."""
+        found = []
+        for number, params, folds, score in asking.finished_elsewhere():
+            if self._run.cv is not None:
+                self._run.cv.expected = len(folds)
+            found.append(Evaluation(params, folds))
+            asking.remember(number, params, score)
+        if found:
+            self._run.evaluations.extend(found)
+            self._publish(self._run.evaluations)
+
+
+def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
+    """Write a candidate for Optuna's queue, or say what is wrong with it."""
+    if not isinstance(params, Mapping):
+        raise TypeError(f"enqueue must be a list of dicts of parameters; it has {params!r}")
+    check_candidate(estimator, params)
+    encoded = space.encode(params, partial=True)
+    known = {name for branch in space.branches for name in branch}
+    if not encoded or (space.function is None and not params.keys() <= known):
+        raise ValueError(f"enqueue: {dict(params)!r} is not in the space")
+    return encoded
+
+
+def _earlier_trials(space: TrialSpace, searches: Any) -> list[Any]:
+    """Make trials of the results of earlier searches, where they are in the space."""
+    if searches is None or searches is False:  # what scikit-learn's own `warm_start` may be
+        return []
+    trials = []
+    for search in searches if isinstance(searches, list | tuple) else [searches]:
+        for params, score in _scored(search):
+            trials.append(space.finished_trial(params, score))
+    kept = [trial for trial in trials if trial is not None]
+    if len(kept) < len(trials):
+        warnings.warn(
+            f"warm_start: {len(trials) - len(kept)} of {len(trials)} candidates are not in the "
+            "space and were left out",
+            UserWarning,
+            stacklevel=4,
+        )
+    return kept
+
+
+def _scored(search: Any) -> list[tuple[dict[str, Any], float]]:
+    """List candidates and scores; those with the most resources, where resources differ."""
+    results = getattr(search, "cv_results_", search)
+    if not isinstance(results, Mapping) or "params" not in results:
+        raise TypeError(
+            f"warm_start must be finished searches or their cv_results_; got {search!r}"
+        )
+    refit = getattr(search, "refit", None)
+    names = [name for name in results if name.startswith("mean_test_")]
+    name = f"mean_test_{refit}" if f"mean_test_{refit}" in names else names[0]
+    rows = range(len(results["params"]))
+    if "n_resources" in results:
+        most = np.max(results["n_resources"])
+        rows = [i for i in rows if results["n_resources"][i] == most]  # type: ignore[assignment]
+    return [(results["params"][i], float(results[name][i])) for i in rows]
+
+
+def _scoring_name(scoring: Any, refit: Any) -> str:
+    """Describe the score that is told to the study, well enough to notice another one."""
+    if isinstance(scoring, Mapping | list | tuple | set):
+        name = f"{sorted(map(str, scoring))}"
+        return f"{name}, refit={refit!r}" if isinstance(refit, str) else name
+    return getattr(scoring, "__name__", None) or re.sub(" at 0x[0-9a-fA-F]+", "", str(scoring))
+
+
+def _plain_fold(fold: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy what a fit gave as plain numbers, which any storage can keep."""
+    names = ("fit_error", "test_scores", "train_scores", "n_test_samples", "fit_time", "score_time")
+    return {name: _plain(fold[name]) for name in names if name in fold}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,335 @@
+"""Hyperband: many candidates with few epochs, and more epochs for the better ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import ParameterSampler
+from sklearn.utils import check_random_state
+
+from ..space.names import full_name
+from ._asking import propose
+from ._base import Batch, IncrementalSearchCV
+from ._checks import (
+    Space,
+    branches,
+    check_names,
+    check_timeout,
+    check_whole,
+    n_combinations,
+)
+from ._trials import optuna
+
+
+def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
+    """Tell what Hyperband will run.
+
+    Parameters
+    ----------
+    max_epochs : int, default=81
+        The most epochs that a candidate gets (R in the paper).
+    eta : int, default=3
+        Of the candidates of a rung one in `eta` goes on, with `eta` times the epochs.
+
+    Returns
+    -------
+    schedule : DataFrame
+        A row for each rung, in the order of running: ``bracket`` (s in the paper), ``rung`` (i),
+        ``n_candidates`` and ``n_epochs``, the epochs that each of them will have had;
+        ``n_new_epochs``, those trained in the rung by all of them where survivors are continued.
+        Multiply by the number of folds.
+
+    Raises
+    ------
+    ValueError
+        If `eta` is not a whole number of at least 2, or `max_epochs` one of at least `eta`.
+
+    References
+    ----------
+    L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: A Novel
+    Bandit-Based Approach to Hyperparameter Optimization", JMLR 18 (185), 2018, Algorithm 1. Epochs
+    that are not whole there are rounded down.
+
+    Examples
+    --------
+    >>> from kerasearch import brackets
+    >>> brackets(max_epochs=9, eta=3)
+       bracket  rung  n_candidates  n_epochs  n_new_epochs
+    0        2     0             9         1             9
+    1        2     1             3         3             6
+    2        2     2             1         9             6
+    3        1     0             5         3            15
+    4        1     1             1         9             6
+    5        0     0             3         9            27
+    """
+    check_whole("eta", eta, 2)
+    check_whole("max_epochs", max_epochs, 1)
+    if max_epochs < eta:
+        raise ValueError(
+            f"max_epochs={max_epochs} must be at least eta={eta}: there would be one rung, which "
+            "is random search"
+        )
+    last = 0
+    while eta ** (last + 1) <= max_epochs:
+        last += 1
+    rows = []
+    for bracket in range(last, -1, -1):
+        n_first = -(-(last + 1) * eta**bracket // (bracket + 1))  # rounded up
+        had = 0
+        for rung in range(bracket + 1):
+            n, epochs = n_first // eta**rung, max_epochs // eta ** (bracket - rung)
+            rows.append((bracket, rung, n, epochs, n * (epochs - had)))
+            had = epochs
+    names = ["bracket", "rung", "n_candidates", "n_epochs", "n_new_epochs"]
+    return pd.DataFrame(rows, columns=names)
+
+
+class HyperbandSearchCV(IncrementalSearchCV):
+    """Search with Hyperband, each rung under cross-validation.
+
+    Candidates are drawn at random. In a bracket all start with a few epochs; the better ones go on
+    with `eta` times as many, until the last have `max_epochs`. Brackets differ in how many
+    candidates they start with, and how few epochs those get, as early scores may mislead.
+
+    A Keras estimator with an integer ``random_state`` continues its training where a rung goes on
+    from the one before: it gets a fit store for the time of the search, unless it has one. Any
+    other estimator is trained from the start in each rung.
+
+    The best candidate is chosen among those with the most epochs that have a score, as scores with
+    few epochs do not compare with those with many; ``rank_test_score`` ranks all. A callable
+    `refit` chooses as it likes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to tune.
+    space : dict or list of dict
+        Lists or distributions by parameter name, as `RandomizedSearchCV` takes them. The resource
+        must not be among them.
+    max_epochs : int, default=81
+        The most epochs that a candidate gets.
+    eta : int, default=3
+        Of the candidates of a rung one in `eta` goes on. `brackets` shows the schedule.
+    resource : str, default="epochs"
+        The integer parameter that counts epochs, also ``"max_iter"`` or ``"n_estimators"``. In a
+        pipeline ``"epochs"`` finds ``"clf__epochs"``.
+    sampler : {"random", "bayes"}, default="random"
+        Where candidates come from. ``"bayes"``: from the second bracket on, two in three from
+        Optuna's TPE, which learns from the first rungs of the brackets before, of those with the
+        most epochs where there are ten candidates or more. It needs the extra ``bayes``.
+    timeout : float, default=None
+        Seconds after which no more candidates are begun, and the best so far is trained.
+    scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in `RandomizedSearchCV`. Of several metrics, the one that `refit` names decides who goes
+        on, or else the first. ``verbose=1`` prints a line after each batch of candidates.
+    random_state : int, RandomState instance or None, default=None
+        For drawing candidates. The estimator has its own.
+
+    Attributes
+    ----------
+    cv_results_ : dict
+        A row for each candidate and rung, with the columns ``bracket``, ``rung``, ``n_resources``
+        and ``error_messages`` beside scikit-learn's.
+    best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_
+        As in `RandomizedSearchCV`. ``best_params_`` has the resource.
+    resource_ : str
+        The full name of the resource.
+    brackets_ : DataFrame
+        The schedule, from `brackets`.
+    stop_reason_ : str
+        ``"finished"``, ``"timeout"`` or ``"interrupted"``.
+
+    See Also
+    --------
+    brackets : The schedule before anything runs.
+
+    References
+    ----------
+    L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: A Novel
+    Bandit-Based Approach to Hyperparameter Optimization", JMLR 18 (185), 2018, Algorithm 1.
+
+    S. Falkner, A. Klein and F. Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at
+    Scale", ICML 2018, for ``sampler="bayes"``.
+
+    Examples
+    --------
+    >>> from kerasearch import HyperbandSearchCV
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> search = HyperbandSearchCV(
+    ...     SGDClassifier(tol=None, random_state=0),
+    ...     {"alpha": loguniform(1e-5, 1)},
+    ...     resource="max_iter",
+    ...     max_epochs=9,
+    ...     cv=3,
+    ...     random_state=0,
+    ... ).fit(X, y)
+    >>> search.best_params_["max_iter"]
+    9
+    >>> len(search.cv_results_["params"])
+    22
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        space: Space,
+        *,
+        max_epochs: int = 81,
+        eta: int = 3,
+        resource: str = "epochs",
+        sampler: str = "random",
+        timeout: float | None = None,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.space = space
+        self.max_epochs = max_epochs
+        self.eta = eta
+        self.resource = resource
+        self.sampler = sampler
+        self.timeout = timeout
+        self.random_state = random_state
+
+    def _check(self) -> None:
+        brackets(self.max_epochs, self.eta)
+        check_timeout(self.timeout)
+        if self.sampler not in ("random", "bayes"):
+            raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
+        if self.sampler == "bayes":
+            optuna()  # says how to install it
+        resource = _full_name(self.estimator, self.resource)
+        for branch in branches(self.space):
+            if resource in branch:
+                raise ValueError(
+                    f"space has {resource!r}, which is the resource that Hyperband hands out"
+                )
+        check_names(self.estimator, self.space)
+
+    def _n_planned(self) -> int:
+        return int(brackets(self.max_epochs, self.eta)["n_candidates"].sum())
+
+    def _batches(self) -> Iterator[Batch]:
+        """Run Algorithm 1; the names of its variables are in brackets."""
+        self.resource_ = _full_name(self.estimator, self.resource)
+        self.brackets_ = brackets(self.max_epochs, self.eta)
+        rng = check_random_state(self.random_state)
+        with self._continuing() as unrecorded:
+            for bracket in self.brackets_["bracket"].unique().tolist():  # s
+                rungs = self.brackets_[self.brackets_["bracket"] == bracket]
+                candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
+                for rung, epochs in zip(rungs["rung"], rungs["n_epochs"], strict=True):  # i, r_i
+                    columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
+                    begin = len(self._run.evaluations)
+                    yield from self._rung(candidates, columns, unrecorded)
+                    candidates = self._survivors(candidates, begin)
+                    if not candidates:
+                        break
+
+    def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
+        """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
+        known = self._learned() if self.sampler == "bayes" else []
+        if known:
+            proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
+            return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
+        n = int(min(n, n_combinations(self.space)))  # a small space is drawn whole
+        return list(ParameterSampler(self.space, n, random_state=rng))
+
+    def _learned(self) -> list[tuple[dict[str, Any], float]]:
+        """List candidates and scores with the most epochs of which there are enough.
+
+        Of first rungs alone: among survivors there are no bad ones to learn from.
+        """
+        enough = max(10, 2 * max(map(len, branches(self.space))))
+        by_epochs: dict[int, list[tuple[dict[str, Any], float]]] = {}
+        for evaluation in self._run.evaluations:
+            score = self._mean_score(evaluation)
+            if evaluation.columns["rung"] == 0 and np.isfinite(score):
+                same = by_epochs.setdefault(evaluation.columns["n_resources"], [])
+                same.append((evaluation.params, score))
+        usable = [epochs for epochs, found in by_epochs.items() if len(found) >= enough]
+        return by_epochs[max(usable)] if usable else []
+
+    def _rung(
+        self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]
+    ) -> Iterator[Batch]:
+        """Evaluate candidates a few at a time, so that what is finished counts if it stops."""
+        n_jobs = joblib.effective_n_jobs(self.n_jobs)
+        size = 1 if n_jobs == 1 else 2 * n_jobs
+        epochs = {self.resource_: columns["n_resources"]}
+        for i in range(0, len(candidates), size):
+            batch = [{**candidate, **epochs} for candidate in candidates[i : i + size]]
+            filled = {name: [value] * len(batch) for name, value in columns.items()}
+            yield Batch(batch, filled, unrecorded)
+
+    def _survivors(self, candidates: list[dict[str, Any]], begin: int) -> list[dict[str, Any]]:
+        """Keep one in `eta`, the best that have a score."""
+        scores = [self._mean_score(evaluation) for evaluation in self._run.evaluations[begin:]]
+        ranked = np.argsort([-score for score in scores], kind="stable")  # NaN comes last
+        kept = ranked[: len(candidates) // self.eta]
+        return [candidates[i] for i in kept if not np.isnan(scores[i])]
+
+    @contextmanager
+    def _continuing(self) -> Iterator[dict[str, Any]]:
+        """Give the estimator a fit store, where it has use for one and has none of its own."""
+        prefix = self.resource_.removesuffix("epochs")
+        store = f"{prefix}store"
+        known = self.estimator.get_params(deep=True)
+        seed = known.get(f"{prefix}random_state")
+        if known.get(store, "") is not None or not isinstance(seed, int | np.integer):
+            yield {}
+            return
+        from kerasearch import FitStore
+
+        if _shares_memory(self.n_jobs):
+            yield {store: FitStore()}
+        else:
+            with TemporaryDirectory(prefix="kerasearch-hyperband-") as folder:
+                yield {store: FitStore(folder)}
+
+    def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
+        """Tell which candidates have the most epochs; without a score they do not count."""
+        resources = np.asarray(results["n_resources"])
+        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._run.evaluations])
+        return resources == resources[scored if scored.any() else slice(None)].max()
+
+
+def _full_name(estimator: Any, resource: Any) -> str:
+    """Find the one parameter that is called so, in a pipeline too."""
+    if not isinstance(resource, str):
+        raise TypeError(f"resource must be the name of a parameter; got {resource!r}")
+    try:
+        return full_name(estimator, resource)
+    except ValueError as error:
+        raise ValueError(f"resource={resource!r}: {error}") from None
+
+
+def _shares_memory(n_jobs: int | None) -> bool:
+    backend, _ = joblib.parallel.get_active_backend()
+    return joblib.effective_n_jobs(n_jobs) == 1 or getattr(backend, "supports_sharedmem", False)

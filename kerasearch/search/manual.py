@@ -1,0 +1,310 @@
+"""Manual search: one trial at a time, written down as any search's."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+
+from ..space.names import resolve
+from ..space.values import identity
+from ._base import Batch, Evaluation, IncrementalSearchCV, error_message, fixed_splits, forget
+from ._checks import check_candidate
+
+
+class ManualSearchCV(IncrementalSearchCV):
+    """Search by hand: try something, look, try something else.
+
+    `fit` binds the data and trains nothing. `trial` evaluates one candidate under the same
+    cross-validation, on the same folds, each time; the results are those of any search. With a
+    fit store on the estimator, a trial that is made again, in the next session say, is read.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to tune.
+    scoring, n_jobs, refit, cv, pre_dispatch, error_score, return_train_score
+        As in `GridSearchCV`. Of several metrics the one that `refit` names is reported, or else the
+        first.
+    verbose : int, default=1
+        1 prints a line or two for each trial; 0 nothing.
+
+    Attributes
+    ----------
+    cv_results_ : dict
+        A row for each trial, with the columns ``note`` and ``error_messages`` beside
+        scikit-learn's. A parameter that a trial did not name is masked.
+    best_params_, best_score_, best_index_, scorer_, n_splits_
+        As in `GridSearchCV`, of the trials so far; there from the first trial on.
+    best_estimator_ : estimator
+        The best candidate, trained on all the data when it is first asked for. `predict` and
+        `score` use it.
+
+    Examples
+    --------
+    >>> from kerasearch import ManualSearchCV
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> search = ManualSearchCV(SVC(), cv=3).fit(*load_iris(return_X_y=True))
+    >>> score = search.trial(C=0.1)
+    trial 1: 0.9000 ± 0.0163
+    >>> score = search.trial(C=10)
+    trial 2: 0.9733 ± 0.0249, +0.0733 against trial 1: C=0.1 → 10
+    >>> search.note("softer is worse").best_params_
+    {'C': 10}
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 1,
+        pre_dispatch: Any = "2*n_jobs",
+        error_score: Any = np.nan,
+        return_train_score: bool = False,
+    ) -> None:
+        super().__init__(
+            estimator=estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> ManualSearchCV:
+        """Bind the data, and begin with no trials. Nothing is trained.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            The data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            The target.
+        **params : dict
+            For the estimator's ``fit``, the splitter and the scorer.
+
+        Returns
+        -------
+        self : ManualSearchCV
+        """
+        self._validate_params()
+        forget(self)
+        self._data = (X, y, params)
+        self._cv = fixed_splits(self.cv, y, self.estimator)
+        self._trials: list[Evaluation] = []
+        self._best: tuple[Any, Any] | None = None
+        return self
+
+    def trial(self, **params: Any) -> float:
+        """Evaluate one candidate: the estimator with these parameters.
+
+        Parameters
+        ----------
+        **params : dict
+            By short names (``learning_rate``) or full ones. Everything else is as `estimator` has
+            it: a trial does not go on from the one before.
+
+        Returns
+        -------
+        score : float
+            The mean test score; NaN if a fit failed.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the estimator has no such parameter.
+        """
+        trials = self._made()
+        resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
+        candidate = {name: value for name, (value,) in resolved.items()}
+        check_candidate(self.estimator, candidate)
+        before = _best(self, trials)
+        trials.append(self._evaluated(candidate))
+        self._update()
+        score = self._mean_score(trials[-1])
+        if self.verbose:
+            print(self._line(before), flush=True)
+        return score
+
+    def note(self, text: str) -> ManualSearchCV:
+        """Write something down beside the last trial.
+
+        Parameters
+        ----------
+        text : str
+            Replaces an earlier note of that trial.
+
+        Returns
+        -------
+        self : ManualSearchCV
+        """
+        self._last().columns["note"] = str(text)
+        self._update()
+        return self
+
+    def undo(self) -> ManualSearchCV:
+        """Strike the last trial out.
+
+        Returns
+        -------
+        self : ManualSearchCV
+        """
+        gone = self._last()
+        self._trials.pop()
+        self._update()
+        if self.verbose:
+            names = ", ".join(f"{k}={v!r}" for k, v in gone.params.items())
+            print(f"trial {len(self._trials) + 1} struck out: {names or 'the defaults'}")
+        return self
+
+    @property
+    def best_estimator_(self) -> Any:
+        """The best candidate so far, trained on all the data when first asked for."""
+        if not getattr(self, "_trials", None) or not self.refit:
+            raise AttributeError("best_estimator_ is there after a trial, unless refit=False")
+        key = identity(self.best_params_)
+        if self._best is None or self._best[0] != key:
+            X, y, params = self._data
+            self._best = (key, self._refitted(X, y, params))
+        return self._best[1]
+
+    def _evaluated(self, candidate: dict[str, Any]) -> Evaluation:
+        """Have a search of this one candidate."""
+        settings = self.get_params(deep=False)
+        one = _OneCandidate(**{**settings, "refit": False, "verbose": max(0, self.verbose - 1)})
+        X, y, params = self._data
+        one._candidate, one._cv = candidate, self._cv
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitFailedWarning)  # the line says it
+            warnings.filterwarnings("ignore", ".*have no finite score")
+            try:
+                one.fit(X, y, **params)
+            except ValueError:  # no fit succeeded; a search would have no result
+                if not one._evaluations:
+                    raise
+        (evaluation,) = one._evaluations
+        evaluation.columns["note"] = ""
+        return evaluation
+
+    def _update(self) -> None:
+        forget(self)
+        if any(trial.succeeded for trial in self._trials):
+            self._publish(self._trials)
+            self._choose()
+
+    def _line(self, before: int | None) -> str:
+        """Say what the last trial gave, and what sets it apart from the best before it."""
+        trials = self._trials
+        last = trials[-1]
+        score = self._mean_score(last)
+        head = f"trial {len(trials)}: "
+        head += "failed" if np.isnan(score) else f"{score:.4f} ± {self._spread(last):.4f}"
+        if before is not None:
+            if not np.isnan(score):
+                head += f", {score - self._mean_score(trials[before]):+.4f}"
+            changes = self._changes(trials[before].params, last.params)
+            head += f" against trial {before + 1}: {changes or 'the same parameters'}"
+        message = error_message(last.folds)
+        return f"{head}\n  {message}" if message else head
+
+    def _spread(self, trial: Evaluation) -> float:
+        return float(np.std(self._fold_scores(trial)))
+
+    def _changes(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+        """Write the parameters that differ, with the estimator's own where one is not named."""
+        own = self.estimator.get_params(deep=True)
+        texts = []
+        for name in dict.fromkeys([*new, *old]):
+            pair = [params.get(name, own.get(name)) for params in (old, new)]
+            if identity(pair[0]) != identity(pair[1]):
+                texts.append(f"{name.rpartition('__')[2]}={pair[0]!r} → {pair[1]!r}")
+        return ", ".join(texts)
+
+    def _made(self) -> list[Evaluation]:
+        if not hasattr(self, "_trials"):
+            raise NotFittedError("ManualSearchCV: fit(X, y) comes first, it binds the data")
+        return self._trials
+
+    def _last(self) -> Evaluation:
+        if not self._made():
+            raise ValueError("ManualSearchCV: there is no trial yet")
+        return self._trials[-1]
+
+    def _check(self) -> None: ...
+
+    def _n_planned(self) -> None: ...
+
+    def _batches(self) -> Iterator[Batch]:
+        yield from ()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return bool(getattr(self, "_trials", None))
+
+    def _repr_html_(self) -> str:
+        """Show the trials as a table, the best in bold."""
+        if not getattr(self, "_trials", None):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        names = list(dict.fromkeys(name for trial in self._trials for name in trial.params))
+        heads = ["trial", *(name.rpartition("__")[2] for name in names), "score", "±", "note"]
+        rows = []
+        best = _best(self, self._trials)
+        for i, trial in enumerate(self._trials):
+            score = self._mean_score(trial)
+            numbers = ["failed", ""]
+            if not np.isnan(score):
+                numbers = [f"{score:.4f}", f"{self._spread(trial):.4f}"]
+            values = [repr(trial.params[name]) if name in trial.params else "" for name in names]
+            text = trial.columns["note"] or error_message(trial.folds)
+            style = " style='font-weight: bold'" if i == best else ""
+            cells = [str(i + 1), *values, *numbers, text]
+            rows.append(f"<tr{style}>{_cells('td', cells)}</tr>")
+        return f"<table><tr>{_cells('th', heads)}</tr>{''.join(rows)}</table>"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Notebooks ask for this first; scikit-learn's would draw the estimator."""
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+
+class _OneCandidate(IncrementalSearchCV):
+    """A search of one candidate, for its evaluation."""
+
+    _candidate: dict[str, Any]
+    _cv: Any
+    _evaluations: list[Evaluation] = []
+
+    def __init__(self, estimator: Any, **settings: Any) -> None:
+        super().__init__(estimator, **settings)
+
+    def _check(self) -> None: ...
+
+    def _n_planned(self) -> int:
+        return 1
+
+    def _batches(self) -> Iterator[Batch]:
+        self._run.cv = self._cv
+        self._evaluations = self._run.evaluations
+        yield Batch([self._candidate])
+
+
+def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:
+    """Find the trial with the best score, None without one."""
+    scores = [search._mean_score(trial) for trial in trials]
+    return None if not scores or np.isnan(scores).all() else int(np.nanargmax(scores))
+
+
+def _cells(tag: str, texts: list[str]) -> str:
+    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)

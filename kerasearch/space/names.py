@@ -1,0 +1,147 @@
+"""Short names of parameters to full ones, however deep in an estimator they are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sklearn.base import clone
+
+from .._names import PARENTS, did_you_mean, last_part
+from .distributions import Choice
+
+_MOST_PROBES = 64
+
+
+def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the names of a space into full names of the estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What the search will tune. It is not changed.
+    space : mapping of str to list or distribution
+        By short, routed or full names. Values of ``model``, ``optimizer`` and their like, and
+        those that are estimators, decide which other names there are: these must exist with each
+        of the values.
+
+    Returns
+    -------
+    resolved : dict
+        The same by full names, in the same order.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` has no parameters.
+    ValueError
+        If a name is unknown or could be several, or two names mean the same parameter.
+    """
+    check_estimator(estimator)
+    probes = {"": clone(estimator)}
+    full_names: dict[str, str] = {}
+    for name in sorted(space, key=lambda name: not _decides(name, space[name])):
+        full = _same_full_name(probes, name)
+        for other, taken in full_names.items():
+            if taken == full:
+                raise ValueError(f"{other} and {name} are the same parameter, {full}")
+        full_names[name] = full
+        if _decides(name, space[name]):
+            probes = _with_each(probes, name, full, space[name])
+    return {full_names[name]: values for name, values in space.items()}
+
+
+def check_estimator(estimator: Any) -> None:
+    """Raise `TypeError` for what has no parameters to search."""
+    if not _is_estimator(estimator):
+        raise TypeError(
+            f"estimator={estimator!r} must be an instance of an estimator, with get_params"
+        )
+
+
+def full_name(estimator: Any, name: str) -> str:
+    """Find the one parameter that `name` means; `resolve` says what is raised."""
+    known = estimator.get_params()
+    if name in known:
+        return name
+    found = [full for full in known if full.endswith(f"__{name}")]
+    found = found or [full for full in known if _leaves_out_steps(name, full)]
+    found = found or list(dict.fromkeys(_settable(estimator, known, name)))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ValueError(f"{name} could be {' or '.join(found)}; give that name")
+    near = did_you_mean(last_part(name), map(last_part, known))
+    raise ValueError(
+        f"{name}: there is no such parameter{near or ''}"
+        + ("" if near else f" in {type(estimator).__name__}; get_params() lists what there is")
+    )
+
+
+def _leaves_out_steps(name: str, full: str) -> bool:
+    """Tell whether `name` is the full name without some steps: ``clf__learning_rate``."""
+    *steps, last = name.split("__")
+    *full_steps, full_last = full.split("__")
+    rest = iter(full_steps)
+    return last == full_last and all(step in rest for step in steps)
+
+
+def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Find what has no default, and so is not among the parameters, but can be set."""
+    inner = {f"{prefix}__": part for prefix, part in known.items() if _is_estimator(part)}
+    for prefix, part in {"": estimator, **inner}.items():
+        probe = clone(part)
+        try:
+            probe.set_params(**{name: None})
+        except (ValueError, TypeError, AttributeError):
+            continue
+        new = probe.get_params().keys() - part.get_params().keys()
+        ending = [full for full in new if full == name or full.endswith(f"__{name}")]
+        yield prefix + (ending[0] if len(ending) == 1 else name)
+
+
+def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
+    """Find the parameter that `name` means in all of the probes."""
+    found: dict[str, str] = {}
+    failed: dict[str, ValueError] = {}
+    for label, probe in probes.items():
+        try:
+            found[label] = full_name(probe, name)
+        except ValueError as error:
+            failed[label] = error
+    if not found:
+        raise next(iter(failed.values()))
+    if failed:
+        raise ValueError(
+            f"{name}: there is no such parameter with {' or with '.join(failed)}; "
+            "search that by itself"
+        )
+    if len(set(found.values())) > 1:
+        raise ValueError(f"{name} could be {' or '.join(set(found.values()))}; give that name")
+    return next(iter(found.values()))
+
+
+def _with_each(probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]) -> dict:
+    """Set each of the values in each of the probes."""
+    each = {}
+    for label, probe in probes.items():
+        for value in values:
+            also = f"{label} and " if label else ""
+            text = value if isinstance(value, str) else repr(value)
+            each[f"{also}{name}={text}"] = clone(probe).set_params(**{full: value})
+            if len(each) == _MOST_PROBES:  # a mistake in the others shows when they are fitted
+                return each
+    return each
+
+
+def _decides(name: str, values: Any) -> bool:
+    if not isinstance(values, list | Choice):
+        return False
+    return last_part(name) in PARENTS or any(_is_estimator(value) for value in values)
+
+
+def _is_estimator(value: Any) -> bool:
+    return (
+        hasattr(value, "get_params") and hasattr(value, "set_params") and not inspect.isclass(value)
+    )

@@ -1,0 +1,288 @@
+"""Grids and distributions for scikit-learn's searches, by short names and with conditions."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .distributions import Choice, is_distribution
+from .names import resolve
+from .values import as_list, identity, unique, warn
+
+Branch = dict[str, Any]
+Space = Branch | list[Branch]
+
+_MOST_COMPARED = 100_000  # candidates of overlapping branches
+
+
+def grid(estimator: Any, /, **values: Any) -> Space:
+    """Make a ``param_grid`` for `GridSearchCV`, names found however deep they are.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What will be searched: a Keras estimator, a pipeline or ensemble with one, or any other
+        estimator of scikit-learn's.
+    **values : list
+        What to try, by parameter: a list, tuple, range, array or Series. A name is short
+        (``learning_rate``), routed (``optimizer__learning_rate``) or full
+        (``kerasclassifier__optimizer__learning_rate``). An entry may be made by `when`.
+
+    Returns
+    -------
+    dict or list of dict
+        Lists of values by full names; a list of such dicts where `when` was used.
+
+    Warns
+    -----
+    UserWarning
+        Where a value, or a candidate of two branches, is there twice: it is searched once.
+
+    Raises
+    ------
+    TypeError
+        If values are not a list: a string, a distribution, a set, a number.
+    ValueError
+        If a list is empty, or a name is unknown, could mean several parameters or one that is
+        there already. Unknown names are told the nearest ones.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from kerasearch import grid, when
+    >>> network = make_pipeline(StandardScaler(), SGDClassifier())
+    >>> grid(network, alpha=[1e-4, 1e-3])
+    {'sgdclassifier__alpha': [0.0001, 0.001]}
+    >>> grid(network, penalty=["l2", when("elasticnet", l1_ratio=[0.1, 0.5])])
+    [{'sgdclassifier__penalty': ['l2']}, \
+{'sgdclassifier__penalty': ['elasticnet'], 'sgdclassifier__l1_ratio': [0.1, 0.5]}]
+    """
+    branches = _branches(values, _grid_values, each_value_apart=False)
+    return _one_or_list(_distinct_candidates([resolve(estimator, b) for b in branches]))
+
+
+def distributions(estimator: Any, /, **specs: Any) -> Space:
+    """Make ``param_distributions`` for `RandomizedSearchCV`, names found however deep they are.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As in `grid`.
+    **specs : distribution or list
+        What to draw from, by parameter: `uniform`, `log_uniform`, `integers`, `log_integers`,
+        `choice`, `layers`, a frozen distribution of scipy's, or a list whose values are equally
+        likely. A list may have entries made by `when`.
+
+    Returns
+    -------
+    dict or list of dict
+        By full names; a list of dicts where `when` was used: one for each of the values beside
+        it, as `RandomizedSearchCV` draws each dict of a list equally often.
+
+    Warns
+    -----
+    UserWarning
+        Where a value of a list is there twice: it is kept once.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `grid`; also for two numbers in a tuple, which could be meant as a range, and for a
+        distribution of scipy's that has no values, as ``loguniform(1, 0.1)``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from kerasearch import distributions, log_uniform
+    >>> distributions(SGDClassifier(), alpha=log_uniform(1e-5, 1), penalty=["l2", "l1"])
+    {'alpha': log_uniform(1e-05, 1.0), 'penalty': ['l2', 'l1']}
+    """
+    branches = _branches(specs, _checked_spec, each_value_apart=True)
+    return _one_or_list([resolve(estimator, branch) for branch in branches])
+
+
+def when(*values: Any, **children: Any) -> When:
+    """Values of a parameter that open others, as an entry of a list in `grid` or `distributions`.
+
+    Parameters
+    ----------
+    *values : object
+        One value or several, that open the same.
+    **children : list or distribution
+        Parameters to search with these values alone; they may have entries made by `when` in
+        turn. One that is given beside too has these values here.
+
+    Returns
+    -------
+    When
+
+    Raises
+    ------
+    TypeError
+        If there are no values or no children.
+
+    Examples
+    --------
+    Momentum with SGD only, and units of a second layer only where there is one:
+
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from kerasearch import grid, when
+    >>> rates = when("constant", "adaptive", eta0=[0.1, 1.0])
+    >>> grid(SGDClassifier(), learning_rate=["optimal", rates], alpha=[1e-4])
+    [{'learning_rate': ['optimal'], 'alpha': [0.0001]}, \
+{'learning_rate': ['constant', 'adaptive'], 'alpha': [0.0001], 'eta0': [0.1, 1.0]}]
+    """
+    if not values or not children:
+        raise TypeError(
+            "when: give a value and the parameters that it opens, such as "
+            'when("sgd", momentum=[0.0, 0.9])'
+        )
+    return When(values, children)
+
+
+@dataclass(frozen=True)
+class When:
+    """See `when`."""
+
+    values: tuple[Any, ...]
+    children: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        arguments = [repr(value) for value in self.values]
+        arguments += [f"{name}={spec!r}" for name, spec in self.children.items()]
+        return f"when({', '.join(arguments)})"
+
+
+def as_branches(space: Any) -> list[Branch]:
+    """Check that a space is a dict, or a list of dicts, from names to lists or distributions."""
+    branches = [space] if isinstance(space, Mapping) else space
+    if not isinstance(branches, list | tuple) or not branches:
+        raise TypeError(
+            f"space={space!r} must be a dict from parameter names to lists or distributions, or a "
+            "list of such dicts; grid() and distributions() make them"
+        )
+    for branch in branches:
+        if not isinstance(branch, Mapping):
+            raise TypeError(f"space: {branch!r} is not a dict from names to values")
+    return [
+        {name: _list_or_distribution(name, spec) for name, spec in branch.items()}
+        for branch in branches
+    ]
+
+
+def _list_or_distribution(name: str, spec: Any) -> Any:
+    return spec if is_distribution(spec) else as_list(spec, name)
+
+
+def _branches(
+    specs: Mapping[str, Any], checked: Callable[[str, Any], Any], each_value_apart: bool
+) -> list[Branch]:
+    """Expand each `when` into dicts that have none."""
+    if not specs:
+        raise TypeError("give a parameter and its values, such as learning_rate=[0.01, 0.001]")
+    for name, spec in specs.items():
+        if isinstance(spec, list | tuple) and any(isinstance(entry, When) for entry in spec):
+            return [
+                branch
+                for values, children in _openings(spec, each_value_apart)
+                for branch in _branches(
+                    {**specs, name: values, **children}, checked, each_value_apart
+                )
+            ]
+    return [{name: checked(name, spec) for name, spec in specs.items()}]
+
+
+def _openings(
+    entries: Sequence[Any], each_value_apart: bool
+) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:
+    """The values of one parameter in groups, each with the parameters that it opens."""
+    plain = tuple(entry for entry in entries if not isinstance(entry, When))
+    opening = [entry for entry in entries if isinstance(entry, When)]
+    for group in [When(plain, {}), *opening] if plain else opening:
+        for values in [[v] for v in group.values] if each_value_apart else [list(group.values)]:
+            yield values, group.children
+
+
+def _grid_values(name: str, values: Any) -> list[Any]:
+    if is_distribution(values):
+        raise TypeError(
+            f"{name}: {values!r} is a distribution, and a grid takes lists; make a list of it, or "
+            "use distributions() with RandomizedSearchCV"
+        )
+    return _distinct(name, values)
+
+
+def _checked_spec(name: str, spec: Any) -> Any:
+    if not is_distribution(spec):
+        if isinstance(spec, tuple) and len(spec) == 2 and all(map(_is_number, spec)):
+            low, high = spec
+            raise TypeError(
+                f"{name}={spec!r} could be two values or a range; write [{low!r}, {high!r}] or "
+                f"uniform({low!r}, {high!r})"
+            )
+        return _distinct(name, spec)
+    if isinstance(spec, Choice) and any(isinstance(value, When) for value in spec):
+        raise TypeError(f"{name}: when() is an entry of a list, not of choice()")
+    if hasattr(spec, "_parse_args"):  # scipy's family, without parameters
+        raise TypeError(f"{name}: give {spec.name} its bounds, such as {spec.name}(...)")
+    if hasattr(spec, "support") and any(np.isnan(end) for end in map(float, spec.support())):
+        arguments = ", ".join(map(repr, [*spec.args, *spec.kwds.values()]))
+        raise ValueError(
+            f"{name}: {spec.dist.name}({arguments}) of scipy's has no values; its bounds may be "
+            "reversed, or not positive where the scale is logarithmic"
+        )
+    return spec
+
+
+def _distinct(name: str, values: Any) -> list[Any]:
+    listed = as_list(values, name)
+    distinct = unique(listed)
+    if len(distinct) < len(listed):
+        warn(f"{name}: values given twice are searched once, {distinct!r}")
+    return distinct
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _distinct_candidates(branches: list[Branch]) -> list[Branch]:
+    """Take out of later branches what an earlier one has."""
+    n = sum(math.prod(map(len, branch.values())) for branch in branches)
+    if len(branches) == 1 or n > _MOST_COMPARED:
+        return branches
+    seen: set[Any] = set()
+    kept: list[Branch] = []
+    for branch in branches:
+        candidates = {candidate_identity(c): c for c in cartesian(branch)}
+        new = [candidate for key, candidate in candidates.items() if key not in seen]
+        if len(new) == len(candidates):
+            kept.append(branch)
+        else:
+            kept += [{name: [candidate[name]] for name in branch} for candidate in new]
+            n_twice = len(candidates) - len(new)
+            warn(f"{n_twice} of the candidates are in two branches and are searched once")
+        seen |= candidates.keys()
+    return kept
+
+
+def candidate_identity(params: Mapping[str, Any]) -> frozenset[Any]:
+    """What two candidates share if and only if they are the same."""
+    return frozenset((name, identity(value)) for name, value in params.items())
+
+
+def cartesian(branch: Branch) -> Iterable[dict[str, Any]]:
+    """All combinations of a branch of lists, the last parameter changing fastest."""
+    for values in itertools.product(*branch.values()):
+        yield dict(zip(branch, values, strict=True))
+
+
+def _one_or_list(branches: list[Branch]) -> Space:
+    return branches[0] if len(branches) == 1 else branches
