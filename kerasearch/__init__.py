@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         choice,
         common_space,
         cost,
-        distributions,
         from_keras_tuner,
         grid,
         integers,
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
         when,
         zoom,
     )
+    from .space.spaces import distributions  # in `space` it shares its name with a module
     from .store import FitStore
     from .wrappers import KerasClassifier, KerasRegressor
 
