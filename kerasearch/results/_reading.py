@@ -46,6 +46,10 @@ class SearchResults:
         What the search refitted by, or the first metric.
     cv, estimator, search : object or None
         What the search has; None for a bare ``cv_results_``. ``search`` is the search itself.
+    statistics : dict of str to ndarray of shape (n_candidates,)
+        The columns ``mean_...``, ``std_...`` and ``rank_...``, as floats.
+    folds : dict of str to ndarray of shape (n_candidates, n_folds)
+        The scores of folds by part and metric, such as ``"test_score"``.
     """
 
     params: list[dict[str, Any]]
@@ -57,8 +61,8 @@ class SearchResults:
     cv: Any = None
     estimator: Any = None
     search: Any = field(default=None, repr=False)
-    _table: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
-    _folds: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    statistics: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    folds: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.params)
@@ -71,13 +75,16 @@ class SearchResults:
     @cached_property
     def n_folds(self) -> int:
         """How many fits a candidate had; 0 where the source has no scores of folds."""
-        return max((scores.shape[1] for scores in self._folds.values()), default=0)
+        return max((scores.shape[1] for scores in self.folds.values()), default=0)
 
     def metric(self, name: str | None = None) -> str:
         """Check the name of a metric; None is the default one."""
         if name is None:
             return self.default_metric
-        known = [*self.metrics, *(other for other in EPOCHS if f"mean_test_{other}" in self._table)]
+        known = [
+            *self.metrics,
+            *(other for other in EPOCHS if f"mean_test_{other}" in self.statistics),
+        ]
         if name not in known:
             raise ValueError(
                 f"metric={name!r}: the search has {_listed(known)}{_near(name, known)}"
@@ -117,6 +124,12 @@ class SearchResults:
         full = self.parameter(name)
         return column(self.values(full), self.names[full])
 
+    def parameters(self, taken: Iterable[str] = ()) -> pd.DataFrame:
+        """Get a column for each parameter, by short names that are not ``taken``."""
+        names = short_names(list(self.names), taken)
+        columns = {short: column(self.values(full)) for full, short in names.items()}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(self), name="candidate"))
+
     def numbers(self, name: str) -> np.ndarray | None:
         """Get a parameter's values as floats, NaN where missing; None if it is not numeric."""
         return numeric(self.values(name))
@@ -127,20 +140,20 @@ class SearchResults:
 
     def scores(self, metric: str | None = None) -> np.ndarray:
         """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""
-        found = self._folds.get(f"test_{self.metric(metric)}")
+        found = self.folds.get(f"test_{self.metric(metric)}")
         return np.empty((len(self), 0)) if found is None else found
 
     def train_scores(self, metric: str | None = None) -> np.ndarray | None:
         """Training scores, shape (n_candidates, n_folds), where the search kept them."""
-        return self._folds.get(f"train_{self.metric(metric)}")
+        return self.folds.get(f"train_{self.metric(metric)}")
 
     def mean(self, metric: str | None = None) -> np.ndarray:
         """Mean test score over folds; NaN where a fold failed."""
-        return self._table[f"mean_test_{self.metric(metric)}"]
+        return self.statistics[f"mean_test_{self.metric(metric)}"]
 
     def std(self, metric: str | None = None) -> np.ndarray:
         """Standard deviation over folds, of the population (``ddof=0``) as in ``cv_results_``."""
-        known = self._table.get(f"std_test_{self.metric(metric)}")
+        known = self.statistics.get(f"std_test_{self.metric(metric)}")
         if known is not None:
             return known
         scores = self.scores(metric)
@@ -148,19 +161,19 @@ class SearchResults:
 
     def train_mean(self, metric: str | None = None) -> np.ndarray | None:
         """Mean training score over folds, where the search kept it."""
-        return self._table.get(f"mean_train_{self.metric(metric)}")
+        return self.statistics.get(f"mean_train_{self.metric(metric)}")
 
     def time(self, part: str, total: bool = False) -> np.ndarray | None:
         """Seconds of ``part`` ("fit" or "score") of one fold, or of all; None where not known."""
-        mean = self._table.get(f"mean_{part}_time")
+        mean = self.statistics.get(f"mean_{part}_time")
         return mean * max(self.n_folds, 1) if total and mean is not None else mean
 
     @cached_property
     def epochs(self) -> np.ndarray | None:
         """Mean number of epochs that a fold ran, where a scorer or the search counted them."""
         for name in EPOCHS:
-            if f"mean_test_{name}" in self._table:
-                return self._table[f"mean_test_{name}"]
+            if f"mean_test_{name}" in self.statistics:
+                return self.statistics[f"mean_test_{name}"]
             if name in self.extras:
                 return self.extras[name].astype(float)
         return None
@@ -170,6 +183,13 @@ class SearchResults:
         """What each candidate was given in successive halving or Hyperband."""
         found = self.extras.get("n_resources")
         return None if found is None else found.astype(float)
+
+    @cached_property
+    def comparable(self) -> np.ndarray:
+        """Mask of the candidates that had the largest resource; all, where none is recorded."""
+        if self.resources is None:
+            return np.ones(len(self), dtype=bool)
+        return self.resources == np.nanmax(self.resources)
 
     def n_failed(self, metric: str | None = None) -> np.ndarray:
         """How many folds of each candidate have no score."""
@@ -275,8 +295,8 @@ def read(source: Any) -> SearchResults:
         cv=getattr(search, "cv", None),
         estimator=getattr(search, "estimator", None),
         search=search,
-        _table={name: _floats(table[name]) for name in statistics},
-        _folds=_read_folds(table),
+        statistics={name: _floats(table[name]) for name in statistics},
+        folds=_read_folds(table),
     )
 
 

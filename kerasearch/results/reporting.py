@@ -16,7 +16,10 @@ import numpy as np
 import pandas as pd
 
 from . import _page as html
+from ._comparison import compare
+from ._importance import importance
 from ._reading import SearchResults, read
+from ._summary import summarize
 from ._values import MISSING, plain, readable
 from .displays._scales import sort_key
 
@@ -185,8 +188,6 @@ def _best(results: SearchResults, metric: str, test_fraction: float | None) -> l
     parts = [html.rows(pairs) or html.paragraph("It has no parameters.")]
     if len(results) < 2:
         return parts + [html.paragraph("It is the only candidate: there is none to compare.")]
-    from .. import compare
-
     told = _or_reason(lambda: compare(results, metric, test_fraction=test_fraction))
     if isinstance(told, str):
         return parts + [html.paragraph(f"No comparison with the others: {told}.", "soft")]
@@ -248,8 +249,6 @@ def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
 
 def _shares(results: SearchResults, metric: str) -> tuple[pd.DataFrame | None, str]:
     """Which hyperparameters mattered, and what there is to say of it."""
-    from .. import importance
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         shares = _or_reason(lambda: importance(results, metric))
@@ -365,8 +364,6 @@ def _strongest(
 
 
 def _table(results: SearchResults, metric: str) -> list[str]:
-    from .. import summarize
-
     table = summarize(results, metric, top=MOST_ROWS)
     if table.index.name is not None:
         table = table.reset_index()

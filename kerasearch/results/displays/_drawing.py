@@ -214,7 +214,7 @@ def score_colors(scores: np.ndarray) -> Any:
 def mark_outside(ax: Any, x: np.ndarray, scores: np.ndarray) -> None:
     """Mark at the lower edge the candidates that failed, or whose score is below the axis."""
     low = ax.get_ylim()[0]
-    failed = ~np.isfinite(scores)
+    failed = np.isnan(scores) | np.isneginf(scores)
     below = ~failed & (scores < low)
     for which, marker, color, label in (
         (failed, "x", VERMILION, "failed"),

@@ -11,6 +11,7 @@ from .._reading import SearchResults, read
 from . import _drawing as drawing
 from ._scales import shortened
 
+FEW = 20  # candidates that are all shown
 _LABELS = {
     "candidates": "candidates",
     "fits": "fits",
@@ -21,6 +22,8 @@ _LABELS = {
 
 class ProgressDisplay:
     """The best score so far against what was spent; several searches in one picture.
+
+    Of more than 20 candidates, the axis shows the better half.
 
     Use `from_search` to make one.
 
@@ -120,8 +123,7 @@ class ProgressDisplay:
         ax = drawing.one_axes(ax, (5.6, 3.6))
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Any] = []
-        everything = np.concatenate([np.asarray(s, dtype=float) for s in self.scores.values()])
-        ax.set_ylim(*drawing.score_limits(everything))
+        ax.set_ylim(*drawing.score_limits(self._worth_showing()))
         furthest = max(float(np.max(spent)) for spent in self.spent.values())
         ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
         for i, (name, spent) in enumerate(self.spent.items()):
@@ -134,6 +136,17 @@ class ProgressDisplay:
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         drawing.legend_outside(ax)
         return self
+
+    def _worth_showing(self) -> np.ndarray:
+        """The best so far, and the better half of the candidates: the rest would flatten them."""
+        shown = []
+        for scores in self.scores.values():
+            finite = np.asarray(scores, dtype=float)
+            finite = finite[np.isfinite(finite)]
+            if len(finite):
+                low = np.median(finite) if len(finite) > FEW else finite.min()
+                shown += [np.fmax.accumulate(finite), finite[finite >= low]]
+        return np.concatenate(shown) if shown else np.empty(0)
 
     def _draw(self, name: str, spent: np.ndarray, scores: np.ndarray, i: int) -> None:
         ax, color = self.ax_, drawing.CYCLE[i % len(drawing.CYCLE)]
@@ -162,7 +175,7 @@ class ProgressDisplay:
             label=label,
         )
         if not several:
-            drawing.mark_outside(ax, spent, scores)
+            drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
 
 
 def _several(search: Any) -> dict[str, SearchResults]:

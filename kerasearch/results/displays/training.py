@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._curves import learning_curves
 from . import _drawing as drawing
 from ._scales import number, shortened
 
@@ -79,8 +80,6 @@ class TrainingCurvesDisplay:
         """
         drawing.needs_matplotlib(cls.__name__)
         if not isinstance(source, pd.DataFrame):
-            from ... import learning_curves
-
             source = learning_curves(source)
         curves = source
         if candidates is not None:

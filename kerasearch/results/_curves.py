@@ -1,0 +1,143 @@
+"""Every epoch of fitted networks, as one tidy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.exceptions import NotFittedError
+
+COLUMNS = ("candidate", "fold", "epoch", "metric", "value")
+# where meta-estimators keep the fitted one
+_INSIDE = ("best_estimator_", "estimator_", "regressor_", "classifier_")
+
+
+def learning_curves(source: Any) -> pd.DataFrame:
+    """Collect every epoch of every fit.
+
+    Parameters
+    ----------
+    source : fit store, estimator, dict or list
+        - A fit store: every fit that is in it.
+        - A fitted Keras estimator, also as a step of a ``Pipeline``.
+        - The result of ``cross_validate(..., return_estimator=True)``: its folds.
+        - A list of such things, or a dict of names to them: each is a candidate.
+
+    Returns
+    -------
+    curves : DataFrame
+        One row a value, with the columns ``candidate`` (place in the list, or name), ``fold``
+        (int, from 0), ``epoch`` (int, from 1), ``metric`` (as Keras names it: ``"loss"``,
+        ``"val_loss"`` of the validation rows inside a fit) and ``value``. A metric that was not
+        measured in every epoch (``validation_freq``) has rows for the epochs in which it was. A fit
+        store adds columns of what was fitted.
+
+    Raises
+    ------
+    NotFittedError
+        If an estimator was not fitted.
+    TypeError
+        If the source is a finished search, which keeps no estimators of its folds, or anything
+        else without a history.
+    ValueError
+        If a result of ``cross_validate`` has no estimators, or there is no fit.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from kerasearch import learning_curves
+    >>> fitted = SimpleNamespace(history_={"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
+    >>> learning_curves(fitted)
+       candidate  fold  epoch    metric  value
+    0          0     0      1      loss    0.9
+    1          0     0      2      loss    0.5
+    2          0     0      1  val_loss    1.0
+    3          0     0      2  val_loss    0.7
+    """
+    if hasattr(source, "learning_curves"):
+        return source.learning_curves()
+    rows = [
+        (candidate, fold, epoch, metric, value)
+        for candidate, folds in _candidates(source)
+        for fold, estimator in enumerate(folds)
+        for metric, values in _history(estimator).items()
+        for epoch, value in _epochs(metric, values, _history(estimator))
+    ]
+    if not rows:
+        raise ValueError("there is no fit with a history in this source")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _candidates(source: Any) -> Iterator[tuple[Any, Iterable[Any]]]:
+    """Find the candidates, each with the estimators of its folds."""
+    if isinstance(source, Mapping) and not _is_cross_validated(source):
+        yield from ((name, _folds(each)) for name, each in source.items())
+    elif isinstance(source, list | tuple | np.ndarray):
+        yield from ((i, _folds(each)) for i, each in enumerate(source))
+    else:
+        yield 0, _folds(source)
+
+
+def _folds(source: Any) -> Iterable[Any]:
+    if not isinstance(source, Mapping):
+        return [source]
+    if "estimator" not in source:
+        raise ValueError(
+            "this result of cross_validate keeps no estimators: give return_estimator=True to it"
+        )
+    return source["estimator"]
+
+
+def _is_cross_validated(source: Mapping[str, Any]) -> bool:
+    return "estimator" in source or "fit_time" in source
+
+
+def _history(estimator: Any) -> Mapping[str, Any]:
+    """Find the history of the Keras estimator that is this one or inside it."""
+    if hasattr(estimator, "cv_results_"):
+        raise TypeError(
+            f"a finished {type(estimator).__name__} keeps no estimators of its folds. For the "
+            "curves of every fit, search with store= set on the Keras estimator and give the "
+            "store; for those of one candidate, give cross_validate(..., return_estimator=True); "
+            "for the refitted best one, give best_estimator_"
+        )
+    found = _find(estimator)
+    if found is not None:
+        return found
+    name = type(estimator).__name__
+    if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+        raise TypeError(
+            "expected a fit store, fitted Keras estimators or the result of "
+            f"cross_validate(..., return_estimator=True), got {name}"
+        )
+    if any(name.endswith("_") and not name.startswith("_") for name in vars(_last(estimator))):
+        raise TypeError(f"{name} has no history_: it is not a Keras estimator")
+    raise NotFittedError(f"this {name} has no history_: call fit first")
+
+
+def _find(estimator: Any) -> Mapping[str, Any] | None:
+    history = getattr(estimator, "history_", None)
+    if isinstance(history, Mapping):
+        return history
+    inside = [step for _, step in reversed(getattr(estimator, "steps", []))]
+    inside += [getattr(estimator, name) for name in _INSIDE if hasattr(estimator, name)]
+    return next((found for found in map(_find, inside) if found is not None), None)
+
+
+def _last(estimator: Any) -> Any:
+    steps = getattr(estimator, "steps", None)
+    return steps[-1][1] if steps else estimator
+
+
+def _epochs(
+    metric: str, values: Iterable[Any], history: Mapping[str, Any]
+) -> Iterator[tuple[int, float]]:
+    """Number a metric's values by epoch; those of ``validation_freq`` end every so many."""
+    values = list(values)
+    n_epochs = max(map(len, history.values()))
+    every = n_epochs // len(values) if values and metric.startswith("val_") else 1
+    for i, value in enumerate(values, start=1):
+        if np.ndim(value) == 0:  # a metric that is a vector is no curve
+            yield i * every, float(value)
