@@ -199,14 +199,16 @@ class SearchResults:
         """Rank of each candidate, int; 1 is best, ties have the same, failed ones come last.
 
         In successive halving and Hyperband, scores of different resources do not compare: those
-        of the largest resource come first.
+        of the largest resource come first, and those of other searches, merged with it, beside them.
         """
         mean = self.mean(metric)
         failed = np.isnan(mean)
         worth = np.where(failed, -np.inf, mean)
         keys = [failed, -worth]
         if self.resources is not None:
-            keys.insert(1, np.where(failed, 0, -np.nan_to_num(self.resources)))
+            # what other searches of a merged table evaluated had all that it was to have
+            most = np.nanmax(self.resources, initial=0)
+            keys.insert(1, np.where(failed, 0, -np.nan_to_num(self.resources, nan=most)))
         order = np.lexsort(keys[::-1])
         rows = np.column_stack(keys)[order]
         new = np.ones(len(self), dtype=bool)
