@@ -13,6 +13,8 @@ from .distributions import Distribution, as_distribution
 from .spaces import Branch, as_branches, candidate_identity, cartesian
 from .values import warn
 
+_MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate
+
 
 def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[Any]]]:
     """Choose `n` candidates by a scrambled Sobol sequence.
@@ -93,13 +95,9 @@ def _first_distinct(
     new_name = "rng" in inspect.signature(qmc.Sobol).parameters  # SciPy 1.15
     sequence = qmc.Sobol(n_dimensions, **{"rng" if new_name else "seed": seed})
     chosen: dict[Any, Branch] = {}
-    size = math.ceil(math.log2(n))
-    for _ in range(7):  # up to 64 n points; a block of 2**m keeps the balance of the sequence
-        for point in (
-            sequence.random_base2(size)
-            if sequence.num_generated == 0
-            else (sequence.random(sequence.num_generated))
-        ):
+    size = 2 ** math.ceil(math.log2(n))  # blocks of powers of two keep the sequence's balance
+    while sequence.num_generated < _MOST_POINTS * size:
+        for point in sequence.random(max(size, sequence.num_generated)):
             branch = branches[min(int(point[0] * len(branches)), len(branches) - 1)]
             candidate = {
                 name: d.at(point[columns[name]][: d.n_dimensions]) for name, d in branch.items()

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerasearch import (
+    HyperbandSearchCV,
     KerasClassifier,
     choice,
     cost,
@@ -180,10 +181,9 @@ def test_what_depends_on_the_number_of_rows_is_said_to_be_unknown():
 
 
 def test_hyperband_is_counted_by_its_brackets():
-    search = pytest.importorskip("kerasearch.search")
     network = KerasClassifier()
     space = distributions(network, learning_rate=log_uniform(1e-4, 1))
-    told = cost(search.HyperbandSearchCV(network, space, max_epochs=9, cv=2))
+    told = cost(HyperbandSearchCV(network, space, max_epochs=9, cv=2))
     assert told.n_candidates == 9 + 5 + 3
     assert told.n_fits == (9 + 3 + 1 + 5 + 1 + 3) * 2 + 1
     assert told.n_epochs == (9 + 9 + 9 + 15 + 9 + 27) * 2 + 9

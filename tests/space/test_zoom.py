@@ -22,8 +22,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerasearch import (
+    BayesSearchCV,
+    HyperbandSearchCV,
     KerasClassifier,
     choice,
+    cost,
     distributions,
     grid,
     integers,
@@ -364,5 +367,24 @@ def test_a_halving_search_is_followed_by_a_narrower_one(pipeline, iris):
     ).fit(*iris)
     narrower = zoom(search, space, keep=0.1)
     rate = search.best_params_["kerasclassifier__optimizer__learning_rate"]
+    low, high = narrower["kerasclassifier__optimizer__learning_rate"].support()
+    assert low < rate < high
+
+
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+@pytest.mark.parametrize("kind", ["hyperband", "bayes"])
+def test_our_own_searches_are_followed_by_a_narrower_one(pipeline, iris, kind):
+    space = distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
+    if kind == "hyperband":
+        search = HyperbandSearchCV(pipeline, space, max_epochs=3, cv=2, random_state=0)
+    else:
+        pytest.importorskip("optuna")
+        search = BayesSearchCV(pipeline, space, n_iter=4, cv=2, random_state=0)
+    told = cost(search)
+    search.fit(*iris)
+    assert told.n_fits == 2 * len(search.cv_results_["params"]) + 1
+    rate = search.best_params_["kerasclassifier__optimizer__learning_rate"]
+    narrower = zoom(search, space, keep=0.1)
+    assert list(narrower) == ["kerasclassifier__optimizer__learning_rate"]
     low, high = narrower["kerasclassifier__optimizer__learning_rate"].support()
     assert low < rate < high
