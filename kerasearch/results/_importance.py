@@ -72,7 +72,8 @@ def importance(
     Numbers of a grid weigh equally. Other numbers are taken as uniform from the smallest to the
     largest that was tried, on a logarithmic scale where they are spread so. Categories weigh
     equally. The values of a conditional hyperparameter are completed by "not there", which weighs
-    as often as it occurs.
+    as often as it occurs. Optuna's ``FanovaImportanceEvaluator`` agrees where all scales are
+    linear; it takes logarithmic ones as linear too, and so gives other shares for them.
 
     References
     ----------
@@ -143,9 +144,10 @@ class _Dimension:
 
 def _encode(results: SearchResults, kept: np.ndarray) -> tuple[list[_Dimension], np.ndarray]:
     """Encode the candidates for the trees, float32 as they have it."""
-    columns: dict[str, list[Any]] = {
-        results.names[full]: [results.values(full)[i] for i in kept] for full in results.names
-    }
+    columns: dict[str, list[Any]] = {}
+    for full, short in results.names.items():
+        values = results.values(full)
+        columns[short] = [values[i] for i in kept]
     if results.resources is not None and "n_resources" not in columns:
         budgets = [name for name in results.names if _is_resource(results.numbers(name), results)]
         if not budgets:  # the resource is none of the parameters, such as a number of samples

@@ -78,7 +78,7 @@ def one_standard_error(
     >>> grid = {"max_depth": [1, 2, 3, 4, 5, 6]}
     >>> search = GridSearchCV(tree, grid, refit=one_standard_error(["max_depth"]))
     >>> search.fit(*load_iris(return_X_y=True)).best_params_
-    {'max_depth': 2}
+    {'max_depth': 3}
     """
     names = (order,) if isinstance(order, str) else order
     if names is not None:

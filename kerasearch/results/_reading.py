@@ -341,12 +341,22 @@ def _without_filled(
         for name, values in table.items()
         if name.startswith("param_") and values.dtype.kind in "fiu"
     }
+    filled = {
+        name
+        for each in params
+        for name, value in each.items()
+        if value is None and name in numeric_columns
+    }
+    whole = {name for name in filled if _are_whole([each.get(name) for each in params])}
+
+    def undone(name: str, value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return tuple(value.tolist())
+        return int(value) if name in whole else value
+
+    # None among numbers gives such a file away; then it is a gap everywhere
     return [
-        {
-            name: tuple(value.tolist()) if isinstance(value, np.ndarray) else value
-            for name, value in each.items()
-            if value is not None or name not in numeric_columns
-        }
+        {n: undone(n, value) for n, value in each.items() if value is not None or not filled}
         for each in params
     ]
 
@@ -354,11 +364,15 @@ def _without_filled(
 def _parsed_column(values: Sequence[Any]) -> list[Any]:
     """Read one ``param_*`` column: masked and NaN are missing, text of a literal is its value."""
     cells: list[Any] = [MISSING if _is_missing(v) else _literal(plain(v)) for v in values]
-    given = [cell for cell in cells if cell is not MISSING]
-    floats = len(given) < len(cells) and all(isinstance(cell, float) for cell in given)
-    if floats and all(cell.is_integer() for cell in given):  # integers, before the gaps came
+    if MISSING in cells and _are_whole(cells):
         cells = [cell if cell is MISSING else int(cell) for cell in cells]
     return cells
+
+
+def _are_whole(cells: Iterable[Any]) -> bool:
+    """Tell whether all are whole floats: integers, before gaps made them floats."""
+    given = [cell for cell in cells if cell is not MISSING and cell is not None]
+    return all(isinstance(cell, float) and cell.is_integer() for cell in given)
 
 
 def _literal(value: Any) -> Any:

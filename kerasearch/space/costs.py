@@ -349,7 +349,7 @@ def _n_splits(cv: Any) -> int:
     try:
         return int(check_cv(cv).get_n_splits())
     except (TypeError, ValueError) as error:
-        if cv is None or isinstance(cv, int) or not hasattr(cv, "split"):
+        if cv is None or isinstance(cv, int) or not hasattr(cv, "get_n_splits"):
             raise ValueError(f"cv={cv!r} must be a number of folds or a splitter") from error
         raise ValueError(
             f"cv={cv!r}: how many splits it makes depends on the data; count them, and give "

@@ -94,13 +94,13 @@ def zoom(
         raise ValueError(f"factor={factor!r} must be in (0, 1): the most that a range narrows")
     branches = as_branches(space)
     ranked, failed = _ranked(search, metric)
-    placed = [(i, c) for c in ranked if (i := _branch_of(c, branches)) is not None]
+    placed = _placed(ranked, branches)
     if not placed:
         raise ValueError(
             f"no candidate with a score has the parameters of the space: {_names(branches)}"
         )
     n_kept = max(1, math.ceil(keep * len(placed)))
-    placed += [(i, c) for c in failed if (i := _branch_of(c, branches)) is not None]
+    placed += _placed(failed, branches)
     narrower = []
     for i, branch in enumerate(branches):
         kept = [candidate for j, candidate in placed[:n_kept] if i == j]
@@ -113,7 +113,7 @@ def zoom(
 
 
 def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Different candidates that have a score, best first; and those that have none."""
+    """The candidates that have a score, best first; and those that have none."""
     results = search if isinstance(search, Mapping) else getattr(search, "cv_results_", None)
     if not isinstance(results, Mapping) or "params" not in results:
         raise TypeError(
@@ -123,17 +123,12 @@ def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list
     scores = np.asarray(results[_column(results, metric, refit)], dtype=float)
     resources = np.asarray(results.get("n_resources", np.zeros(len(scores))), dtype=float)
     order = np.lexsort((-scores, -np.nan_to_num(resources)))
-    ranked: dict[Any, dict[str, Any]] = {}
-    failed = []
-    for i in order:
-        params = results["params"][i]
-        if np.isfinite(scores[i]):
-            ranked.setdefault(candidate_identity(params), params)
-        else:
-            failed.append(params)
-    if not ranked:
+    params = [results["params"][i] for i in order]
+    has_score = np.isfinite(scores)[order]
+    if not has_score.any():
         raise ValueError("no candidate of the search has a finite score")
-    return list(ranked.values()), failed
+    ranked = [one for one, has in zip(params, has_score, strict=True) if has]
+    return ranked, [one for one, has in zip(params, has_score, strict=True) if not has]
 
 
 def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
@@ -149,6 +144,19 @@ def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
         given = "give metric" if metric is None else f"metric={metric!r} is not there"
         raise ValueError(f"{given}: the search has {', '.join(known) or 'no scores'}")
     return prefix + metric
+
+
+def _placed(
+    candidates: Sequence[Mapping[str, Any]], branches: Sequence[Branch]
+) -> list[tuple[int, dict[str, Any]]]:
+    """The parameters of each that are searched, and the branch; once, if in several rungs."""
+    placed: dict[Any, tuple[int, dict[str, Any]]] = {}
+    for candidate in candidates:
+        i = _branch_of(candidate, branches)
+        if i is not None:
+            searched = {name: candidate[name] for name in branches[i]}
+            placed.setdefault(candidate_identity(searched), (i, searched))
+    return list(placed.values())
 
 
 def _branch_of(candidate: Mapping[str, Any], branches: Sequence[Branch]) -> int | None:
@@ -273,7 +281,8 @@ class _Range:
         if not values or self.low == self.high:
             return self.low, self.high
         ends = self._scaled(self.low), self._scaled(self.high)
-        natural = not self.log and self.low == 0, not self.log and self.low >= 0 and self.high == 1
+        is_share = self.low >= 0 and self.high == 1 and not self.log
+        natural = self.low == 0 or bool(self.step and self.low == 1), is_share
         new = _window([self._scaled(value) for value in values], *ends, factor, natural)
         rounding = 1e-9 * (ends[1] - ends[0])
         outside = new[0] < ends[0] - rounding, new[1] > ends[1] + rounding
@@ -311,9 +320,10 @@ class _Range:
         return math.exp(value) if self.log else value
 
     def _whole(self, low: float, high: float, best: Any, down: bool, up: bool) -> tuple[int, int]:
-        """Round to whole steps, one at least where the range goes on; counts stay counts."""
+        """Round to whole steps, outward; one at least where it goes on. Counts stay counts."""
         n = round((self.high - self.low) / self.step)
-        first, last = (math.floor((end - self.low) / self.step + 0.5) for end in (low, high))
+        first = math.floor((low - self.low) / self.step + 1e-6)
+        last = math.ceil((high - self.low) / self.step - 1e-6)
         place = (best - self.low) / self.step
         first = min(first, math.floor(place), -1) if down else min(max(first, 0), math.floor(place))
         last = max(last, math.ceil(place), n + 1) if up else max(min(last, n), math.ceil(place))

@@ -1,0 +1,150 @@
+"""Candidates against the best: the corrected resampled t-test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import make_moons
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupShuffleSplit,
+    KFold,
+    LeaveOneOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from kerasearch import compare
+from kerasearch.results._comparison import _holm, _ratio_of
+
+from .tables import cv_results
+
+
+def naive(differences, test_fraction):
+    """Formula (5) of Nadeau & Bengio, one number at a time."""
+    n = len(differences)
+    mean = sum(differences) / n
+    variance = sum((d - mean) ** 2 for d in differences) / (n - 1)
+    t = mean / ((1 / n + test_fraction / (1 - test_fraction)) * variance) ** 0.5
+    return t, 2 * stats.t.sf(abs(t), n - 1)
+
+
+def test_scikit_learns_published_example_comes_out():
+    """Its "Statistical comparison of models using grid search": t 0.750, one-sided p 0.227."""
+    X, y = make_moons(noise=0.352, random_state=1, n_samples=100)
+    grid = [{"kernel": ["linear"]}, {"kernel": ["poly"], "degree": [2, 3]}, {"kernel": ["rbf"]}]
+    cv = RepeatedStratifiedKFold(n_splits=10, n_repeats=10, random_state=0)
+    search = GridSearchCV(SVC(random_state=0), grid, scoring="roc_auc", cv=cv).fit(X, y)
+    table = compare(search).set_index("kernel", append=True)
+    assert table.index.get_level_values("kernel").tolist() == ["rbf", "linear", "poly", "poly"]
+    t, p = table[["t", "p"]].iloc[1]
+    assert t == pytest.approx(-0.750, abs=5e-4)
+    assert p / 2 == pytest.approx(0.227, abs=5e-4)
+    # its table of all pairs: 1.657 and 4.565 against rbf
+    assert table["t"].tolist()[2:] == pytest.approx([-1.657, -4.565], abs=5e-4)
+    assert table["tied_with_best"].tolist() == [True, True, True, False]
+
+
+def test_each_row_is_the_formula():
+    scores = np.random.default_rng(0).normal([[0.9], [0.85], [0.5], [0.88]], 0.05, (4, 6))
+    table = compare(cv_results([{"a": i} for i in range(4)], scores), test_fraction=0.25)
+    best = table.index[0]
+    for i in table.index[1:]:
+        t, p = naive(scores[i] - scores[best], 0.25)
+        assert table.loc[i, "t"] == pytest.approx(t)
+        assert table.loc[i, "p"] == pytest.approx(p)
+    assert np.isnan(table.loc[best, "p"])
+    assert table.loc[best, "tied_with_best"]
+
+
+def test_holm_adjusts_as_the_procedure_says():
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    assert _holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])  # Holm 1979 by hand
+    assert _holm(np.array([0.9, 0.8])).tolist() == [1, 1]
+    assert _holm(np.array([])).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("cv", "ratio"),
+    [
+        (None, 1 / 4),
+        (10, 1 / 9),
+        (KFold(4), 1 / 3),
+        (RepeatedStratifiedKFold(n_splits=10, n_repeats=3), 1 / 9),
+        (ShuffleSplit(), 0.1 / 0.9),
+        (GroupShuffleSplit(), 0.2 / 0.8),
+        (StratifiedShuffleSplit(test_size=0.25), 1 / 3),
+        (ShuffleSplit(train_size=0.75), 1 / 3),
+        (ShuffleSplit(test_size=0.1, train_size=0.4), 1 / 4),
+        (ShuffleSplit(test_size=10, train_size=50), 1 / 5),
+        (ShuffleSplit(test_size=10), None),
+        (ShuffleSplit(test_size=10, train_size=0.5), None),
+        (TimeSeriesSplit(), None),
+        (LeaveOneOut(), None),
+        (PredefinedSplit([0, 0, 1, 1, -1, -1]), 1 / 2),
+        (
+            [(np.arange(6), np.arange(6, 8)), (np.arange(8) > 3, np.arange(8) < 2)],
+            (2 / 6 + 0.5) / 2,
+        ),
+        (iter([]), None),
+    ],
+    ids=repr,
+)
+def test_the_share_of_the_test_folds_is_read_off_the_splitter(cv, ratio):
+    found = _ratio_of(5 if cv is None else cv)
+    assert found == (None if ratio is None else pytest.approx(ratio))
+
+
+def test_it_asks_where_nothing_tells(iris):
+    results = cv_results([{"a": 1}, {"a": 2}], [[1, 2], [2, 4]])
+    with pytest.raises(ValueError, match="bare cv_results_ .* give test_fraction="):
+        compare(results)
+    tree = DecisionTreeClassifier(random_state=0)
+    search = GridSearchCV(tree, {"max_depth": [1, 2]}, cv=ShuffleSplit(3, test_size=30)).fit(*iris)
+    with pytest.raises(ValueError, match=r"cv=ShuffleSplit.* give test_fraction="):
+        compare(search)
+    assert len(compare(search, test_fraction=0.2)) == 2
+    for wrong in (0, 1, -0.2, 20, "a"):
+        with pytest.raises(ValueError, match="test_fraction="):
+            compare(search, test_fraction=wrong)
+
+
+def test_equal_folds_tie_and_constant_differences_are_certain():
+    scores = np.array([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.8, 0.8, 0.8]])
+    table = compare(cv_results([{"a": i} for i in range(4)], scores), test_fraction=0.2)
+    assert table.loc[1, ["t", "p"]].tolist() == [0, 1]
+    assert table.loc[2, "p"] == 0
+    assert table.loc[3, "p"] == pytest.approx(1)
+    assert table["tied_with_best"].to_dict() == {0: True, 1: True, 3: True, 2: False}
+
+
+def test_failed_candidates_are_listed_and_not_tested():
+    scores = [[0.9, 0.8, 0.8], [np.nan, 0.9, 0.9], [0.7, 0.9, 0.8]]
+    table = compare(cv_results([{"a": i} for i in range(3)], scores), test_fraction=0.2)
+    assert table.index.tolist() == [0, 2, 1]
+    assert np.isnan(table.loc[1, "p_adjusted"])
+    assert not table.loc[1, "tied_with_best"]
+    assert table.loc[2, "p"] == table.loc[2, "p_adjusted"]  # the only test
+
+
+def test_one_candidate_is_its_own_set_and_one_fold_is_an_error():
+    table = compare(cv_results([{"a": 1}], [[1, 2]]), test_fraction=0.5)
+    assert table["tied_with_best"].tolist() == [True]
+    with pytest.raises(ValueError, match="at least two folds; the search has 1"):
+        compare(cv_results([{"a": 1}], [[1]]), test_fraction=0.5)
+    with pytest.raises(ValueError, match="every candidate of the search failed: boom"):
+        compare(cv_results([{"a": 1}], [[np.nan, 1]], error_messages=["boom"]), test_fraction=0.5)
+    with pytest.raises(ValueError, match="alpha=5"):
+        compare(cv_results([{"a": 1}], [[1, 2]]), test_fraction=0.5, alpha=5)
+
+
+def test_rungs_below_the_last_are_left_out():
+    table = cv_results([{"a": i} for i in range(3)], [[9, 8], [1, 2], [2, 4]])
+    table["n_resources"] = np.array([10, 30, 30])
+    assert compare(table, test_fraction=0.2).index.tolist() == [2, 1]

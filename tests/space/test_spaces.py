@@ -1,0 +1,401 @@
+"""Grids and distributions: names found, conditions expanded, mistakes named."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_iris
+from sklearn.ensemble import VotingClassifier
+from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from kerasearch import (
+    KerasClassifier,
+    KerasRegressor,
+    choice,
+    common_space,
+    distributions,
+    grid,
+    integers,
+    layers,
+    log_integers,
+    log_uniform,
+    uniform,
+    when,
+)
+
+RATE = "optimizer__learning_rate"
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return X[::3], y[::3]
+
+
+@pytest.fixture
+def pipeline():
+    return make_pipeline(StandardScaler(), KerasClassifier(epochs=2, random_state=0))
+
+
+def needs_units(meta, units, **others):
+    raise NotImplementedError
+
+
+# ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "full"),
+    [
+        (KerasClassifier(), "learning_rate", RATE),
+        (KerasClassifier(), "optimizer__learning_rate", RATE),
+        (KerasClassifier(), "dropout", "model__dropout"),
+        (KerasClassifier(), "epochs", "epochs"),
+        (make_pipeline(KerasClassifier()), "learning_rate", f"kerasclassifier__{RATE}"),
+        (make_pipeline(KerasClassifier()), f"kerasclassifier__{RATE}", f"kerasclassifier__{RATE}"),
+        (make_pipeline(StandardScaler()), "with_mean", "standardscaler__with_mean"),
+        (
+            TransformedTargetRegressor(make_pipeline(StandardScaler(), KerasRegressor())),
+            "learning_rate",
+            f"regressor__kerasregressor__{RATE}",
+        ),
+        (
+            VotingClassifier([("net", KerasClassifier()), ("svc", SVC())]),
+            "learning_rate",
+            f"net__{RATE}",
+        ),
+        (
+            VotingClassifier([("a", KerasClassifier()), ("b", make_pipeline(KerasClassifier()))]),
+            "b__learning_rate",
+            f"b__kerasclassifier__{RATE}",
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("numbers", StandardScaler(), [0])]), KerasClassifier()
+            ),
+            "with_std",
+            "columntransformer__numbers__with_std",
+        ),
+        (SVC(), "C", "C"),
+    ],
+)
+def test_a_short_name_is_found_however_deep(estimator, name, full):
+    assert grid(estimator, **{name: [1]}) == {full: [1]}
+    assert distributions(estimator, **{name: uniform(0, 1)}) == {full: uniform(0, 1)}
+
+
+def test_an_argument_without_default_is_found():
+    assert grid(KerasClassifier(needs_units), units=[1]) == {"model__units": [1]}
+    deep = TransformedTargetRegressor(make_pipeline(KerasRegressor(needs_units)))
+    assert list(grid(deep, units=[1])) == ["regressor__kerasregressor__model__units"]
+
+
+def test_names_that_the_searched_model_and_optimizer_have_are_found(pipeline):
+    def other(meta, filters=3):
+        raise NotImplementedError
+
+    found = grid(pipeline, filters=[8], momentum=[0.9], optimizer=["sgd"], model=[other])
+    assert list(found) == [
+        f"kerasclassifier__{name}"
+        for name in ("model__filters", "optimizer__momentum", "optimizer", "model")
+    ]
+
+
+def test_parameters_of_a_replaced_step_are_found():
+    steps = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
+    assert grid(steps, clf=[KerasClassifier()], learning_rate=[0.1])[f"clf__{RATE}"] == [0.1]
+
+
+def test_the_estimator_is_not_changed(pipeline):
+    before = {k: repr(v) for k, v in pipeline.get_params().items()}
+    grid(pipeline, optimizer=["sgd"], momentum=[0.9], learning_rate=[0.1])
+    assert {k: repr(v) for k, v in pipeline.get_params().items()} == before
+
+
+@pytest.mark.parametrize(
+    ("specs", "says"),
+    [
+        ({"learning_rte": [1]}, "learning_rte: there is no such parameter; did you mean learning"),
+        ({"zzz": [1]}, "zzz: there is no such parameter in Pipeline"),
+        ({"learning_rate": [1], RATE: [2]}, "learning_rate and optimizer__learning_rate are the s"),
+        (
+            {"optimizer": ["adam", "sgd"], "momentum": [0.9]},
+            "momentum: there is no such parameter with optimizer=adam",
+        ),
+        ({"momentum": [0.9]}, "momentum: there is no such parameter"),
+    ],
+)
+def test_a_name_that_is_not_there_is_refused(pipeline, specs, says):
+    for make in (grid, distributions):
+        with pytest.raises(ValueError, match=says):
+            make(pipeline, **specs)
+
+
+def test_a_name_that_could_be_two_lists_both():
+    ensemble = VotingClassifier([("a", KerasClassifier()), ("b", KerasClassifier())])
+    with pytest.raises(ValueError, match=f"learning_rate could be a__{RATE} or b__{RATE}"):
+        grid(ensemble, learning_rate=[1])
+
+
+@pytest.mark.parametrize("estimator", [KerasClassifier, None, "svc"])
+def test_what_is_no_estimator_is_refused(estimator):
+    with pytest.raises(TypeError, match="must be an instance of an estimator"):
+        grid(estimator, C=[1])
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[1, 2], (1, 2), range(1, 3), np.array([1, 2]), pd.Series([1, 2], index=[5, 7])],
+)
+def test_lists_of_all_kinds_become_lists_of_pythons_numbers(values):
+    found = grid(SVC(), C=values)["C"]
+    assert (found, [type(value) for value in found]) == ([1, 2], [int, int])
+
+
+def test_values_of_all_types_are_kept():
+    values = [None, True, 1, 1.0, "1", (1,), [1], np.nan]
+    found = grid(SVC(), C=values)["C"]
+    assert list(map(repr, found)) == list(map(repr, values))
+
+
+def test_values_given_twice_are_dropped_with_a_warning_at_the_users_line():
+    with pytest.warns(UserWarning, match="C: values given twice are searched once") as caught:
+        found = grid(SVC(), C=[1, 2, 1, np.int64(2)])
+    assert found == {"C": [1, 2]}
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "says"),
+    [
+        ([], ValueError, "C: the list of values is empty"),
+        ("auto", TypeError, r"C: 'auto' is one string; give a list, \['auto'\]"),
+        (0.1, TypeError, "C: 0.1 is not a list of values"),
+        ({1, 2}, TypeError, "C: a set has no order"),
+        (np.eye(2), TypeError, "C: an array of values must have one axis"),
+        (uniform(0, 1), TypeError, r"C: uniform\(0.0, 1.0\) is a distribution"),
+        (stats.uniform(0, 1), TypeError, "is a distribution, and a grid takes lists"),
+        (iter([1]), TypeError, "C: list_iterator is not a list"),
+    ],
+)
+def test_wrong_values_of_a_grid_name_the_parameter(values, error, says):
+    with pytest.raises(error, match=says):
+        grid(SVC(), C=values)
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "says"),
+    [
+        (stats.loguniform(1, 0.1), ValueError, r"C: loguniform\(1, 0.1\) of scipy's has no values"),
+        (stats.uniform(0, -1), ValueError, "C: uniform"),
+        (stats.uniform(loc=0, scale=-1), ValueError, r"C: uniform\(0, -1\)"),
+        (stats.loguniform, TypeError, "C: give loguniform its bounds"),
+        ((0.1, 1.0), TypeError, r"C=\(0.1, 1.0\) could be two values or a range"),
+        (3, TypeError, "C: 3 is not a list"),
+        (choice([1, when(2, gamma=[1])]), TypeError, "C: when.. is an entry of a list"),
+    ],
+)
+def test_wrong_specs_of_distributions_name_the_parameter(spec, error, says):
+    with pytest.raises(error, match=says):
+        distributions(SVC(), C=spec)
+
+
+def test_nothing_to_search_is_refused():
+    for make in (grid, distributions):
+        with pytest.raises(TypeError, match="give a parameter and its values"):
+            make(SVC())
+
+
+# ---------------------------------------------------------------- conditions
+
+
+def test_momentum_is_searched_with_sgd_alone(pipeline):
+    space = grid(
+        pipeline, optimizer=["adam", when("sgd", momentum=[0.0, 0.9])], learning_rate=[0.1, 0.01]
+    )
+    prefix = "kerasclassifier__optimizer"
+    assert space == [
+        {prefix: ["adam"], f"{prefix}__learning_rate": [0.1, 0.01]},
+        {prefix: ["sgd"], f"{prefix}__learning_rate": [0.1, 0.01], f"{prefix}__momentum": [0, 0.9]},
+    ]
+    assert len(ParameterGrid(space)) == 6
+
+
+def test_units_of_a_layer_are_searched_only_where_there_is_that_layer():
+    def build(meta, depth=1, units_1=8, units_2=8):
+        raise NotImplementedError
+
+    space = grid(
+        KerasClassifier(build),
+        depth=[when(1, units_1=[4, 8]), when(2, units_1=[4, 8], units_2=[4, 8])],
+    )
+    assert [sorted(candidate) for candidate in ParameterGrid(space)] == [
+        *[["model__depth", "model__units_1"]] * 2,
+        *[["model__depth", "model__units_1", "model__units_2"]] * 4,
+    ]
+
+
+def test_children_take_the_place_of_what_is_given_beside_and_may_have_conditions():
+    space = grid(
+        SVC(),
+        kernel=[
+            "linear",
+            when("rbf", "sigmoid", gamma=[0.1]),
+            when("poly", C=[9], degree=[2, when(3, coef0=[0.0, 1.0])]),
+        ],
+        C=[1, 2],
+    )
+    assert space == [
+        {"kernel": ["linear"], "C": [1, 2]},
+        {"kernel": ["rbf", "sigmoid"], "C": [1, 2], "gamma": [0.1]},
+        {"kernel": ["poly"], "C": [9], "degree": [2]},
+        {"kernel": ["poly"], "C": [9], "degree": [3], "coef0": [0.0, 1.0]},
+    ]
+
+
+def test_two_conditions_are_combined():
+    space = grid(SVC(), kernel=["linear", when("rbf", gamma=[1])], C=[1, when(2, tol=[0.1])])
+    assert [sorted(branch) for branch in space] == [
+        ["C", "kernel"],
+        ["C", "kernel", "tol"],
+        ["C", "gamma", "kernel"],
+        ["C", "gamma", "kernel", "tol"],
+    ]
+
+
+def test_each_value_is_drawn_equally_often_whatever_it_opens():
+    space = distributions(SVC(), kernel=["linear", "rbf", when("poly", degree=[2, 3])])
+    assert [branch["kernel"] for branch in space] == [["linear"], ["rbf"], ["poly"]]
+    assert space[2]["degree"] == [2, 3]
+
+
+def test_candidates_of_two_branches_are_searched_once():
+    opened = [when("poly", degree=[2]), when("poly", degree=[2, 3])]
+    with pytest.warns(UserWarning, match="1 of the candidates"):
+        space = grid(SVC(), kernel=opened)
+    assert space == [{"kernel": ["poly"], "degree": [2]}, {"kernel": ["poly"], "degree": [3]}]
+
+
+@pytest.mark.parametrize("arguments", [((), {"degree": [2]}), (("poly",), {})])
+def test_a_condition_needs_a_value_and_a_child(arguments):
+    with pytest.raises(TypeError, match="give a value and the parameters that it opens"):
+        when(*arguments[0], **arguments[1])
+
+
+def test_a_condition_is_readable():
+    assert repr(when("sgd", momentum=[0.9])) == "when('sgd', momentum=[0.9])"
+
+
+# ---------------------------------------------------------------- in searches
+
+
+def test_a_grid_search_of_a_pipeline_takes_them(pipeline, iris):
+    space = grid(
+        pipeline,
+        optimizer=["adam", when("sgd", momentum=[0.0, 0.9])],
+        hidden_layer_sizes=[(4,)],
+        with_mean=[True],
+    )
+    search = GridSearchCV(pipeline, space, cv=2, error_score="raise").fit(*iris)
+    assert len(search.cv_results_["params"]) == 3
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
+    space = distributions(
+        pipeline,
+        learning_rate=log_uniform(1e-3, 1e-1),
+        dropout=uniform(0, 0.5),
+        batch_size=integers(8, 32, step=8),
+        epochs=log_integers(1, 3),
+        activation=choice(["relu", "tanh"], p=[0.7, 0.3]),
+        hidden_layer_sizes=layers(depth=(0, 2), units=(2, 6)),
+        l2=stats.loguniform(1e-6, 1e-2),
+    )
+    results = [
+        RandomizedSearchCV(
+            pipeline, space, n_iter=4, cv=2, random_state=1, error_score="raise"
+        ).fit(*iris)
+        for _ in range(2)
+    ]
+    assert results[0].cv_results_["params"] == results[1].cv_results_["params"]
+    scores = [search.cv_results_["mean_test_score"] for search in results]
+    np.testing.assert_array_equal(*scores)
+
+
+# ---------------------------------------------------------------- common_space
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+def test_common_ranges_are_of_parameters_that_there_are_and_train(pipeline, iris, size):
+    space = common_space(pipeline, size)
+    known = pipeline.get_params().keys() | {"kerasclassifier__optimizer__momentum"}
+    branches = space if isinstance(space, list) else [space]
+    assert all(branch.keys() <= known for branch in branches)
+    for branch in branches:
+        branch.pop("kerasclassifier__epochs", None)
+    search = RandomizedSearchCV(
+        pipeline, space, n_iter=2, cv=2, random_state=0, error_score="raise"
+    )
+    assert np.isfinite(search.fit(*iris).cv_results_["mean_test_score"]).all()
+
+
+def test_a_larger_size_searches_more():
+    counts = [len(common_space(KerasClassifier(), size)) for size in ("small", "medium")]
+    assert counts == [3, 6]
+    large = common_space(KerasClassifier(), "large")
+    assert [len(branch) for branch in large] == [8, 8, 9]
+    assert large[2]["optimizer"] == ["sgd"]
+    assert large[2][RATE] == log_uniform(1e-4, 1)
+
+
+def test_a_builder_is_searched_by_the_names_that_it_has():
+    def build(meta, n_units=8, n_layers=1, dropout_rate=0.0, other=3):
+        raise NotImplementedError
+
+    names = {name.rpartition("__")[2] for name in common_space(KerasClassifier(build))}
+    assert names == {"learning_rate", "batch_size", "n_units", "n_layers", "dropout_rate"}
+
+
+def test_every_network_of_an_ensemble_is_searched_and_nothing_else():
+    ensemble = VotingClassifier(
+        [("a", KerasClassifier()), ("b", KerasClassifier()), ("svc", SVC())]
+    )
+    space = common_space(ensemble, "small")
+    assert {name.partition("__")[0] for name in space} == {"a", "b"}
+    assert len(space) == 6
+
+
+def test_rates_of_sgd_are_higher_and_schedules_stay_as_they_are():
+    import keras
+
+    assert common_space(KerasClassifier(optimizer="sgd"))[RATE] == log_uniform(1e-3, 1)
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    assert RATE not in common_space(KerasClassifier(optimizer__learning_rate=schedule))
+
+
+def test_wrong_input_of_common_space_is_refused():
+    with pytest.raises(ValueError, match="size='lage' must be one of .*; did you mean large"):
+        common_space(KerasClassifier(), "lage")
+    with pytest.raises(ValueError, match="SVC has no Keras estimator in it"):
+        common_space(SVC())
+    with pytest.raises(TypeError, match="must be an instance"):
+        common_space(KerasClassifier)
+
+
+def test_none_of_them_warns_without_a_reason(pipeline):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        common_space(pipeline, "large")
+        grid(pipeline, learning_rate=[1, 1.0, True], optimizer=["sgd", when("adam", beta_1=[0.9])])

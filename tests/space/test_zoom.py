@@ -1,0 +1,368 @@
+"""Zooming in: ranges narrow in their own scale, and go on where the best is at an edge."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.datasets import load_iris
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    ParameterSampler,
+    RandomizedSearchCV,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from kerasearch import (
+    KerasClassifier,
+    choice,
+    distributions,
+    grid,
+    integers,
+    layers,
+    log_integers,
+    log_uniform,
+    uniform,
+    when,
+    zoom,
+)
+from kerasearch.space import Integers, Layers, LogIntegers, LogUniform, Uniform
+
+
+def results(scores, **values):
+    """Results of a search of one candidate a score."""
+    n = len(scores)
+    params = [{name: values[name][i] for name in values} for i in range(n)]
+    return {"params": params, "mean_test_score": np.asarray(scores, dtype=float)}
+
+
+def best_at(values, best):
+    return results([float(value == best) for value in values], a=values)
+
+
+RATES = [1e-4, 1e-3, 1e-2, 1e-1]
+
+
+# ---------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("spec", "tried", "best", "narrower"),
+    [
+        (log_uniform(1e-5, 1e-1), RATES, 1e-3, log_uniform(1e-4, 1e-2)),
+        (stats.loguniform(1e-5, 1e-1), RATES, 1e-3, log_uniform(1e-4, 1e-2)),
+        (uniform(0, 8), [1, 3, 5, 7], 3, uniform(1, 5)),
+        (stats.uniform(0, 8), [1, 3, 5, 7], 3, uniform(1, 5)),
+        (integers(0, 8), [1, 3, 5, 7], 3, integers(1, 5)),
+        (stats.randint(0, 9), [1, 3, 5, 7], 3, integers(1, 5)),
+        (integers(16, 128, 16), [16, 64, 128], 64, integers(32, 96, 16)),
+        (log_integers(1, 256), [1, 16, 256], 16, log_integers(4, 64)),
+        ([1e-4, 1e-3, 1e-2], RATES[:3], 1e-3, [0.000316, 0.001, 0.00317]),
+        ([1, 16, 256], [1, 16, 256], 16, [4, 16, 64]),
+        ([0.0, 0.2, 0.4], [0.0, 0.2, 0.4], 0.2, [0.1, 0.2, 0.3]),
+    ],
+)
+def test_a_range_narrows_round_the_best_in_its_own_scale(spec, tried, best, narrower):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = zoom(best_at(tried, best), {"a": spec})["a"]
+    assert found == narrower or found == pytest.approx(narrower, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("spec", "best", "narrower", "says"),
+    [
+        (log_uniform(1e-4, 1e-2), 1e-2, log_uniform(0.00316, 0.0317), "goes up to 0.031.*0.01"),
+        (log_uniform(1e-4, 1e-2), 1e-4, log_uniform(3.16e-5, 3.17e-4), "goes down to 3.1"),
+        (uniform(1, 9), 9, uniform(7, 11), "a: the range goes up to 11.0, past 9.0, as the best"),
+        (integers(1, 9), 9, integers(7, 11), "goes up to 11, past 9"),
+        (integers(1, 3), 3, integers(2, 4), "goes up to 4, past 3"),
+        (log_integers(4, 64), 64, log_integers(32, 128), "goes up to 128, past 64"),
+        ([1, 2, 3], 3, [2, 3, 4], "goes up to 4, past 3"),
+        (uniform(0, 0.5), 0.5, uniform(0.375, 0.625), "goes up to 0.625, past 0.5"),
+        (uniform(0, 0.9), 0.9, uniform(0.675, 0.95), "goes up to 0.95"),
+    ],
+)
+def test_a_best_value_at_an_edge_extends_the_range_and_says_so(spec, best, narrower, says):
+    ends = [*spec[:1], spec[-1]] if isinstance(spec, list) else list(spec.support())
+    other = ends[0] if best == ends[1] else ends[1]
+    with pytest.warns(UserWarning, match=says):
+        found = zoom(best_at([other, best], best), {"a": spec})["a"]
+    if isinstance(found, list):
+        assert found == narrower
+    else:
+        assert type(found) is type(narrower)
+        assert found.support() == pytest.approx(narrower.support(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("spec", "best", "narrower"),
+    [
+        (uniform(0, 0.5), 0.0, uniform(0, 0.25)),
+        (uniform(0, 1), 1.0, uniform(0.5, 1)),
+        (integers(0, 8), 0, integers(0, 4)),
+        (integers(1, 5), 1, integers(1, 3)),
+        ([0.0, 0.2, 0.4], 0.0, [0.0, 0.1, 0.2]),
+    ],
+)
+def test_a_range_ends_where_nature_ends_it(spec, best, narrower):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = zoom(best_at([best, 0.25], best), {"a": spec})["a"]
+    assert found == narrower
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(
+        [
+            uniform(-3, 5),
+            log_uniform(1e-6, 10),
+            integers(3, 40),
+            integers(16, 256, 16),
+            log_integers(1, 900),
+            layers((0, 4), (3, 99)),
+            layers(2, 8),
+            layers((1, 3), (1, 64), "funnel"),
+        ]
+    ),
+    st.integers(0, 1000),
+    st.integers(1, 30),
+    st.sampled_from([0.01, 0.25, 1.0]),
+    st.sampled_from([0.1, 0.5, 0.9]),
+)
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+def test_the_best_is_always_in_the_narrower_range(spec, seed, n, keep, factor):
+    rng = np.random.RandomState(seed)
+    tried = [spec.rvs(rng) for _ in range(n)]
+    scores = rng.permutation(n)
+    narrower = zoom(results(scores, a=tried), {"a": spec}, keep=keep, factor=factor)["a"]
+    best = tried[int(np.argmax(scores))]
+    assert isinstance(narrower, type(spec))
+    if isinstance(spec, Layers):
+        assert narrower.depth[0] <= len(best) <= narrower.depth[1]
+        assert narrower.shape == spec.shape
+        return
+    low, high = narrower.support()
+    assert low <= best <= high
+    if isinstance(spec, Uniform):
+        assert high - low <= max(8, factor * 8 + 1e-9) * 1.01 + 8 * factor
+    if isinstance(spec, LogUniform | LogIntegers):
+        assert low > 0
+    if isinstance(spec, Integers):
+        assert (best - low) % narrower.step == 0
+
+
+def test_a_parameter_that_made_no_difference_keeps_its_range():
+    rng = np.random.RandomState(0)
+    a, b = rng.uniform(0, 1, 200), rng.uniform(0, 1, 200)
+    space = zoom(
+        results(-((b - 0.5) ** 2), a=a.tolist(), b=b.tolist()),
+        {"a": uniform(0, 1), "b": uniform(0, 1)},
+        factor=0.1,
+    )
+    assert space["a"].high - space["a"].low > 0.9
+    assert space["b"].low == pytest.approx(0.375, abs=0.05)
+    assert space["b"].high == pytest.approx(0.625, abs=0.05)
+
+
+def test_any_distribution_of_scipys_narrows_in_its_quantiles():
+    tried = [-1.0, 0.0, 1.0]
+    found = zoom(best_at(tried, 0.0), {"a": stats.norm(0, 1)})["a"]
+    assert found.support() == pytest.approx(stats.norm(0, 1).ppf([0.25, 0.75]))
+    assert {abs(found.rvs(seed)) < 0.68 for seed in range(50)} == {True}
+    assert list(ParameterSampler({"a": found}, 2, random_state=0))
+
+
+def test_what_has_no_quantiles_stays():
+    class Drawn:
+        def rvs(self, random_state=None):
+            return 1
+
+    spec = Drawn()
+    assert zoom(best_at([1, 2], 1), {"a": spec})["a"] is spec
+
+
+def test_layers_narrow_in_depth_and_units():
+    tried = [(16,), (32, 64), (128, 32, 16), (64, 64)]
+    found = zoom(best_at(tried, (32, 64)), {"a": layers((1, 5), (8, 512))})["a"]
+    assert found.depth == (1, 3)
+    assert 8 < found.units[0] <= 32
+    assert 64 <= found.units[1] < 512
+    with pytest.warns(UserWarning, match="a, number of layers: the range goes up to 4, past 3"):
+        zoom(best_at(tried, (128, 32, 16)), {"a": layers((1, 3), (8, 512))})
+
+
+# ---------------------------------------------------------------- other values
+
+
+def test_values_that_never_did_well_drop_out_and_those_not_tried_stay():
+    scores = [0.9, 0.8, 0.1, 0.2, np.nan]
+    found = results(scores, a=["x", "y", "z", "x", "v"])
+    space = {"a": ["x", "y", "z", "w", "v"]}
+    assert zoom(found, space, keep=0.5) == {"a": ["x", "y", "w"]}
+    weighted = {"a": choice(["x", "y", "z"], p=[0.2, 0.3, 0.5])}
+    assert zoom(found, weighted, keep=0.5) == {"a": choice(["x", "y"], p=[0.4, 0.6])}
+
+
+@pytest.mark.parametrize("values", [[True, 1], [None, "a"], [(8,), (8, 8)], [[8], [8, 8]]])
+def test_values_of_any_type_are_told_apart(values):
+    found = zoom(results([1, 0], a=values), {"a": values})
+    assert list(map(repr, found["a"])) == [repr(values[0])]
+
+
+def test_branches_that_never_did_well_drop_out():
+    space = [
+        {"o": ["adam"], "r": log_uniform(1e-4, 1e-2)},
+        {"o": ["sgd"], "r": log_uniform(1e-3, 1)},
+        {"o": ["sgd"], "r": log_uniform(1e-3, 1), "m": uniform(0, 1)},
+        {"o": ["never"], "z": [1]},
+    ]
+    params = [
+        {"o": "adam", "r": 1e-3},
+        {"o": "sgd", "r": 1e-2},
+        {"o": "sgd", "r": 1e-1, "m": 0.5},
+    ]
+    found = {"params": params, "mean_test_score": [0.9, 0.1, 0.8]}
+    narrower = zoom(found, space, keep=0.6)
+    assert [branch["o"] for branch in narrower] == [["adam"], ["sgd"], ["never"]]
+    assert narrower[1]["m"] == uniform(0.25, 0.75)
+
+
+def test_a_value_in_two_types_of_number_is_the_same_in_no_way():
+    found = zoom(results([1, 0, 0], a=[1, 1.0, True]), {"a": [1.0, True, "x", 1]})
+    assert list(map(repr, found["a"])) == ["'x'", "1"]
+
+
+# ---------------------------------------------------------------- results
+
+
+def test_scores_that_are_not_finite_do_not_count():
+    found = results([np.nan, 0.5, np.inf, -np.inf], a=[0.1, 0.5, 0.7, 0.9])
+    assert zoom(found, {"a": uniform(0, 1)}) == {"a": uniform(0.25, 0.75)}
+
+
+def test_candidates_with_more_resources_are_better():
+    found = results([0.9, 0.6, 0.5], a=[0.1, 0.5, 0.8])
+    found["n_resources"] = [1, 9, 3]
+    assert zoom(found, {"a": uniform(0, 1)}, keep=0.1) == {"a": uniform(0.25, 0.75)}
+
+
+def test_a_candidate_of_several_rungs_counts_once():
+    found = results([0.5, 0.8, 0.9, 0.4], a=[0.5, 0.5, 0.5, 0.9], epochs=[1, 3, 9, 1])
+    found["n_resources"] = [1, 3, 9, 1]
+    assert zoom(found, {"a": uniform(0, 1)}, keep=0.5) == {"a": uniform(0.25, 0.75)}
+
+
+def test_the_metric_is_the_one_that_refit_names_or_that_is_given():
+    found = {
+        "params": [{"a": 0.3}, {"a": 0.7}],
+        "mean_test_accuracy": [1, 0],
+        "mean_test_loss": [0, 1],
+    }
+
+    class Search:
+        cv_results_ = found
+        refit = "loss"
+
+    space = {"a": uniform(0, 1)}
+    assert zoom(Search(), space) == {"a": uniform(0.45, 0.95)}
+    assert zoom(Search(), space, metric="accuracy") == {"a": uniform(0.05, 0.55)}
+    with pytest.raises(ValueError, match="give metric: the search has accuracy, loss"):
+        zoom(found, space)
+    with pytest.raises(ValueError, match="metric='acc' is not there: the search has accuracy"):
+        zoom(found, space, metric="acc")
+
+
+def test_results_of_several_searches_may_lie_outside_of_the_space():
+    found = results([0.9, 0.8, 0.1, 0.1], a=[0.01, 0.02, 1.0, 2.0], b=[1, 1, 1, 1])
+    with pytest.warns(UserWarning, match="goes down to"):
+        narrower = zoom(found, {"a": log_uniform(0.1, 10)})
+    assert narrower["a"].low <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ((3, {"a": [1]}), TypeError, "search=3 must be a search that has been fitted"),
+        ((GridSearchCV(None, {}), {"a": [1]}), TypeError, "has been fitted"),
+        ((results([np.nan], a=[1]), {"a": [1]}), ValueError, "no candidate .* finite score"),
+        ((results([1], a=[1]), {"b": [1]}), ValueError, "has the parameters of the space: b"),
+        ((results([1], a=[1]), 3), TypeError, "space=3 must be a dict"),
+        ((results([1], a=[1]), {"a": [1]}, 0), ValueError, r"keep=0 must be .* in \(0, 1\]"),
+        ((results([1], a=[1]), {"a": [1]}, 2), ValueError, "keep=2 must be"),
+        ((results([1], a=[1]), {"a": [1]}, 1, 1), ValueError, r"factor=1 must be in \(0, 1\)"),
+    ],
+)
+def test_wrong_input_is_refused(arguments, error, says):
+    with pytest.raises(error, match=says):
+        zoom(*arguments)
+
+
+# ---------------------------------------------------------------- real searches
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return X[::3], y[::3]
+
+
+@pytest.fixture
+def pipeline():
+    return make_pipeline(StandardScaler(), KerasClassifier(epochs=2, random_state=0))
+
+
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+def test_a_grid_search_is_followed_by_a_finer_one(pipeline, iris):
+    space = grid(pipeline, learning_rate=[1e-4, 1e-3, 1e-2], activation=["relu", "tanh"])
+    search = GridSearchCV(pipeline, space, cv=2).fit(*iris)
+    narrower = zoom(search, space, keep=0.1)
+    assert narrower["kerasclassifier__model__activation"] == [
+        search.best_params_["kerasclassifier__model__activation"]
+    ]
+    again = GridSearchCV(pipeline, narrower, cv=2, error_score="raise").fit(*iris)
+    assert again.best_score_ >= search.best_score_  # the best candidate is among them
+
+
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+def test_a_random_search_is_followed_by_a_narrower_one(pipeline, iris):
+    space = distributions(
+        pipeline,
+        optimizer=["adam", when("sgd", momentum=uniform(0, 0.9))],
+        learning_rate=log_uniform(1e-3, 1e-1),
+        hidden_layer_sizes=layers((1, 2), (2, 8)),
+    )
+    search = RandomizedSearchCV(pipeline, space, n_iter=6, cv=2, random_state=0).fit(*iris)
+    narrower = zoom(search, space)
+    again = RandomizedSearchCV(
+        pipeline, narrower, n_iter=2, cv=2, random_state=0, error_score="raise"
+    ).fit(*iris)
+    assert math.isfinite(again.best_score_)
+
+
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+def test_a_halving_search_is_followed_by_a_narrower_one(pipeline, iris):
+    space = distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
+    search = HalvingRandomSearchCV(
+        pipeline,
+        space,
+        resource="kerasclassifier__epochs",
+        max_resources=4,
+        min_resources=1,
+        factor=2,
+        cv=2,
+        random_state=0,
+    ).fit(*iris)
+    narrower = zoom(search, space, keep=0.1)
+    rate = search.best_params_["kerasclassifier__optimizer__learning_rate"]
+    low, high = narrower["kerasclassifier__optimizer__learning_rate"].support()
+    assert low < rate < high
