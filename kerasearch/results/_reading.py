@@ -199,7 +199,7 @@ class SearchResults:
         """Rank of each candidate, int; 1 is best, ties have the same, failed ones come last.
 
         In successive halving and Hyperband, scores of different resources do not compare: those
-        of the largest resource come first, and those of other searches, merged with it, beside them.
+        of the largest resource come first, and beside them those of other searches in the table.
         """
         mean = self.mean(metric)
         failed = np.isnan(mean)

@@ -95,9 +95,20 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
     order = results.order(metric)[:top]
     table = results.parameters([*_STATISTICS, *results.extras])
     table.insert(0, "rank", results.rank(metric))
-    columns = {name: values for name, values in results.extras.items() if name not in EPOCHS}
+    columns = {
+        name: _whole(values) for name, values in results.extras.items() if name not in EPOCHS
+    }
     columns |= _scores(results, metric) | _costs(results) | _others(results, metric)
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]
+
+
+def _whole(values: np.ndarray) -> Any:
+    """Keep counts whole where some are missing, as in a merged table."""
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        known = values[~np.isnan(values)]
+        if len(known) and (known == np.round(known)).all():
+            return pd.array(values, dtype="Int64")
+    return values
 
 
 def interval(results: SearchResults, metric: str | None = None) -> tuple[np.ndarray, np.ndarray]:

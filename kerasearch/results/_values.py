@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_CLEARLY = 0.1  # so much nearer to the middle must the median lie on a logarithmic scale
 LONGEST = 60  # characters of a value's text
 
 
@@ -152,7 +153,7 @@ def is_log_spread(values: np.ndarray) -> bool:
     if len(distinct) == 2:
         return bool(ratio >= 10)
     linear, log = _place_of_median(distinct), _place_of_median(np.log(distinct))
-    return bool(ratio >= 8 and abs(log - 0.5) < abs(linear - 0.5))
+    return bool(ratio >= 8 and abs(log - 0.5) < abs(linear - 0.5) - _CLEARLY)
 
 
 def _too_wide(cells: Sequence[Any]) -> bool:

@@ -6,6 +6,7 @@ Optuna is imported where it is used: it is an optional dependency.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,9 @@ BRANCH = "branch"  # which dict of a list of dicts
 def optuna() -> Any:
     """Import Optuna, or say how to install it."""
     try:
-        import optuna as module
+        with warnings.catch_warnings():  # of the progress bar in notebooks, which is not used
+            warnings.filterwarnings("ignore", "IProgress not found")
+            import optuna as module
     except ImportError:
         raise ImportError(
             "Bayesian search is done by Optuna: pip install 'kerasearch[bayes]'"
