@@ -1,4 +1,4 @@
-"""How long reading a search takes: the report of 500 candidates.
+"""How long reading a search takes: a table of 10,000 candidates, a report of 500.
 
 Run ``python -m benchmarks.results_speed``. All in one process, medians of several rounds.
 """
@@ -50,9 +50,13 @@ def search(n_candidates: int, n_folds: int, n_parameters: int = 8) -> dict[str, 
 
 def run(rounds: int = 3) -> dict[str, float]:
     """Measure in this process; seconds, and the size of the report in MB."""
-    from kerasearch import report
+    from kerasearch import report, summarize
 
     found: dict[str, float] = {}
+    many = search(10_000, 10)
+    found["summarize, 10,000 candidates x 10 folds x 8 parameters"] = _median(
+        lambda: summarize(many), rounds
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "search.html"
         five_hundred = search(500, 5)

@@ -264,8 +264,9 @@ class KerasEstimator(ModelBuilding):
         if store is None or self.warm_start:
             return None
         if not isinstance(self.random_state, numbers.Integral):
+            given = "None" if self.random_state is None else "a RandomState"
             store.warn(
-                f"store={self.store!r} needs an integer random_state, not {self.random_state!r}: "
+                f"store={self.store!r} needs an integer random_state, not {given}: "
                 "fits that cannot be repeated are trained and not stored"
             )
             return None

@@ -128,6 +128,15 @@ def test_spaces_searches_and_results_know_scikit_learn_and_not_keras(room):
     assert forbidden(room, "keras", "tensorflow", "scikeras") == []
 
 
+def test_the_store_knows_neither_keras_nor_scikit_learn():
+    assert forbidden("store", "keras", "tensorflow", "sklearn", "scikeras") == []
+    process = run(
+        "import sys; from kerasearch import FitStore; FitStore()\n"
+        "assert not {'keras', 'tensorflow', 'sklearn'} & set(sys.modules)\n"
+    )
+    assert process.returncode == 0, process.stderr
+
+
 def test_scikeras_has_one_door():
     doors = {
         path.name

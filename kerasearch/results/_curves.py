@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 COLUMNS = ("candidate", "fold", "epoch", "metric", "value")
 # where meta-estimators keep the fitted one
-_INSIDE = ("best_estimator_", "estimator_", "regressor_", "classifier_")
+_INSIDE = ("estimator_", "regressor_", "classifier_")
 
 
 def learning_curves(source: Any) -> pd.DataFrame:
@@ -96,13 +96,6 @@ def _is_cross_validated(source: Mapping[str, Any]) -> bool:
 
 def _history(estimator: Any) -> Mapping[str, Any]:
     """Find the history of the Keras estimator that is this one or inside it."""
-    if hasattr(estimator, "cv_results_"):
-        raise TypeError(
-            f"a finished {type(estimator).__name__} keeps no estimators of its folds. For the "
-            "curves of every fit, search with store= set on the Keras estimator and give the "
-            "store; for those of one candidate, give cross_validate(..., return_estimator=True); "
-            "for the refitted best one, give best_estimator_"
-        )
     found = _find(estimator)
     if found is not None:
         return found
@@ -118,6 +111,13 @@ def _history(estimator: Any) -> Mapping[str, Any]:
 
 
 def _find(estimator: Any) -> Mapping[str, Any] | None:
+    if hasattr(estimator, "cv_results_"):
+        raise TypeError(
+            f"a finished {type(estimator).__name__} keeps no estimators of its folds. For the "
+            "curves of every fit, search with store= set on the Keras estimator and give the "
+            "store; for those of one candidate, give cross_validate(..., return_estimator=True); "
+            "for the refitted best one, give best_estimator_"
+        )
     history = getattr(estimator, "history_", None)
     if isinstance(history, Mapping):
         return history

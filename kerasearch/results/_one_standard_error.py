@@ -139,7 +139,7 @@ class OneStandardError:
                 found.append((full, larger))
             else:
                 _warn(f"one_standard_error: the values of {bare!r} have no order; it is left out")
-        if not found:
+        if not found and self.order is None:
             _warn(
                 f"one_standard_error: no hyperparameter of the search ({', '.join(results.names)}) "
                 "is known to make a candidate simpler; the best is taken. Give order="

@@ -289,7 +289,11 @@ class FitStore:
 
     def lengths(self, key: str) -> list[int]:
         """The numbers of epochs that there are of a fit, the longest first."""
-        parsed = (_parse(file.name) for file in self._place.named(f"{key}-"))
+        try:
+            parsed = [_parse(file.name) for file in self._place.named(f"{key}-")]
+        except OSError as error:
+            self.warn(f"{self!r} cannot be read ({error}); fits are trained again")
+            return []
         return sorted((one[1] for one in parsed if one is not None), reverse=True)
 
     def load(self, key: str, epochs: int) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
@@ -316,6 +320,12 @@ class FitStore:
         """Store a fit, or warn once and go on where that is impossible."""
         name = _name(key, epochs)
         n_bytes = sum(array.nbytes for array in arrays.values())
+        if n_bytes > self.max_bytes:
+            self.warn(
+                f"a fit of {n_bytes} bytes is larger than {self!r} may be "
+                f"(max_bytes={self.max_bytes}), and is not stored"
+            )
+            return
         if not self._make_room(n_bytes):
             self.warn(
                 f"{self!r} is full of fits used within the last hour (max_bytes={self.max_bytes}); "
@@ -325,8 +335,9 @@ class FitStore:
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
             size = self._place.write(name, lambda file: format.write(file, record, arrays))
-        except OSError as error:
-            self.warn(f"{self!r} cannot be written ({error}); fits are trained and not stored")
+        except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
+            reason = getattr(error, "strerror", None) or error
+            self.warn(f"{self!r} cannot be written ({reason}); fits are trained and not stored")
             return
         with self._lock:
             self._n_bytes += size
@@ -354,7 +365,7 @@ class FitStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path is not None:
-            return FitStore, (str(self.path.absolute()), self.max_bytes)
+            return _on_disk, (str(self.path.absolute()), self.max_bytes)
         self.warn(
             "FitStore() lives in the memory of one process, and is pickled: another process begins "
             "with an empty one. Give it a path to share it with processes (n_jobs)"
@@ -419,6 +430,15 @@ class FitStore:
 _IN_THIS_PROCESS: weakref.WeakValueDictionary[str, FitStore] = weakref.WeakValueDictionary()
 _BY_PATH: dict[str, FitStore] = {}
 _OPENING = threading.Lock()
+
+
+def _on_disk(path: str, max_bytes: int) -> FitStore:
+    """The store of a directory that was pickled: one for all its copies in this process."""
+    with _OPENING:
+        found = _BY_PATH.get(path)
+        if found is None or found.max_bytes != max_bytes:
+            found = _BY_PATH[path] = FitStore(path, max_bytes)
+        return found
 
 
 def _in_this_process(token: str, max_bytes: int) -> FitStore:

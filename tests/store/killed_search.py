@@ -5,7 +5,6 @@ import sys
 
 from kerasearch import KerasClassifier  # isort: skip
 import keras
-import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 
@@ -35,28 +34,24 @@ def scoring(estimator, X, y):
     return {"score": estimator.score(X, y), "trained": estimator.n_epochs_trained_}
 
 
-def main(directory, n_jobs):
+def run(directory, n_jobs=1):
+    """Search, and return everything that must not depend on an interruption."""
     X, y = load_iris(return_X_y=True)
     network = KerasClassifier(build, epochs=40, random_state=0, store=directory or None)
     space = {"units": [3, 4], "batch_size": [4, 5, 6, 8]}
     search = GridSearchCV(network, space, cv=2, scoring=scoring, refit="score", n_jobs=n_jobs)
-    print("begin", flush=True)
     search.fit(X, y)
     best = search.best_estimator_
     results = search.cv_results_
-    trained = [results[f"split{k}_test_trained"].tolist() for k in range(2)]
-    print(
-        json.dumps(
-            {
-                "scores": [results[f"split{k}_test_score"].tolist() for k in range(2)],
-                "trained": trained,
-                "epochs": int(np.sum(trained)) + best.n_epochs_trained_,
-                "loss": best.history_["loss"],
-                "proba": best.predict_proba(X[::10]).tolist(),
-            }
-        )
-    )
+    trained = sum(int(results[f"split{k}_test_trained"].sum()) for k in range(2))
+    return {
+        "scores": [results[f"split{k}_test_score"].tolist() for k in range(2)],
+        "epochs": trained + best.n_epochs_trained_,
+        "loss": best.history_["loss"],
+        "proba": best.predict_proba(X[::10]).tolist(),
+    }
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+def main():
+    print("begin", flush=True)
+    print(json.dumps(run(sys.argv[1], int(sys.argv[2]))))

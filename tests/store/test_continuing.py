@@ -1,0 +1,193 @@
+"""A longer fit goes on from a shorter one that is stored, to the numbers of one fit."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from kerasearch import DivergenceError, FitStore, KerasClassifier
+
+
+def build(meta, units=4, dropout=0.0, norm=False, compile_kwargs=None):
+    inputs = keras.Input((meta["n_features_in_"],))
+    hidden = keras.layers.Dense(units, "relu")(inputs)
+    if norm:
+        hidden = keras.layers.BatchNormalization()(hidden)
+    hidden = keras.layers.Dropout(dropout)(hidden)
+    return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
+
+
+def scaled_adam():
+    return keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.01))
+
+
+SETTINGS = {
+    "adam": {},
+    "momentum": {"optimizer": "sgd", "optimizer__momentum": 0.9},
+    "averaged weights": {"optimizer__use_ema": True},
+    "dropout": {"model__dropout": 0.3},
+    "batch normalization": {"model__norm": True},
+    "validation": {"validation_split": 0.2, "metrics": ["accuracy"]},
+    "loss scale": {"optimizer": scaled_adam()},
+    "schedule": {"optimizer__learning_rate": keras.optimizers.schedules.CosineDecay(0.01, 50)},
+    "class weights": {"class_weight": "balanced"},
+}
+
+
+def network(**settings):
+    return KerasClassifier(build, **{"random_state": 0, "epochs": 7, **settings})
+
+
+def state_of(estimator):
+    model = estimator.model_
+    return [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
+
+
+def assert_same_fit(one, other):
+    assert one.history_ == other.history_
+    for a, b in zip(state_of(one), state_of(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_continued_fit_is_the_uninterrupted_one_to_the_last_bit(iris, name):
+    X, y = iris
+    whole = network(**SETTINGS[name]).fit(X, y)
+    store = FitStore()
+    trained = []
+    for epochs in (2, 5, 7, 7, 5):
+        fitted = network(**SETTINGS[name], store=store).fit(X, y, epochs=epochs)
+        trained.append(fitted.n_epochs_trained_)
+        if epochs == 7:
+            assert_same_fit(fitted, whole)
+            np.testing.assert_array_equal(fitted.predict_proba(X), whole.predict_proba(X))
+    assert trained == [2, 3, 2, 0, 0]
+    fresh = network(**SETTINGS[name]).fit(X, y, epochs=5)
+    assert_same_fit(fitted, fresh)  # read, though longer ones are there
+
+
+def test_what_is_read_goes_on_with_partial_fit_and_through_pickle(iris):
+    X, y = iris
+    store = FitStore()
+    network(store=store).fit(X, y)
+    read = network(store=store).fit(X, y)
+    assert read.n_epochs_trained_ == 0
+    plain = network().fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that a store in memory is pickled
+        loaded = pickle.loads(pickle.dumps(read))
+    loaded.set_params(store=None)
+    for estimator in (read, plain, loaded):
+        assert estimator.partial_fit(X, y).n_epochs_trained_ == 1
+    assert_same_fit(read, plain)
+    assert_same_fit(loaded, plain)
+
+
+def test_ascending_epochs_of_a_grid_train_the_longest_alone(iris):
+    store = FitStore()
+    grid = {"epochs": [2, 4, 8]}
+    search = GridSearchCV(network(store=store), grid, cv=2, refit=False).fit(*iris)
+    expected = GridSearchCV(network(), grid, cv=2, refit=False).fit(*iris)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"]
+    )
+    assert sorted(fit.epochs for fit in store) == [2, 2, 4, 4, 8, 8]
+    assert GridSearchCV(network(store=store), grid, cv=2, scoring=trained, refit=False).fit(
+        *iris
+    ).cv_results_["mean_test_score"].tolist() == [0, 0, 0]
+
+
+def trained(estimator, X, y):
+    final = estimator[-1] if hasattr(estimator, "steps") else estimator
+    return final.n_epochs_trained_
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_successive_halving_repeats_no_epoch(iris, piped):
+    counts = []
+
+    def scoring(estimator, X, y):
+        counts.append(trained(estimator, X, y))
+        return estimator.score(X, y)
+
+    estimator, prefix = network(store=FitStore()), ""
+    if piped:
+        estimator, prefix = make_pipeline(StandardScaler(), estimator), "kerasclassifier__"
+    search = HalvingGridSearchCV(
+        estimator,
+        {f"{prefix}optimizer__learning_rate": [0.1, 0.01, 0.001, 1e-4]},
+        resource=f"{prefix}epochs",
+        min_resources=2,
+        max_resources=8,
+        factor=2,
+        cv=2,
+        scoring=scoring,
+        return_train_score=False,
+        refit=False,
+    ).fit(*iris)
+    assert list(search.n_resources_) == [2, 4, 8]
+    assert counts == [2] * 8 + [2] * 4 + [4] * 2
+
+
+def test_callbacks_are_found_at_their_exact_length_and_never_continued(iris):
+    X, y = iris
+    store = FitStore()
+    stopping = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
+    settings = {"callbacks": stopping, "optimizer__learning_rate": 0.1, "store": store}
+    counts = [
+        network(**settings, epochs=epochs).fit(X, y).n_epochs_trained_ for epochs in (3, 6, 3, 6)
+    ]
+    assert counts[2:] == [0, 0]
+    assert counts[0] > 0 and counts[1] > 0  # noqa: PT018
+    fresh = network(**{**settings, "store": None}, epochs=6).fit(X, y)
+    assert_same_fit(network(**settings, epochs=6).fit(X, y), fresh)
+
+
+def test_a_callback_that_writes_files_is_not_stored_with_one_warning(iris, tmp_path):
+    store = FitStore()
+    logger = keras.callbacks.CSVLogger(str(tmp_path / "log.csv"))
+    with pytest.warns(UserWarning, match="CSVLogger writes files of its own") as caught:
+        counts = [
+            network(callbacks=logger, store=store).fit(*iris).n_epochs_trained_ for _ in range(2)
+        ]
+    assert counts == [7, 7]
+    assert len(caught) == 1
+    assert len(store) == 0
+
+
+def test_a_divergence_is_raised_again_without_training(iris):
+    X, y = iris
+    store = FitStore()
+    exploding = {"optimizer": "sgd", "optimizer__learning_rate": 1e30, "store": store}
+    errors = []
+    for epochs in (7, 7, 20):
+        with pytest.raises(DivergenceError) as raised:
+            network(**exploding, epochs=epochs).fit(X, y)
+        errors.append((str(raised.value), raised.value.epoch, repr(raised.value.history)))
+    assert errors[0] == errors[1] == errors[2]
+    assert [fit.divergence for fit in store] == [errors[0][0]]
+
+
+def test_neither_partial_fit_nor_warm_start_reads_or_writes(iris):
+    store = FitStore()
+    network(store=store).partial_fit(*iris)
+    warm = network(store=store, warm_start=True)
+    assert [warm.fit(*iris).n_epochs_trained_ for _ in range(2)] == [7, 7]
+    assert len(store) == 0
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(0)])
+def test_without_an_integer_seed_nothing_is_stored_with_one_warning(iris, random_state):
+    store = FitStore()
+    with pytest.warns(UserWarning, match="needs an integer random_state") as caught:
+        GridSearchCV(network(store=store, random_state=random_state), {}, cv=2).fit(*iris)
+    assert len(caught) == 1
+    assert len(store) == 0

@@ -1,0 +1,142 @@
+"""One stored fit as a file: what goes in comes out, and what is damaged is said to be."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import random
+import zipfile
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kerasearch.store import format
+
+RECORD = {"key": "ab" * 20, "epochs": 3, "history": {"loss": [1.5, 0.1, math.inf]}}
+ARRAYS = {
+    "weight.0": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "weight.1": np.zeros((0, 2), np.float16),
+    "optimizer.0": np.array(7, np.int64),
+    "optimizer.1": np.array([True, False]),
+    "metric.0": np.arange(300, dtype=np.float64)[::3],
+}
+
+
+def written(record=RECORD, arrays=ARRAYS):
+    file = io.BytesIO()
+    format.write(file, record, arrays)
+    return file.getvalue()
+
+
+def read(content):
+    return format.read(io.BytesIO(content))
+
+
+def assert_equal(arrays, expected=ARRAYS):
+    assert arrays.keys() == expected.keys()
+    for name, array in expected.items():
+        assert arrays[name].dtype == array.dtype
+        assert arrays[name].shape == array.shape
+        assert arrays[name].tobytes() == array.tobytes()
+
+
+def test_a_fit_is_read_as_it_was_written():
+    record, arrays = read(written())
+    assert record == {"format": format.VERSION, **RECORD}
+    assert_equal(arrays)
+
+
+def test_the_record_alone_is_read_without_the_arrays():
+    assert format.read_record(io.BytesIO(written())) == {"format": format.VERSION, **RECORD}
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn])
+def test_a_dtype_that_numpy_lacks_keeps_its_bytes(dtype):
+    array = np.linspace(-2, 2, 9).astype(dtype)
+    read_back = read(written(arrays={"weight.0": array}))[1]["weight.0"]
+    assert read_back.view(dtype).tolist() == array.tolist()
+
+
+@given(st.lists(st.floats(width=64), max_size=5), st.lists(st.floats(width=32), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_every_float_of_a_history_comes_back_to_the_bit(doubles, singles):
+    history = {"loss": doubles, "per_class": [np.array(singles, np.float32)]}
+    back = read(written({"history": history}))[0]["history"]
+    # repr, in which NaN is equal to itself and -0.0 differs from 0.0
+    assert [*map(repr, back["loss"])] == [*map(repr, doubles)]
+    assert back["per_class"][0].dtype == np.float32
+    np.testing.assert_array_equal(back["per_class"][0], np.array(singles, np.float32))
+
+
+def test_numpy_opens_the_arrays_and_any_zip_tool_the_record(tmp_path):
+    path = tmp_path / "fit.npz"
+    path.write_bytes(written())
+    np.testing.assert_array_equal(np.load(path)["weight.0"], ARRAYS["weight.0"])
+    assert b'"epochs": 3' in zipfile.ZipFile(path).read("fit.json")
+
+
+def test_nothing_that_needs_pickle_is_written():
+    with pytest.raises(ValueError, match="allow_pickle"):
+        written(arrays={"weight.0": np.array([{}], object)})
+    with pytest.raises(TypeError, match="object has no place in a stored fit"):
+        written({"value": object()})
+
+
+def test_reading_a_file_runs_no_code(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path / "exploded").touch, ()
+
+    content = io.BytesIO(written())
+    array = io.BytesIO()
+    np.lib.format.write_array(array, np.array([Bomb()], object), allow_pickle=True)
+    assert b"exploded" in array.getvalue()
+    assert pickle  # what a reader must not use
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("weight.9.npy", array.getvalue())
+    with pytest.raises(format.DamagedFile, match="allow_pickle"):
+        format.read(content)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a whole archive"),
+        (b"\x93NUMPY, but not really", "not a whole archive"),
+        (b"PK\x05\x06" + bytes(18), "not a stored fit"),  # an empty archive
+        (written({"format": 2}).replace(b"", b""), "has format 2, and 1 is known"),
+    ],
+)
+def test_what_is_no_stored_fit_is_damaged(content, message):
+    with pytest.raises(format.DamagedFile, match=message):
+        read(content)
+
+
+def test_a_file_cut_short_is_damaged_wherever_it_was_cut():
+    content = written()
+    assert len(content) > 2000
+    for n_bytes in range(0, len(content), 41):
+        with pytest.raises(format.DamagedFile):
+            read(content[:n_bytes])
+
+
+def test_a_flipped_bit_is_noticed_or_harmless():
+    content = written()
+    chosen = random.Random(0).sample(range(8 * len(content)), 800)
+    n_noticed = 0
+    for bit in chosen:
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        try:
+            record, arrays = read(bytes(damaged))
+        except format.DamagedFile:
+            n_noticed += 1
+        else:  # a date in the zip's directory, say
+            assert record == {"format": format.VERSION, **RECORD}
+            assert_equal(arrays)
+    assert n_noticed > 500
