@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from . import _objects, _quiet, training
 from ._building import RESULTS, ModelBuilding
 from ._parameters import plain, route
 from ._validation import check_validation_split, split_rows
+from ._words import equal, parameters_in_words
 from .exceptions import DivergenceError
 from .store import FitStore
 from .training import serialization
@@ -179,10 +179,7 @@ class KerasEstimator(ModelBuilding):
             result = self._run(model, data, validation, settings, begin, end, store)
         self.model_ = model
         before = self.history_ if one_epoch and not fresh else {}
-        self.history_ = {
-            name: [*before.get(name, []), *result.history.get(name, [])]
-            for name in {**before, **result.history}
-        }
+        self.history_ = training.join_histories(before, result.history)
         self.n_epochs_ = max((len(values) for values in self.history_.values()), default=0)
         n_ran = max((len(values) for values in result.history.values()), default=0)
         self._next_epoch = begin + n_ran
@@ -221,7 +218,7 @@ class KerasEstimator(ModelBuilding):
                 validation_steps=settings.get("validation_steps"),
                 validation_freq=settings.get("validation_freq", 1),
                 store=store,
-                parameters=self._parameters_in_words() if store is not None else None,
+                parameters=parameters_in_words(self) if store is not None else None,
             )
         except DivergenceError:
             if before is not None:
@@ -271,16 +268,6 @@ class KerasEstimator(ModelBuilding):
             )
             return None
         return store
-
-    def _parameters_in_words(self) -> dict[str, Any]:
-        """The parameters that are not at their defaults, for the tables of a store."""
-        defaults = inspect.signature(type(self).__init__).parameters
-        return {
-            name: _in_words(value)
-            for name, value in self.get_params(deep=False).items()
-            if name not in ("store", "verbose", "epochs")
-            and not (name in defaults and _equal(defaults[name].default, value))
-        }
 
     # --------------------------------------------------------------- the data
 
@@ -415,7 +402,7 @@ class KerasEstimator(ModelBuilding):
             for name in now.keys() | then.keys()
             if name.partition("__")[0] in _BUILD_PARAMETERS
             and now.get(name) is not then.get(name)
-            and not _equal(now.get(name), then.get(name))
+            and not equal(now.get(name), then.get(name))
         )
         if changed:
             warnings.warn(
@@ -604,28 +591,9 @@ def _check_integer(name: str, value: Any, at_least: int, hint: str = "") -> None
         raise ValueError(f"{name}={value!r} must be an integer of at least {at_least:d}{hint}")
 
 
-def _in_words(value: Any) -> Any:
-    """Numbers, text, booleans and lists of them as they are, anything else by its name."""
-    value = plain(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list | tuple):
-        return [_in_words(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _in_words(item) for key, item in value.items()}
-    return getattr(value, "__qualname__", type(value).__name__)
-
-
 def _watches_prediction(callback: keras.callbacks.Callback) -> bool:
     return any(
         getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
         for hook in dir(keras.callbacks.Callback)
         if hook.startswith("on_predict")
     )
-
-
-def _equal(a: Any, b: Any) -> bool:
-    try:
-        return bool(np.all(a == b))
-    except (TypeError, ValueError):
-        return False

@@ -91,7 +91,8 @@ _ATTRIBUTES = """\
     training_path_, training_reason_ : str
         Which loop trained, ``"compiled"`` or ``"model.fit"``, and why.
     callbacks_ : list of keras.callbacks.Callback
-        The callbacks of the last fit. They are not pickled.
+        The callbacks of the last fit. They are not pickled; those of a fit that was read from
+        the `store` are as if they had not been called.
     target_encoder_, feature_encoder_ : transformer
         What turned the target and the features into what the model gets.
     n_features_in_ : int

@@ -145,10 +145,7 @@ class FitStore:
         if store is None or isinstance(store, FitStore):
             found = store
         elif isinstance(store, str | os.PathLike):
-            with _OPENING:
-                path = os.path.abspath(store)
-                found = _BY_PATH.get(path) or cls(store)
-                _BY_PATH[path] = found
+            found = _on_disk(store, MAX_BYTES)
         else:
             raise TypeError(f"store={store!r} must be the path of a directory, a FitStore or None")
         if found is not None:
@@ -270,7 +267,7 @@ class FitStore:
         for file in self._files():
             try:
                 with self._place.reading(file.name) as content:
-                    _check_name(file.name, format.read(content)[0])
+                    _check(file.name, format.read(content)[0])
             except FileNotFoundError:  # removed meanwhile
                 continue
             except format.DamagedFile as error:
@@ -292,7 +289,7 @@ class FitStore:
         try:
             parsed = [_parse(file.name) for file in self._place.named(f"{key}-")]
         except OSError as error:
-            self.warn(f"{self!r} cannot be read ({error}); fits are trained again")
+            self.warn(f"{self!r} cannot be read ({_reason(error)}); fits are trained again")
             return []
         return sorted((one[1] for one in parsed if one is not None), reverse=True)
 
@@ -302,7 +299,7 @@ class FitStore:
         try:
             with self._place.reading(name) as content:
                 record, arrays = format.read(content)
-            _check_name(name, record)
+            _check(name, record)
         except FileNotFoundError:  # evicted by another process
             return None
         except (format.DamagedFile, OSError) as error:
@@ -321,33 +318,38 @@ class FitStore:
         name = _name(key, epochs)
         n_bytes = sum(array.nbytes for array in arrays.values())
         if n_bytes > self.max_bytes:
-            self.warn(
-                f"a fit of {n_bytes} bytes is larger than {self!r} may be "
-                f"(max_bytes={self.max_bytes}), and is not stored"
-            )
-            return
-        if not self._make_room(n_bytes):
-            self.warn(
-                f"{self!r} is full of fits used within the last hour (max_bytes={self.max_bytes}); "
-                "what is trained from here on is not stored"
-            )
+            self.warn(f"fits larger than max_bytes={self.max_bytes} are not stored in {self!r}")
             return
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
+            if not self._make_room(n_bytes):
+                self.warn(
+                    f"{self!r} is full of fits used within the last hour "
+                    f"(max_bytes={self.max_bytes}); what is trained from here on is not stored"
+                )
+                return
             size = self._place.write(name, lambda file: format.write(file, record, arrays))
         except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
-            reason = getattr(error, "strerror", None) or error
-            self.warn(f"{self!r} cannot be written ({reason}); fits are trained and not stored")
+            self.warn(
+                f"{self!r} cannot be written ({_reason(error)}); fits are trained and not stored"
+            )
             return
         with self._lock:
             self._n_bytes += size
 
-    def discard(self, key: str, epochs: int) -> None:
-        """Remove a fit, which need not be there."""
+    def discard(self, key: str, epochs: int, checkpoint: str | None = None) -> None:
+        """Remove a fit, which need not be there; of several writers', only this checkpoint."""
+        name = _name(key, epochs)
         try:
-            self._place.remove(_name(key, epochs))
+            if checkpoint is not None:
+                with self._place.reading(name) as content:
+                    if format.read_record(content).get("checkpoint") != checkpoint:
+                        return
+            self._place.remove(name)
+        except (FileNotFoundError, format.DamagedFile):
+            return
         except OSError as error:
-            self.warn(f"{self!r} cannot be changed ({error})")
+            self.warn(f"{self!r} cannot be changed ({_reason(error)})")
 
     def warn(self, message: str) -> None:
         """Warn of the same once."""
@@ -390,7 +392,7 @@ class FitStore:
         try:
             with self._place.reading(file.name) as content:
                 record = format.read_record(content)
-            _check_name(file.name, record)
+            _check(file.name, record)
         except FileNotFoundError:
             return None
         except (format.DamagedFile, OSError) as error:
@@ -428,17 +430,17 @@ class FitStore:
 
 
 _IN_THIS_PROCESS: weakref.WeakValueDictionary[str, FitStore] = weakref.WeakValueDictionary()
-_BY_PATH: dict[str, FitStore] = {}
+_BY_PATH: dict[tuple[str, int], FitStore] = {}
 _OPENING = threading.Lock()
 
 
-def _on_disk(path: str, max_bytes: int) -> FitStore:
-    """The store of a directory that was pickled: one for all its copies in this process."""
+def _on_disk(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
+    """The store of a directory: one in this process for each bound."""
     with _OPENING:
-        found = _BY_PATH.get(path)
-        if found is None or found.max_bytes != max_bytes:
-            found = _BY_PATH[path] = FitStore(path, max_bytes)
-        return found
+        place = os.path.abspath(path), max_bytes
+        if place not in _BY_PATH:
+            _BY_PATH[place] = FitStore(path, max_bytes)
+        return _BY_PATH[place]
 
 
 def _in_this_process(token: str, max_bytes: int) -> FitStore:
@@ -466,9 +468,24 @@ def _parse(name: str) -> tuple[str, int] | None:
     return (key, int(epochs)) if is_ours else None
 
 
-def _check_name(name: str, record: Mapping[str, Any]) -> None:
+# what every reader of a record relies on
+_FIELDS = {
+    *("key", "epochs", "created", "parameters", "n_rows", "data", "seconds", "history", "path"),
+    *("finished", "divergence"),
+}
+
+
+def _check(name: str, record: Mapping[str, Any]) -> None:
+    missing = sorted(_FIELDS - record.keys())
+    if missing:
+        raise format.DamagedFile(f"it has no {', '.join(missing)}")
     if _parse(name) != (record.get("key"), record.get("epochs")):
         raise format.DamagedFile("it holds another fit than its name says")
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong without the file's name, each of which would be a warning of its own."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _time(seconds: float) -> datetime:

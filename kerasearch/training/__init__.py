@@ -13,9 +13,20 @@ import numpy as np
 
 from ..store import FitStore
 from . import data, divergence, loop, paths, plain, program, stored
+from .loop import join_histories
 from .seeding import LOCK, build, fresh_names, seeded
 
-__all__ = ["LOCK", "FitResult", "build", "clear_programs", "evaluate", "fit", "predict", "programs"]
+__all__ = [
+    "LOCK",
+    "FitResult",
+    "build",
+    "clear_programs",
+    "evaluate",
+    "fit",
+    "join_histories",
+    "predict",
+    "programs",
+]
 
 
 @dataclass(frozen=True)
@@ -165,7 +176,7 @@ def fit(
     )
     n_trained = max((len(values) for values in history.values()), default=0)
     if settings["initial_epoch"] != initial_epoch and known is not None:
-        history = stored.joined(known.history, history)
+        history = join_histories(known.history, history)
         reason += f", from epoch {known.epochs} of the store"
     failed = None
     if watch.epoch is not None:
@@ -202,7 +213,8 @@ def _train(
             validate=_validator(model, seed, **validation),
             seed=seed,
             may_change=bool(callbacks),
-            slot=slot,
+            # what a private program ends with must not be stored, on the way neither
+            slot=slot if found[1] == program.SHARED else None,
             **settings,
         )
     else:

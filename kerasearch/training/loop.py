@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -95,10 +95,23 @@ def fit(
             slot.after_epoch(epoch + 1, model)
     if slot is not None:
         slot.before_end(model)
-    if isinstance(model.optimizer, keras.optimizers.Optimizer) and epochs > 0:
-        model.optimizer.finalize_variable_values(model.trainable_weights)
+    if epochs > 0:
+        finalize(model)
     events.on_train_end(logs)
     return model.history.history, found[1]
+
+
+def join_histories(
+    before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]
+) -> dict[str, list[Any]]:
+    """One history of two stretches of a fit."""
+    return {n: [*before.get(n, []), *after.get(n, [])] for n in {**before, **after}}
+
+
+def finalize(model: keras.Model) -> None:
+    """Let the optimizer have the last word on the weights, as at the end of ``model.fit``."""
+    if isinstance(model.optimizer, keras.optimizers.Optimizer):
+        model.optimizer.finalize_variable_values(model.trainable_weights)
 
 
 class Evaluation:

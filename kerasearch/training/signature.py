@@ -351,6 +351,10 @@ class _Description:
         if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
             # drawn anew for each layer; Keras' own layers call it before training alone
             skipped.add("seed")
+        cls: Any = type(value)
+        if isinstance(value, keras.optimizers.Optimizer) and _is_library_class(cls):
+            # counted through by the process for instances; Keras' own only label operations by it
+            skipped.add("name")
         owner, self._owner_is_trusted = self._owner_is_trusted, _is_trusted(type(value).__module__)
         for name in sorted(attributes.keys() - skipped):
             if not (framework and name.startswith("_self_")):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +52,14 @@ class Found:
     def restore(self, model: keras.Model, finish: bool) -> None:
         """Put the stored state into `model`; `finish` tells whether the fit ends there."""
         variables = _variables(model)
+        # metrics begin each evaluation anew, and some make their variables at the first only:
+        # then the numbers in their names mean others
+        same = _shapes(self.arrays) == _shapes(variables)
         for name, array in self.arrays.items():
-            if name in variables:  # metrics begin each evaluation anew, and may not be built
+            if same or not _is_metric(name):
                 variables[name].assign(_as(array, variables[name]))
         if finish and not self.record["finished"]:
-            finalize(model)
+            loop.finalize(model)
 
     def raise_if_diverged(self) -> None:
         """Raise the error that the fit ended with."""
@@ -78,11 +82,12 @@ class Slot:
         self._arrays: dict[str, np.ndarray] = {}
         self._begin = self._last_checkpoint = time.monotonic()
         self._checkpoint: int | None = None
+        self._mark = uuid.uuid4().hex  # tells this fit's checkpoints from others' fits
         self._before: Found | None = None
 
     def find(self, model: keras.Model) -> Found | None:
         """The fit, or the longest beginning of it, that the store has."""
-        shapes = {name: tuple(v.shape) for name, v in _variables(model, metrics=False).items()}
+        shapes = _shapes(_variables(model), metrics=False)
         for epochs in self._store.lengths(self._key):
             if epochs > self._epochs or (self._exact and epochs != self._epochs):
                 continue
@@ -97,7 +102,7 @@ class Slot:
                     return found
             elif epochs < self._epochs and found.record["finished"]:
                 continue  # the optimizer had its last word
-            elif {n: a.shape for n, a in loaded[1].items() if not _is_metric(n)} == shapes:
+            elif _shapes(found.arrays, metrics=False) == shapes:
                 return found
         return None
 
@@ -107,7 +112,7 @@ class Slot:
 
     def go_on(self, found: Found, model: keras.Model) -> bool:
         """Put `model` where a stored beginning ended; tell whether that can be done."""
-        if found.arrays.keys() != _variables(model).keys():
+        if _shapes(found.arrays) != _shapes(_variables(model)):
             return False
         found.restore(model, finish=False)
         self._before = found
@@ -118,11 +123,12 @@ class Slot:
         now = time.monotonic()
         if self._exact or now - self._last_checkpoint < _SECONDS_PER_CHECKPOINT:
             return
-        if n_epochs < self._epochs:
-            self._last_checkpoint = now
+        self._last_checkpoint = now
+        if n_epochs < self._epochs and n_epochs not in self._store.lengths(self._key):
             self._take(model)
-            history = {name: list(values) for name, values in model.history.history.items()}
-            self._save(n_epochs, self._join(history), finished=False)
+            before = self._before.history if self._before else {}
+            history = loop.join_histories(before, model.history.history)
+            self._save(n_epochs, history, finished=False, checkpoint=self._mark)
             self._forget_checkpoint()
             self._checkpoint = n_epochs
 
@@ -157,9 +163,6 @@ class Slot:
         self._save(epochs, history, path=path, finished=finished, divergence=divergence)
         self._forget_checkpoint()
 
-    def _join(self, history: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return joined(self._before.history if self._before else {}, history)
-
     def _take(self, model: keras.Model) -> None:
         variables = _variables(model)
         self._arrays = {name: serialization.to_numpy(v) for name, v in variables.items()}
@@ -169,7 +172,7 @@ class Slot:
         if self._before is not None:
             seconds += self._before.record["seconds"]
         record = {
-            **{"path": "compiled", "finished": True, "divergence": None},
+            **{"path": "compiled", "finished": True, "divergence": None, "checkpoint": None},
             **self._about,
             **{"history": history, "seconds": seconds, **more},
         }
@@ -177,7 +180,7 @@ class Slot:
 
     def _forget_checkpoint(self) -> None:
         if self._checkpoint is not None:
-            self._store.discard(self._key, self._checkpoint)
+            self._store.discard(self._key, self._checkpoint, self._mark)
             self._checkpoint = None
 
 
@@ -243,17 +246,6 @@ def slot(
     return Slot(store, key, epochs, bool(callbacks), about)
 
 
-def joined(before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """One history of two stretches of a fit."""
-    return {n: [*before.get(n, []), *after.get(n, [])] for n in {**before, **after}}
-
-
-def finalize(model: keras.Model) -> None:
-    """Let the optimizer have the last word on the weights, as at the end of ``model.fit``."""
-    if isinstance(model.optimizer, keras.optimizers.Optimizer):
-        model.optimizer.finalize_variable_values(model.trainable_weights)
-
-
 def warn_not_stored(store: FitStore, reason: str) -> None:
     """Say, once for each store, that fits of a kind are not stored."""
     store.warn(f"fits are trained and not stored in {store!r}: {reason}")
@@ -276,13 +268,19 @@ def _why_not(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) 
     return paths.overrides_the_loop(model)
 
 
-def _variables(model: keras.Model, metrics: bool = True) -> dict[str, Any]:
+def _variables(model: keras.Model) -> dict[str, Any]:
     """Every variable that training changes, by a name that is the same in every process."""
     optimizer = getattr(model, "optimizer", None)
-    groups = {"weight": model.variables, "optimizer": getattr(optimizer, "variables", [])}
-    if metrics:
-        groups["metric"] = model.metrics_variables
+    groups = {
+        "weight": model.variables,
+        "optimizer": getattr(optimizer, "variables", []),
+        "metric": model.metrics_variables,
+    }
     return {f"{kind}.{i}": v for kind, group in groups.items() for i, v in enumerate(group)}
+
+
+def _shapes(arrays: Mapping[str, Any], metrics: bool = True) -> dict[str, tuple[int, ...]]:
+    return {n: tuple(a.shape) for n, a in arrays.items() if metrics or not _is_metric(n)}
 
 
 def _is_metric(name: str) -> bool:

@@ -13,7 +13,10 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerasearch import DivergenceError, FitStore, KerasClassifier
+from kerasearch import DivergenceError, FitStore, KerasClassifier, training
+from kerasearch.training import stored
+
+from . import nets
 
 
 def build(meta, units=4, dropout=0.0, norm=False, compile_kwargs=None):
@@ -191,3 +194,107 @@ def test_without_an_integer_seed_nothing_is_stored_with_one_warning(iris, random
         GridSearchCV(network(store=store, random_state=random_state), {}, cv=2).fit(*iris)
     assert len(caught) == 1
     assert len(store) == 0
+
+
+def test_metrics_that_make_their_variables_late_are_read_and_continued(iris):
+    X, y = iris
+    onehot = np.eye(3, dtype="float32")[y]
+    store = FitStore()
+
+    def fit(store, epochs):
+        # F1Score has no variables before its first update, so AUC's move to other places
+        auc = keras.metrics.AUC(num_thresholds=7, name="auc")
+        metrics = [keras.metrics.F1Score(name="f1"), auc]
+        loss = "categorical_crossentropy"
+        return nets.make(store, epochs=epochs, metrics=metrics, loss=loss).fit(X, onehot)
+
+    fits = [fit(store, 3), fit(store, 3), fit(store, 5)]
+    assert [one.n_epochs_trained_ for one in fits] == [3, 0, 2]
+    direct = fit(None, 5)
+    for name, values in direct.history_.items():
+        np.testing.assert_array_equal(fits[2].history_[name], values)
+    np.testing.assert_array_equal(fits[2].predict_proba(X), direct.predict_proba(X))
+
+
+def test_equal_instances_of_an_optimizer_are_the_same_fit_and_program(iris):
+    X, y = iris
+    store = FitStore()
+
+    def fit(epochs, rate=0.05):
+        optimizer = keras.optimizers.SGD(rate)  # which Keras names sgd, sgd_1, ...
+        return network(optimizer=optimizer, store=store).fit(X, y, epochs=epochs)
+
+    assert [fit(epochs).n_epochs_trained_ for epochs in (2, 2, 5)] == [2, 0, 3]
+    assert fit(2, rate=0.01).n_epochs_trained_ == 2
+    before = training.programs()
+    network(optimizer=keras.optimizers.SGD(0.05), epochs=1).fit(X, y)
+    assert training.programs().misses == before.misses
+
+
+@pytest.fixture
+def always_checkpoints(monkeypatch):
+    monkeypatch.setattr(stored, "_SECONDS_PER_CHECKPOINT", -1.0)
+
+
+def test_a_finished_fit_leaves_none_of_its_checkpoints(iris, always_checkpoints):
+    store = FitStore()
+    fitted = network(store=store).fit(*iris)
+    assert [fit.epochs for fit in store] == [7]
+    assert_same_fit(fitted, network().fit(*iris))
+
+
+def test_an_interrupted_fit_goes_on_from_its_checkpoint(iris, always_checkpoints, monkeypatch):
+    store = FitStore()
+    epochs_seen = []
+
+    def interrupted(self, n_epochs, model, after_epoch=stored.Slot.after_epoch):
+        after_epoch(self, n_epochs, model)
+        epochs_seen.append(n_epochs)
+        if n_epochs == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored.Slot, "after_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            network(store=store).fit(*iris)
+    assert [fit.epochs for fit in store] == [4]
+    resumed = network(store=store).fit(*iris)
+    assert resumed.n_epochs_trained_ == 3
+    assert_same_fit(resumed, network().fit(*iris))
+
+
+def test_a_checkpoint_does_not_take_a_finished_fit_of_its_length_along(iris, always_checkpoints):
+    store = FitStore()
+    short = network(store=store, epochs=3).fit(*iris)
+    network(store=store).fit(*iris)
+    assert [fit.epochs for fit in store] == [3, 7]
+    assert network(store=store, epochs=3).fit(*iris).n_epochs_trained_ == 0
+    (key,) = {fit.key for fit in store}
+    store.discard(key, 3, checkpoint="of another fit")
+    assert_same_fit(network(store=store, epochs=3).fit(*iris), short)
+    assert [fit.epochs for fit in store] == [3, 7]
+
+
+OUTSIDE = []
+
+
+class ReadsOutside(keras.layers.Layer):
+    def call(self, x):
+        return x * OUTSIDE[0]
+
+
+def build_outside(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    hidden = ReadsOutside()(keras.layers.Dense(3, "relu")(inputs))
+    return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
+
+
+def test_a_fit_that_is_not_stored_leaves_no_checkpoint_either(iris, always_checkpoints):
+    store = FitStore()
+    settings = {"random_state": 0, "store": store}
+    OUTSIDE[:] = [keras.Variable(1.0)]
+    with pytest.warns(UserWarning, match="not stored"):
+        KerasClassifier(build_outside, epochs=6, **settings).fit(*iris)
+    assert len(store) == 0
+    OUTSIDE[0].assign(5.0)
+    assert KerasClassifier(build_outside, epochs=5, **settings).fit(*iris).n_epochs_trained_ == 5

@@ -19,8 +19,10 @@ import pandas as pd
 import pytest
 
 from kerasearch.store import FitStore, StoredFit
+from kerasearch.store import format as format_module
 from kerasearch.store import places as places_module
 
+from . import nets
 from .conftest import ROOT, age, files, ours, output, run
 
 KEYS = [f"{i:02x}" * 20 for i in range(1, 10)]
@@ -530,3 +532,54 @@ def test_a_store_needs_neither_keras_nor_scikit_learn(store):
     assert output(run("-c", code, store.path)) == "0.25 4\n"
     assert Path(ROOT, "kerasearch").is_dir()
     assert sys.executable
+
+
+def test_fits_of_several_sizes_above_the_bound_are_one_warning(tmp_path):
+    store = FitStore(tmp_path / "store", max_bytes=10)
+    _, messages = ours(lambda: [put(store, i, n=100 + i) for i in range(3)])
+    assert len(messages) == 1
+
+
+def test_folders_that_cannot_be_read_are_one_warning(store, monkeypatch):
+    def denied(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(places_module.os, "scandir", denied)
+    _, messages = ours(lambda: [store.lengths(key) for key in KEYS])
+    assert len(messages) == 1
+
+
+def test_room_that_cannot_be_made_is_a_warning_and_no_error(tmp_path, monkeypatch):
+    store = FitStore(tmp_path / "store", max_bytes=20_000)
+    put(store, 0, n=4000)
+    age(store)
+
+    def denied(self, name):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+
+    monkeypatch.setattr(places_module.Directory, "remove", denied)
+    _, messages = ours(put, store, 1, n=4000)
+    (message,) = messages
+    assert "Permission denied" in message
+
+
+def test_a_path_keeps_its_bound_when_another_store_of_it_is_unpickled(tmp_path):
+    one = FitStore.of(tmp_path / "store")
+    assert pickle.loads(pickle.dumps(FitStore(tmp_path / "store", max_bytes=123))).max_bytes == 123
+    assert FitStore.of(tmp_path / "store") is one
+
+
+def test_a_foreign_file_of_the_right_form_is_damaged_and_trained_again(tmp_path, iris):
+    place = tmp_path / "store"
+    fitted = nets.make(place).fit(*iris)
+    (file,) = Path(place).rglob("*.npz")
+    key, _, epochs = file.stem.partition("-")
+    with file.open("wb") as foreign:
+        format_module.write(foreign, {"key": key, "epochs": int(epochs)}, {})
+    assert list(FitStore(place).verify().values()) == [
+        "it has no created, data, divergence, finished, history, n_rows, parameters, path, seconds"
+    ]
+    again, (message,) = ours(lambda: nets.make(place).fit(*iris))
+    assert str(file) in message
+    assert again.history_ == fitted.history_
+    assert FitStore(place).verify() == {}

@@ -1,0 +1,47 @@
+"""Values of parameters as plain data: for tables, and to notice that one has changed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def in_words(value: Any) -> Any:
+    """Numbers, text, booleans and lists of them as they are, anything else by its name.
+
+    Addresses differ from run to run, so an object without a name of its own goes by its class.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [in_words(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): in_words(item) for key, item in value.items()}
+    return getattr(value, "__qualname__", type(value).__name__)
+
+
+def parameters_in_words(estimator: Any) -> dict[str, Any]:
+    """The parameters that are not at their defaults: what a store's tables say of a fit.
+
+    Not among them are `epochs`, which a store counts by itself, and what no fit depends on.
+    """
+    defaults = inspect.signature(type(estimator).__init__).parameters
+    return {
+        name: in_words(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in ("store", "verbose", "epochs")
+        and not (name in defaults and equal(defaults[name].default, value))
+    }
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Compare two values of a parameter, arrays as a whole."""
+    try:
+        return bool(np.all(a == b))
+    except (TypeError, ValueError):
+        return False
