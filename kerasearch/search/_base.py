@@ -88,7 +88,8 @@ class NoNewCandidates(Exception):
 class _Run:
     """What a search knows while it runs."""
 
-    def __init__(self, cv: FixedSplits | None, timeout: float | None) -> None:
+    def __init__(self, X: Any, y: Any, cv: FixedSplits | None, timeout: float | None) -> None:
+        self.X, self.y = X, y
         self.cv = cv
         self.evaluations: list[Evaluation] = []
         self.batch = Batch([])
@@ -153,7 +154,8 @@ class IncrementalSearchCV(BaseSearchCV):
         """
         self._check()
         forget(self)
-        self._run = _Run(fixed_splits(self.cv, y, self.estimator), getattr(self, "timeout", None))
+        cv = fixed_splits(self.cv, y, self.estimator)
+        self._run = _Run(X, y, cv, getattr(self, "timeout", None))
         try:
             try:
                 super().fit(X, y, **params)

@@ -8,15 +8,23 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._names import last_part
+from .._resources import resources
+from .._words import in_words
 from ._asking import FOLDS, Asking, check_sampler, create_study, quiet
 from ._base import Batch, Evaluation, IncrementalSearchCV
 from ._checks import check_candidate, check_names, check_timeout, check_whole
 from ._trials import TrialSpace, optuna
+from .study import score_column
 
 _SCORING = "kerasearch:scoring"
+_PROBLEM = "kerasearch:problem"
+# parameters that change nothing in a score
+_NEUTRAL = {"n_jobs", "verbose", "store"}
 
 
 class BayesSearchCV(IncrementalSearchCV):
@@ -44,7 +52,8 @@ class BayesSearchCV(IncrementalSearchCV):
     storage : str, path or Optuna storage, default=None
         Where the study is kept: a database, ``"sqlite:///search.db"``, or the path of a journal
         file. A search with the same storage goes on with it; several processes at the same time
-        share it, and each has all candidates in the end. None keeps it in memory.
+        share it, and each has all candidates in the end. Other data, another estimator or another
+        scoring than the study's are an error. None keeps it in memory.
     study_name : str, default="kerasearch"
         The study's name in the storage.
     batch_size : int, default=1
@@ -196,7 +205,25 @@ class BayesSearchCV(IncrementalSearchCV):
     def _n_planned(self) -> int:
         return int(min(self.n_iter, TrialSpace(self.space).n_values))
 
+    def _check_problem(self, study: Any) -> None:
+        """Raise unless what a study has are scores of this estimator on these data."""
+        if self.study is None and self.storage is None:
+            return
+        found = {
+            "other data": joblib.hash((self._run.X, self._run.y)),
+            "another estimator": _digest(self.estimator, TrialSpace(self.space)),
+        }
+        known = study.user_attrs.get(_PROBLEM, found)
+        other = [what for what in found if known[what] != found[what]]
+        if other:
+            raise ValueError(
+                f"the study has scores of {' and '.join(other)}; use another study_name, and "
+                "warm_start= to learn from earlier results all the same"
+            )
+        study.set_user_attr(_PROBLEM, found)
+
     def _batches(self) -> Iterator[Batch]:
+        self._check_problem(self._opened)
         self.study_ = self._opened
         del self._opened
         own = None if (self.sampler, self.study) != (None, None) else self._default_sampler
@@ -240,6 +267,17 @@ class BayesSearchCV(IncrementalSearchCV):
             self._publish(self._run.evaluations)
 
 
+def _digest(estimator: Any, space: TrialSpace) -> str:
+    """Digest the parameters that are not searched, well enough to notice another estimator."""
+    searched = {name for branch in space.branches for name in branch}
+    fixed = {
+        name: in_words(value)
+        for name, value in estimator.get_params(deep=True).items()
+        if name not in searched and last_part(name) not in _NEUTRAL
+    }
+    return joblib.hash((type(estimator).__qualname__, sorted(fixed.items(), key=str)))
+
+
 def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
     """Write a candidate for Optuna's queue, or say what is wrong with it."""
     if not isinstance(params, Mapping):
@@ -278,14 +316,10 @@ def _scored(search: Any) -> list[tuple[dict[str, Any], float]]:
         raise TypeError(
             f"warm_start must be finished searches or their cv_results_; got {search!r}"
         )
-    refit = getattr(search, "refit", None)
-    names = [name for name in results if name.startswith("mean_test_")]
-    name = f"mean_test_{refit}" if f"mean_test_{refit}" in names else names[0]
-    rows = range(len(results["params"]))
-    if "n_resources" in results:
-        most = np.max(results["n_resources"])
-        rows = [i for i in rows if results["n_resources"][i] == most]  # type: ignore[assignment]
-    return [(results["params"][i], float(results[name][i])) for i in rows]
+    scores = results[score_column(results, None, getattr(search, "refit", None))]
+    given = resources(results)
+    most = np.ones(len(scores), dtype=bool) if given is None else given == given.max()
+    return [(results["params"][i], float(scores[i])) for i in np.flatnonzero(most)]
 
 
 def _scoring_name(scoring: Any, refit: Any) -> str:

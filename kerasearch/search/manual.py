@@ -127,6 +127,8 @@ class ManualSearchCV(IncrementalSearchCV):
             Before `fit`.
         ValueError
             If the estimator has no such parameter.
+        KeyboardInterrupt
+            At Ctrl-C; the trials before are kept.
         """
         trials = self._made()
         resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
@@ -191,11 +193,14 @@ class ManualSearchCV(IncrementalSearchCV):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitFailedWarning)  # the line says it
             warnings.filterwarnings("ignore", ".*have no finite score")
+            warnings.filterwarnings("ignore", ".*there is no result")  # Ctrl-C, raised below
             try:
                 one.fit(X, y, **params)
             except ValueError:  # no fit succeeded; a search would have no result
                 if not one._evaluations:
                     raise
+        if not one._evaluations:
+            raise KeyboardInterrupt
         (evaluation,) = one._evaluations
         evaluation.columns["note"] = ""
         return evaluation

@@ -53,7 +53,7 @@ def to_study(search: Any, metric: str | None = None) -> Any:
     results = getattr(search, "cv_results_", search)
     if not isinstance(results, Mapping) or "params" not in results:
         raise TypeError(f"search must be a finished search or its cv_results_; got {search!r}")
-    scores = np.asarray(results[_column(results, metric, getattr(search, "refit", None))])
+    scores = np.asarray(results[score_column(results, metric, getattr(search, "refit", None))])
     candidates: list[Mapping[str, Any]] = list(results["params"])
     names = list(dict.fromkeys(name for params in candidates for name in params))
     kinds = {n: _distribution([p[n] for p in candidates if n in p], module) for n in names}
@@ -78,7 +78,8 @@ def to_study(search: Any, metric: str | None = None) -> Any:
     return study
 
 
-def _column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
+def score_column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
+    """Name the column of the mean scores: of `metric`, of what `refit` names, or the first."""
     known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
     if metric is not None and metric not in known:
         raise ValueError(f"metric={metric!r} is not in the results; there are {', '.join(known)}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._resources import resources
 from .distributions import (
     Choice,
     Integers,
@@ -121,8 +122,8 @@ def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list
         )
     refit = getattr(search, "refit", None)
     scores = np.asarray(results[_column(results, metric, refit)], dtype=float)
-    resources = np.asarray(results.get("n_resources", np.zeros(len(scores))), dtype=float)
-    order = np.lexsort((-scores, -np.nan_to_num(resources)))
+    given = resources(results)
+    order = np.lexsort((-scores, np.zeros(len(scores)) if given is None else -given))
     params = [results["params"][i] for i in order]
     has_score = np.isfinite(scores)[order]
     if not has_score.any():

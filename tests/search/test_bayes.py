@@ -15,12 +15,14 @@ from sklearn.svm import SVC
 
 from kerasearch import (
     BayesSearchCV,
+    HyperbandSearchCV,
     KerasClassifier,
     choice,
     integers,
     layers,
     log_integers,
     log_uniform,
+    merge,
     to_study,
     uniform,
 )
@@ -461,3 +463,37 @@ def test_a_study_of_one_of_several_metrics(iris):
         to_study(search, metric="f1")
     with pytest.raises(TypeError, match="finished search"):
         to_study(GridSearchCV(SVC(), {}))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_study_of_other_data_or_another_estimator_is_refused_before_a_fit(iris, tmp_path, kind):
+    X, y = iris
+    settings = {"storage": storages(tmp_path)[kind], "n_iter": 2}
+    bayes(**settings).fit(X, y)
+    Learner.log.clear()
+    changed = X.copy()
+    changed[0, 0] += 1e-9
+    for data in [(changed, y), (X, y[::-1]), (X[:-1], y[:-1])]:
+        with pytest.raises(ValueError, match="scores of other data; use another study_name"):
+            bayes(**settings).fit(*data)
+    with pytest.raises(ValueError, match="scores of another estimator"):
+        bayes(estimator=Learner(tag="other"), **settings).fit(X, y)
+    assert Learner.log == []
+    # what is searched is the study's, and the space may grow
+    wider = {"quality": uniform(0, 2), "tag": ["a", "b"]}
+    again = bayes(wider, estimator=Learner(quality=0.1), study_name="another", **settings)
+    assert len(again.fit(X, y).cv_results_["params"]) == 2
+    assert len(bayes(**settings).fit(X.copy(), y).cv_results_["params"]) == 2
+
+
+def test_it_learns_from_a_merged_table_in_which_some_candidates_have_no_rung(iris):
+    space = {"quality": uniform(0, 1)}
+    rungs = HyperbandSearchCV(Learner(), space, max_epochs=4, eta=2, cv=3, random_state=0).fit(
+        *iris
+    )
+    drawn = RandomizedSearchCV(Learner(), space, n_iter=3, cv=3, random_state=0).fit(*iris)
+    merged = merge(rungs, drawn)
+    n_whole = int((rungs.cv_results_["n_resources"] == 4).sum())
+    for table in (merged, [merged]):
+        search = bayes(space, n_iter=2, warm_start=table).fit(*iris)
+        assert len(search.study_.trials) == n_whole + 3 + 2

@@ -168,3 +168,15 @@ def test_with_a_store_the_same_trial_is_read(iris, tmp_path):
         search.trial(learning_rate=0.01)
     assert trained == [2, 2, 0, 0]
     assert search.best_params_ == {"optimizer__learning_rate": 0.01}
+
+
+def test_ctrl_c_in_a_trial_keeps_the_trials_before(search, recwarn):
+    def interrupts(X):
+        raise KeyboardInterrupt
+
+    search.trial(quality=0.5)
+    with pytest.raises(KeyboardInterrupt):
+        search.trial(fail=interrupts)
+    assert search.cv_results_["params"] == [{"quality": 0.5}]
+    assert [str(warning.message) for warning in recwarn] == []
+    assert search.trial(quality=0.9) > search.cv_results_["mean_test_score"][0]
