@@ -1,10 +1,11 @@
-"""Names of parameters: which decide on others, and which is nearest to one that is not there."""
+"""Names of parameters: which decide on others, which is nearest, what they are called for short."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 # these decide which other parameters a Keras estimator has, so they come first
 PARENTS = ("model", "optimizer", "loss", "metrics", "callbacks")
@@ -26,3 +27,28 @@ def argument_name(name: str) -> str:
     """Make any text a name that an argument can have: ``"conv/filters"`` is ``conv_filters``."""
     plain = re.sub(r"[\W_]+", "_", name).strip("_")
     return plain if plain.isidentifier() else f"value_{plain}"
+
+
+def short_names(names: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Find the last routed part of each name, or the whole where two would be the same.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Full names, such as ``"model__units"``.
+    taken : iterable of str, default=()
+        Names that are in use for something else.
+
+    Returns
+    -------
+    short : dict of str to str
+        Full name to short name, no two alike. A name of one part that is taken becomes
+        ``"param_..."``, as in ``cv_results_``.
+    """
+    taken = set(taken)
+    last = {name: last_part(name) or name for name in names}
+    counts = Counter(last.values())
+    short = {
+        name: name if counts[part] > 1 or part in taken else part for name, part in last.items()
+    }
+    return {name: f"param_{name}" if part in taken else part for name, part in short.items()}

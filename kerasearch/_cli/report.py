@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .._names import short_names
 from . import arguments, counted, duration, one_line
 from .data import BUNDLED, Dataset
 from .parameters import describe, is_distribution, show
@@ -208,13 +209,6 @@ def assignments(params: Mapping[str, Any]) -> str:
     """Write parameters by their short names."""
     names = short_names(list(params))
     return ", ".join(f"{names[name]}={show(value, digits=6)}" for name, value in params.items())
-
-
-def short_names(names: Sequence[str]) -> dict[str, str]:
-    """Find the last part of each full name, or the whole where two would be the same."""
-    last = {name: name.rpartition("__")[2] for name in names}
-    clashing = {short for short, n in Counter(last.values()).items() if n > 1}
-    return {name: name if short in clashing else short for name, short in last.items()}
 
 
 def number(score: float) -> str:

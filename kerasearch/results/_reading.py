@@ -14,7 +14,10 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
-from ._values import MISSING, column, numeric, plain, short_names
+from .._names import short_names
+from .._resources import resources
+from ._stored import Known, known_to_store
+from ._values import MISSING, column, numeric, plain
 
 _SPLIT = re.compile(r"split(\d+)_(test|train)_(.+)")
 _TIMES = {f"{kind}_{part}_time" for kind in ("mean", "std") for part in ("fit", "score")}
@@ -40,8 +43,8 @@ class SearchResults:
         Names of the scores; ``["score"]`` for a search of one metric.
     extras : dict of str to ndarray of shape (n_candidates,)
         Further columns, such as ``iter``, ``n_resources``, ``bracket``, ``rung``, ``search``.
-    errors : list of str
-        Why a candidate failed, where the source knows; else ``""``.
+    messages : list of str
+        Why a candidate failed, where the search kept it; else ``""``.
     default_metric : str
         What the search refitted by, or the first metric.
     cv, estimator, search : object or None
@@ -56,7 +59,7 @@ class SearchResults:
     names: dict[str, str]
     metrics: list[str]
     extras: dict[str, np.ndarray]
-    errors: list[str]
+    messages: list[str]
     default_metric: str
     cv: Any = None
     estimator: Any = None
@@ -170,26 +173,41 @@ class SearchResults:
 
     @cached_property
     def epochs(self) -> np.ndarray | None:
-        """Mean number of epochs that a fold ran, where a scorer or the search counted them."""
+        """Mean number of epochs that a fold ran, where a scorer, the search or the store knows."""
         for name in EPOCHS:
             if f"mean_test_{name}" in self.statistics:
                 return self.statistics[f"mean_test_{name}"]
             if name in self.extras:
                 return self.extras[name].astype(float)
-        return None
+        known = self._known_to_store
+        return known.epochs if known is not None and np.isfinite(known.epochs).any() else None
+
+    @cached_property
+    def errors(self) -> list[str]:
+        """Why each candidate failed, where the search or the store knows; else ``""``."""
+        failed = np.isnan(self.mean())
+        if not failed.any() or any(self.messages) or self._known_to_store is None:
+            return self.messages
+        found = self._known_to_store.errors
+        return [message if fail else "" for message, fail in zip(found, failed, strict=True)]
+
+    @cached_property
+    def _known_to_store(self) -> Known | None:
+        if self.estimator is None:
+            return None
+        return known_to_store(self.estimator, self.params, self.n_folds)
 
     @cached_property
     def resources(self) -> np.ndarray | None:
         """What each candidate was given in successive halving or Hyperband."""
-        found = self.extras.get("n_resources")
-        return None if found is None else found.astype(float)
+        return resources(self.extras)
 
     @cached_property
     def comparable(self) -> np.ndarray:
         """Mask of the candidates that had the largest resource; all, where none is recorded."""
         if self.resources is None:
             return np.ones(len(self), dtype=bool)
-        return self.resources == np.nanmax(self.resources)
+        return self.resources == self.resources.max()
 
     def n_failed(self, metric: str | None = None) -> np.ndarray:
         """How many folds of each candidate have no score."""
@@ -206,9 +224,7 @@ class SearchResults:
         worth = np.where(failed, -np.inf, mean)
         keys = [failed, -worth]
         if self.resources is not None:
-            # what other searches of a merged table evaluated had all that it was to have
-            most = np.nanmax(self.resources, initial=0)
-            keys.insert(1, np.where(failed, 0, -np.nan_to_num(self.resources, nan=most)))
+            keys.insert(1, np.where(failed, 0, -self.resources))
         order = np.lexsort(keys[::-1])
         rows = np.column_stack(keys)[order]
         new = np.ones(len(self), dtype=bool)
@@ -292,7 +308,7 @@ def read(source: Any) -> SearchResults:
         names=short_names(names),
         metrics=scores,
         extras=_read_extras(table),
-        errors=_read_errors(table.get("error_messages"), len(params)),
+        messages=_read_errors(table.get("error_messages"), len(params)),
         default_metric=refit if isinstance(refit, str) and refit in scores else scores[0],
         cv=getattr(search, "cv", None),
         estimator=getattr(search, "estimator", None),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import numbers
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -30,31 +29,6 @@ class _Missing:
 
 
 MISSING = _Missing()
-
-
-def short_names(names: Sequence[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Find the last routed part of each name, or the whole where two would be the same.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Full names, such as ``"model__units"``.
-    taken : iterable of str, default=()
-        Names that are in use for something else.
-
-    Returns
-    -------
-    short : dict of str to str
-        Full name to short name, no two alike. A name of one part that is taken becomes
-        ``"param_..."``, as in ``cv_results_``.
-    """
-    taken = set(taken)
-    last = {name: name.rpartition("__")[2] or name for name in names}
-    counts = Counter(last.values())
-    short = {
-        name: name if counts[part] > 1 or part in taken else part for name, part in last.items()
-    }
-    return {name: f"param_{name}" if part in taken else part for name, part in short.items()}
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
-from kerasearch import compare, merge, summarize
+from kerasearch import compare, merge, summarize, zoom
 
 from .tables import cv_results
 
@@ -109,3 +109,24 @@ def test_searches_that_do_not_compare_are_refused(iris, coarse):
         merge(a=coarse, b=cv_results([{"a": 1}], [[1, 2, 3]], "f1"))
     with pytest.raises(ValueError, match="at least one search"):
         merge()
+
+
+def test_candidates_of_other_searches_stand_beside_the_last_rung(iris, coarse):
+    halving = search(
+        iris,
+        {"max_depth": [1, 2, 3, 4]},
+        HalvingGridSearchCV,
+        resource="max_features",
+        max_resources=4,
+        min_resources=1,
+        factor=2,
+    )
+    merged = merge(halving=halving, coarse=coarse)
+    table = summarize(merged)
+    last = halving.cv_results_["n_resources"] == halving.cv_results_["n_resources"].max()
+    n_whole = int(last.sum()) + len(coarse.cv_results_["params"])
+    assert set(table["search"].iloc[:n_whole]) == {"halving", "coarse"}
+    assert len(compare(merged, test_fraction=1 / 3)) == n_whole
+    space = {"max_depth": [1, 2, 3, 4]}
+    best = table["max_depth"].iloc[0]
+    assert best in zoom(merged, space, keep=0.01)["max_depth"]

@@ -14,8 +14,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.tree import DecisionTreeClassifier
 
+from kerasearch._names import short_names
 from kerasearch.results._reading import read
-from kerasearch.results._values import MISSING, column, is_log_spread, readable, short_names
+from kerasearch.results._values import MISSING, column, is_log_spread, readable
 
 from .tables import cv_results, through_csv, through_parquet
 
