@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._reading import SearchResults, read
+from ._reading import EPOCHS, SearchResults, read
 from ._values import plain
 
 
@@ -82,6 +82,10 @@ def merge(*searches: Any, **named: Any) -> dict[str, Any]:
     for name in dict.fromkeys(extras):
         if name not in ("search", "duplicate"):
             merged[name] = _joined(results, [part.extras.get(name) for part in results])
+    if not any(name in merged or f"mean_test_{name}" in merged for name in EPOCHS):
+        known = [part.epochs for part in results]  # what a fit store knows
+        if any(epochs is not None for epochs in known):
+            merged["epochs"] = _joined(results, known)
     merged["duplicate"] = _duplicates(params, merged.get("n_resources"))
     if any(any(part.errors) for part in results):
         messages = [error for part in results for error in part.errors]

@@ -58,10 +58,11 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
           less often than in 95 % of cases; :func:`compare` corrects for that.
         - ``difference``: the mean minus the best candidate's.
         - ``train_mean`` and ``gap``, the training score minus the test score.
-        - ``failed_folds`` (int) and ``error``, the message, which scikit-learn's searches drop
-          and this library's keep.
+        - ``failed_folds`` (int) and ``error``, the message, which this library's searches keep
+          and scikit-learn's drop: then it is the fit store's, of fits that diverged.
         - ``epochs``: how many a fold ran on average, if a scorer counts them under the name
-          ``"epochs"``.
+          ``"epochs"``, or the estimator has a fit store (``store=``). There, candidates are
+          unknown whose fits cannot be told from those of other searches on other rows.
         - ``fit_time``, ``score_time``: seconds of one fold on average; ``total_...``: of all folds.
         - ``mean_...``, ``std_...``, ``rank_...`` of the other metrics.
 
