@@ -25,8 +25,8 @@ from ..space import (
     log_uniform,
     uniform,
 )
-from ..space.distributions import is_distribution as is_distribution
 from ..space.names import resolve as full_names
+from ..space.quantiles import is_distribution as is_distribution
 from ..space.values import unique
 from . import UsageError
 

@@ -10,7 +10,8 @@ from typing import Any
 from sklearn.base import clone
 
 from .._names import did_you_mean, last_part
-from ..space.distributions import Distribution, as_distribution
+from ..space.distributions import Distribution
+from ..space.quantiles import as_distribution
 
 Space = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 

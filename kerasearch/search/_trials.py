@@ -14,13 +14,13 @@ from ..space.distributions import (
     Choice,
     Distribution,
     Integers,
-    Layers,
     LogIntegers,
     LogUniform,
-    Quantiles,
     Uniform,
 )
+from ..space.quantiles import Quantiles
 from ..space.values import identity, unique
+from ..space.widths import Layers
 from ._checks import branches, n_combinations
 
 BRANCH = "branch"  # which dict of a list of dicts

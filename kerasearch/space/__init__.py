@@ -14,19 +14,18 @@ from .distributions import (
     Choice,
     Distribution,
     Integers,
-    Layers,
     LogIntegers,
     LogUniform,
     Uniform,
     choice,
     integers,
-    layers,
     log_integers,
     log_uniform,
     uniform,
 )
 from .keras_tuner import from_keras_tuner
 from .spaces import When, distributions, grid, when
+from .widths import Layers, layers
 from .zooming import zoom
 
 __all__ = [

@@ -8,13 +8,13 @@ from typing import Any
 from .._names import did_you_mean
 from .distributions import (
     integers,
-    layers,
     log_integers,
     log_uniform,
     uniform,
 )
 from .names import check_estimator
 from .spaces import Space, distributions, when
+from .widths import layers
 
 SIZES = ("small", "medium", "large")
 

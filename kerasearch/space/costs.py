@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.model_selection import check_cv
 
 from .._names import last_part
-from .distributions import as_distribution, is_distribution
+from .quantiles import as_distribution, is_distribution
 from .spaces import Branch, as_branches, candidate_identity, cartesian
 from .values import unique
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .distributions import Distribution, as_distribution
+from .distributions import Distribution
+from .quantiles import as_distribution
 from .spaces import Branch, as_branches, candidate_identity, cartesian
 from .values import warn
 

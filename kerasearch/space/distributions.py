@@ -6,10 +6,7 @@ quasi-random designs all go through it. Bounds are included.
 
 from __future__ import annotations
 
-import itertools
 import math
-import operator
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,27 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .values import as_list, identity, unique, warn
-
-__all__ = [
-    "Choice",
-    "Distribution",
-    "Integers",
-    "Layers",
-    "LogIntegers",
-    "LogUniform",
-    "Uniform",
-    "as_distribution",
-    "choice",
-    "integers",
-    "is_distribution",
-    "layers",
-    "log_integers",
-    "log_uniform",
-    "uniform",
-]
-
-SHAPES = ("free", "constant", "funnel")
+from .values import as_integer, as_list, as_real, identity, unique, warn
 
 
 def uniform(low: float, high: float) -> Uniform:
@@ -196,49 +173,6 @@ def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
     return Choice(tuple(distinct), tuple(total.values()))
 
 
-def layers(
-    depth: int | tuple[int, int] = (1, 3),
-    units: int | tuple[int, int] = (16, 128),
-    shape: str = "free",
-) -> Layers:
-    """Tuples of layer widths: how many layers, and how wide each is.
-
-    Made for ``hidden_layer_sizes`` of the default network, and for any builder that takes a
-    tuple. The number of layers is drawn first, all equally likely, and decides how many widths
-    there are. Widths are uniform in their logarithm, as `log_integers` has it.
-
-    Parameters
-    ----------
-    depth : int or (int, int), default=(1, 3)
-        How many layers: the fewest and the most, both included, or exactly so many; 0 layers are
-        the empty tuple.
-    units : int or (int, int), default=(16, 128)
-        Width of a layer: the narrowest and the widest, both included, or exactly so wide.
-    shape : {"free", "constant", "funnel"}, default="free"
-        ``"free"``: each width is drawn by itself. ``"constant"``: all layers have the same.
-        ``"funnel"``: the first width is drawn, then the last one from the narrowest to the first;
-        those between them narrow by the same factor from layer to layer.
-
-    Returns
-    -------
-    Layers
-
-    Raises
-    ------
-    ValueError
-        If a range is reversed or not of positive integers, or `shape` is none of the three.
-
-    Examples
-    --------
-    >>> from kerasearch import layers
-    >>> layers(depth=(1, 2), units=(16, 128)).rvs(random_state=0)
-    (71, 56)
-    >>> layers(depth=3, units=(16, 64), shape="funnel").at([0, 1, 0])
-    (64, 32, 16)
-    """
-    return Layers(_pair(depth), _pair(units), shape)
-
-
 class Distribution:
     """What all distributions have in common.
 
@@ -304,7 +238,9 @@ class Distribution:
         return self._at(random_state.random(self.n_dimensions).tolist())
 
 
-class _OneDimensional(Distribution):
+class OneDimensional(Distribution):
+    """A distribution with quantiles."""
+
     def ppf(self, q: Any) -> Any:
         """The quantile function, the inverse of the cumulative distribution function.
 
@@ -327,7 +263,7 @@ class _OneDimensional(Distribution):
 
 
 @dataclass(frozen=True, repr=False)
-class Uniform(_OneDimensional):
+class Uniform(OneDimensional):
     """See `uniform`."""
 
     low: float
@@ -348,7 +284,7 @@ class Uniform(_OneDimensional):
 
 
 @dataclass(frozen=True, repr=False)
-class LogUniform(_OneDimensional):
+class LogUniform(OneDimensional):
     """See `log_uniform`."""
 
     low: float
@@ -371,7 +307,7 @@ class LogUniform(_OneDimensional):
         return f"log_uniform({self.low!r}, {self.high!r})"
 
 
-class _Discrete(_OneDimensional):
+class _Discrete(OneDimensional):
     @property
     def n_values(self) -> float:
         """How many values there are."""
@@ -391,7 +327,7 @@ class Integers(_Discrete):
 
     def __post_init__(self) -> None:
         _check_range(self, "integers", int)
-        step = _integer(self.step)
+        step = as_integer(self.step)
         if step is None or step < 1:
             raise ValueError(f"integers: step={self.step!r} must be a positive integer")
         object.__setattr__(self, "step", step)
@@ -448,7 +384,7 @@ class LogIntegers(_Discrete):
         return iter(range(self.low, self.high + 1))
 
     def _at(self, u: list[float]) -> int:
-        return _log_integer(self.low, self.high, u[0])
+        return log_integer(self.low, self.high, u[0])
 
     def __repr__(self) -> str:
         return f"log_integers({self.low}, {self.high})"
@@ -503,159 +439,6 @@ class Choice(_Discrete):
         return f"choice({list(self.values)!r}{p})"
 
 
-@dataclass(frozen=True, repr=False)
-class Layers(Distribution):
-    """See `layers`."""
-
-    depth: tuple[int, int]
-    units: tuple[int, int]
-    shape: str = "free"
-
-    def __post_init__(self) -> None:
-        for name, least in (("depth", 0), ("units", 1)):
-            given = getattr(self, name)
-            ends = [_integer(end) for end in given] if len(given) == 2 else [None]
-            if None in ends or not least <= ends[0] <= ends[1]:  # type: ignore[operator]
-                raise ValueError(
-                    f"layers: {name}={given!r} must be an integer of at least {least}, or two of "
-                    "them, the smaller first"
-                )
-            object.__setattr__(self, name, tuple(ends))
-        if self.shape not in SHAPES:
-            raise ValueError(f"layers: shape={self.shape!r} must be one of {', '.join(SHAPES)}")
-
-    @property
-    def n_dimensions(self) -> int:  # type: ignore[override]
-        """One for the depth; one for each width that is drawn."""
-        return 1 + {"free": self.depth[1], "constant": 1, "funnel": 2}[self.shape]
-
-    @property
-    def n_values(self) -> float:
-        """How many tuples there are."""
-        n_widths = self.units[1] - self.units[0] + 1
-        return sum(self._n_values_of_depth(n, n_widths) for n in self._depths())
-
-    def _n_values_of_depth(self, n: int, n_widths: int) -> int:
-        if self.shape == "free" or n < 2:
-            return n_widths**n
-        return n_widths if self.shape == "constant" else n_widths * (n_widths + 1) // 2
-
-    def __len__(self) -> int:
-        return min(int(self.n_values), sys.maxsize)  # len() can return no more
-
-    def __iter__(self) -> Iterator[tuple[int, ...]]:
-        widths = range(self.units[0], self.units[1] + 1)
-        for n in self._depths():
-            if self.shape == "free" or n < 2:
-                yield from itertools.product(widths, repeat=n)
-            elif self.shape == "constant":
-                yield from ((width,) * n for width in widths)
-            else:
-                yield from (
-                    _funnel(first, last, n) for first in widths for last in widths if last <= first
-                )
-
-    def _at(self, u: list[float]) -> tuple[int, ...]:
-        low, high = self.units
-        depths = self._depths()
-        n = depths[min(int(u[0] * len(depths)), len(depths) - 1)]
-        if self.shape == "constant":
-            return (_log_integer(low, high, u[1]),) * n
-        if self.shape == "free":
-            return tuple(_log_integer(low, high, x) for x in u[1 : n + 1])
-        first = _log_integer(low, high, u[1])
-        return _funnel(first, _log_integer(low, first, u[2]), n)
-
-    def _depths(self) -> range:
-        return range(self.depth[0], self.depth[1] + 1)
-
-    def __repr__(self) -> str:
-        return f"layers(depth={self.depth}, units={self.units}, shape={self.shape!r})"
-
-
-def is_distribution(spec: Any) -> bool:
-    """Tell a distribution, this package's or scipy's, from a list of values."""
-    return hasattr(spec, "rvs")
-
-
-def as_distribution(spec: Any) -> Distribution:
-    """One of this package's distributions for a list of values or a frozen one of scipy's.
-
-    Parameters
-    ----------
-    spec : distribution or list
-        scipy's ``uniform``, ``loguniform`` and ``randint`` become `Uniform`, `LogUniform` and
-        `Integers`; any other of scipy's is wrapped, and drawn from through its ``ppf``.
-
-    Returns
-    -------
-    Distribution
-
-    Raises
-    ------
-    TypeError
-        If it is neither, or has ``rvs`` alone and no quantiles.
-    """
-    if isinstance(spec, Distribution):
-        return spec
-    if not is_distribution(spec):
-        return Choice(tuple(as_list(spec, "a list of values")))
-    if not (hasattr(spec, "ppf") and hasattr(spec, "support") and hasattr(spec, "dist")):
-        raise TypeError(f"{spec!r} can be drawn from, but has no quantile function (ppf)")
-    low, high = spec.support()
-    name = spec.dist.name
-    if name == "uniform":
-        return Uniform(low, high)
-    if name in ("loguniform", "reciprocal"):
-        return LogUniform(low, high)
-    if name == "randint":
-        low, high = int(low), int(high)
-        return Integers(low, high) if low < high else Choice((low,))
-    return Quantiles(spec)
-
-
-@dataclass(frozen=True, repr=False)
-class Quantiles(_OneDimensional):
-    """One of scipy's frozen distributions, drawn from through its ``ppf``.
-
-    Parameters
-    ----------
-    frozen : frozen distribution of scipy's
-        With ``ppf`` and ``cdf``.
-    low_q, high_q : float, default=0.0, 1.0
-        The part of it that is left: from that quantile to that one.
-    """
-
-    frozen: Any
-    low_q: float = 0.0
-    high_q: float = 1.0
-
-    def support(self) -> tuple[float, float]:
-        """The ends of the range, which may be infinite."""
-        low, high = self.frozen.support()
-        if self.low_q > 0:
-            low = self.frozen.ppf(self.low_q)
-        if self.high_q < 1:
-            high = self.frozen.ppf(self.high_q)
-        return float(low), float(high)
-
-    def _at(self, u: list[float]) -> Any:
-        q = self.low_q * (1 - u[0]) + self.high_q * u[0]
-        inside = min(max(q, 1e-12), 1 - 1e-12)  # the ends may be infinite
-        value = np.asarray(self.frozen.ppf(inside)).item()
-        return int(value) if hasattr(self.frozen, "pmf") else value
-
-    def __repr__(self) -> str:
-        args = [repr(arg) for arg in self.frozen.args]
-        args += [f"{name}={value!r}" for name, value in self.frozen.kwds.items()]
-        part = "" if (self.low_q, self.high_q) == (0, 1) else f"[{self.low_q:g}:{self.high_q:g}]"
-        return f"scipy.stats.{self.frozen.dist.name}({', '.join(args)}){part}"
-
-
-def _pair(ends: Any) -> tuple[Any, ...]:
-    return tuple(ends) if np.iterable(ends) else (ends, ends)
-
-
 def _check_range(
     made: Uniform | LogUniform | Integers | LogIntegers,
     name: str,
@@ -665,7 +448,7 @@ def _check_range(
     """Raise unless ``low < high``, and make both of the type `kind`."""
     for end in ("low", "high"):
         given = getattr(made, end)
-        value = _integer(given) if kind is int else _real(given)
+        value = as_integer(given) if kind is int else as_real(given)
         if value is None:
             what = "an integer" if kind is int else "a finite number"
             raise ValueError(f"{name}: {end}={given!r} must be {what}")
@@ -679,38 +462,13 @@ def _check_range(
         )
 
 
-def _integer(value: Any) -> int | None:
-    if isinstance(value, bool | np.bool_):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
-def _real(value: Any) -> float | None:
-    if isinstance(value, bool | np.bool_ | str):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _between(low: float, high: float, value: float) -> float:
     return min(max(value, low), high)
 
 
-def _log_integer(low: int, high: int, u: float) -> int:
+def log_integer(low: int, high: int, u: float) -> int:
     """Each k has the part of the logarithmic scale from k to k + 1."""
     if u == 0:
         return low
     exponent = math.log(low) * (1 - u) + math.log(high + 1) * u
     return min(max(math.floor(math.exp(exponent)), low), high)
-
-
-def _funnel(first: int, last: int, n: int) -> tuple[int, ...]:
-    if n < 2:
-        return (first,) * n
-    return tuple(round(first * (last / first) ** (i / (n - 1))) for i in range(n))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._names import argument_name
-from .distributions import Integers, LogIntegers, LogUniform, Uniform, _OneDimensional
+from .distributions import Integers, LogIntegers, LogUniform, OneDimensional, Uniform
 from .names import resolve
 from .spaces import Branch, Space
 from .values import unique
@@ -136,7 +136,7 @@ def _distribution(hp: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class ReverseLog(_OneDimensional):
+class ReverseLog(OneDimensional):
     """KerasTuner's ``sampling="reverse_log"``: finer near the upper end than near the lower one."""
 
     low: float

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .distributions import Choice, is_distribution
+from .distributions import Choice
 from .names import resolve
+from .quantiles import is_distribution
 from .values import as_list, identity, unique, warn
 
 Branch = dict[str, Any]

@@ -14,15 +14,14 @@ from .._resources import resources
 from .distributions import (
     Choice,
     Integers,
-    Layers,
     LogIntegers,
     LogUniform,
-    Quantiles,
     Uniform,
-    as_distribution,
 )
+from .quantiles import Quantiles, as_distribution
 from .spaces import Branch, Space, as_branches, candidate_identity
 from .values import identity, unique, warn
+from .widths import Layers
 
 _EDGE = 0.05  # so near to an end of a range, as a share of it, the best is at the edge
 

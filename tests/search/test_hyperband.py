@@ -24,12 +24,15 @@ def hyperband(space=None, estimator=None, **settings):
 # ---------------------------------------------------------------- the schedule
 
 
-def test_brackets_are_those_of_the_papers_table_1():
-    schedule = brackets(max_epochs=81, eta=3)
-    found = {
+def rungs_by_bracket(schedule):
+    return {
         s: list(zip(rungs["n_candidates"], rungs["n_epochs"], strict=True))
         for s, rungs in schedule.groupby("bracket", sort=False)
     }
+
+
+def test_brackets_are_those_of_the_papers_algorithm_1():
+    found = rungs_by_bracket(brackets(max_epochs=81, eta=3))
     assert found == {
         4: [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
         3: [(34, 3), (11, 9), (3, 27), (1, 81)],
@@ -38,6 +41,23 @@ def test_brackets_are_those_of_the_papers_table_1():
         0: [(5, 81)],
     }
     assert list(found) == [4, 3, 2, 1, 0]
+
+
+def test_the_papers_table_1_differs_in_how_many_begin_three_of_the_brackets():
+    # its numbers are floor((s_max + 1) / (s + 1)) eta^s, where Algorithm 1 rounds up at the end
+    table = {
+        4: [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        3: [(27, 3), (9, 9), (3, 27), (1, 81)],
+        2: [(9, 9), (3, 27), (1, 81)],
+        1: [(6, 27), (2, 81)],
+        0: [(5, 81)],
+    }
+    found = rungs_by_bracket(brackets(max_epochs=81, eta=3))
+    for s, rungs in table.items():
+        assert [epochs for _, epochs in found[s]] == [epochs for _, epochs in rungs]
+        assert rungs[0][0] == 5 // (s + 1) * 3**s
+        assert found[s][-1][0] == rungs[-1][0]
+    assert [s for s in table if found[s] != table[s]] == [3, 2, 1]
 
 
 def test_new_epochs_are_those_beyond_the_rung_before():
@@ -127,7 +147,9 @@ def test_failed_candidates_do_not_go_on(iris):
 
 
 def test_a_small_space_is_drawn_whole_and_lists_of_dicts_work(iris):
-    search = hyperband([{"quality": [0.1, 0.2]}, {"quality": [0.9], "tag": ["x", None]}]).fit(*iris)
+    search = hyperband([{"quality": [0.1, 0.2]}, {"quality": [0.9], "tag": ["x", None]}])
+    with pytest.warns(UserWarning, match="4 candidate.* fewer than the 9 that a bracket begins"):
+        search.fit(*iris)
     first = search.cv_results_["bracket"] == 2
     assert (first & (search.cv_results_["rung"] == 0)).sum() == 4
     assert search.best_params_["quality"] == 0.9

@@ -24,7 +24,7 @@ from kerasearch import (
     log_uniform,
     uniform,
 )
-from kerasearch.space.distributions import as_distribution
+from kerasearch.space.quantiles import as_distribution
 
 keras_tuner = pytest.importorskip("keras_tuner")
 
