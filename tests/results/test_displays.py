@@ -268,7 +268,9 @@ def test_labels_do_not_run_together_where_others_take_the_room():
     display = displays.CoverageDisplay.from_search(
         results(params, rng.uniform(size=60)), "max_features", "words"
     )
-    assert not overlap(display.ax_.get_xticklabels())
+    labels = [label for label in display.ax_.get_xticklabels() if label.get_text()]
+    assert len(labels) >= 2
+    assert not overlap(labels)
     _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     params = [{f"quite_a_long_name_{k}": float(rng.uniform()) for k in range(6)} for _ in range(20)]
     display = displays.ParallelCoordinatesDisplay.from_search(

@@ -152,6 +152,9 @@ def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
         ticks = scale.ticks(most)
         if sum(len(text) + 1 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
             break
+    if len(ticks) < 2:  # which would give no scale: two of the finest
+        finest = scale.ticks(8)
+        ticks = finest[:: max(-(-len(finest) // 2), 1)]
     return ticks
 
 
@@ -246,7 +249,8 @@ def plain_ticks(ax: Any, which: str) -> None:
 
 def name_length(ax: Any, n: int) -> int:
     """How many characters have room over each of `n` columns."""
-    return int(np.clip(_inches(ax, "x") / n / _INCHES_OF_CHARACTER - 1, 6, 16))
+    spare = 2 if ax.figure.get_layout_engine() else -1  # a layout widens the axes
+    return int(np.clip(_inches(ax, "x") / n / _INCHES_OF_CHARACTER + spare, 6, 16))
 
 
 def mark_outside(ax: Any, x: np.ndarray, scores: np.ndarray) -> None:

@@ -169,7 +169,7 @@ class HeatmapDisplay:
         kept = np.sort(np.argsort(-best, kind="stable")[:MOST_CELLS])
         place = np.full(len(labels) + 1, -1)  # the last is for those without a value
         place[kept] = np.arange(len(kept))
-        title = f"{title} ({len(kept)} best of {len(labels)} values)"
+        title = f"{shortened(name, 24)} ({len(kept)} best of {len(labels)} values)"
         return place[cells], [labels[i] for i in kept], title
 
     def _fill(self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> None:

@@ -200,8 +200,8 @@ class TrainingCurvesDisplay:
         else:
             drawing.plain_ticks(ax, "y")
         epochs = self.curves["epoch"]
-        if epochs.nunique() == 1:
-            ax.set_xlim(epochs.iloc[0] - 1, epochs.iloc[0] + 1)
+        if epochs.nunique() == 1 or not len(finite):
+            ax.set_xlim(epochs.min() - 1, epochs.max() + 1)
         ax.set_xlabel("epoch")
         ax.set_ylabel(self.metric.removeprefix("val_").replace("_", " "))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
