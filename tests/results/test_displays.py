@@ -558,3 +558,11 @@ def test_the_curves_of_a_fit_store_are_drawn():
     assert len(display.bands_) == 2
     labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
     assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
+
+
+def test_curves_at_a_default_are_named_so():
+    frame = curves(3, 1, 4)
+    frame.loc[frame["candidate"] == 1, "param_rate"] = np.nan
+    display = displays.TrainingCurvesDisplay.from_search(frame)
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names[:3] == ["rate=1", "rate=default", "rate=0.01"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,8 +118,8 @@ class SliceDisplay:
         """
         drawing.needs_matplotlib(type(self).__name__)
         scales = [Scale.of(name, values) for name, values in self.values.items()]
-        height = 2.7 + max(map(_turned_labels, scales))
-        self.axes_ = drawing.several_axes(ax, len(scales), n_columns, (3.1, height))
+        size = (3.1, panel_height(scales))
+        self.axes_ = drawing.several_axes(ax, len(scales), n_columns, size)
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         self.points_: list[Any] = []
         spread = np.zeros(len(self.scores)) if self.std is None else np.nan_to_num(self.std)
@@ -172,11 +172,11 @@ class SliceDisplay:
         drawing.mark_outside(ax, x, self.scores)
 
 
-def _turned_labels(scale: Scale) -> float:
-    """Inches that a panel gets for labels of many categories, which are turned."""
-    if scale.categories is None or len(scale.categories) <= 6:
-        return 0.0
-    return 0.06 * max(len(max(scale.categories, key=len)) - 6, 0)
+def panel_height(scales: Iterable[Scale]) -> float:
+    """Inches that a panel needs, with its labels: those of many categories are turned."""
+    many = [scale.categories for scale in scales if scale.categories and len(scale.categories) > 6]
+    longest = max((len(text) for categories in many for text in categories), default=0)
+    return 2.7 + 0.06 * max(longest - 6, 0)
 
 
 def _side_by_side(scale: Scale) -> np.ndarray:

@@ -225,6 +225,9 @@ class TrainingCurvesDisplay:
         for name in columns:
             if firsts[name].astype(str).nunique() > 1:
                 value = firsts.loc[candidate, name]
-                text = number(value) if isinstance(value, float) else str(value)
+                if pd.api.types.is_scalar(value) and pd.isna(value):
+                    text = "default"  # a store has what is not at its default
+                else:
+                    text = number(value) if isinstance(value, float) else str(value)
                 parts.append(f"{name.removeprefix('param_').rpartition('__')[2]}={text}")
         return ", ".join(parts) or f"candidate {candidate}"
