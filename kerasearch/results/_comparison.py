@@ -161,11 +161,18 @@ def _holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def check_test_fraction(test_fraction: float | None) -> None:
+    """Raise where it is given and is no share."""
+    if test_fraction is not None and not (
+        isinstance(test_fraction, Real) and 0 < test_fraction < 1
+    ):
+        raise ValueError(f"test_fraction={test_fraction!r}: expected a share between 0 and 1")
+
+
 def _test_to_train(results: SearchResults, test_fraction: float | None) -> float:
     """Find n_test / n_train of a fold."""
     if test_fraction is not None:
-        if not isinstance(test_fraction, Real) or not 0 < test_fraction < 1:
-            raise ValueError(f"test_fraction={test_fraction!r}: expected a share between 0 and 1")
+        check_test_fraction(test_fraction)
         return float(test_fraction / (1 - test_fraction))
     if results.search is None:
         raise ValueError(

@@ -90,7 +90,8 @@ def importance(
     if len(kept) < needed:
         raise ValueError(
             f"{len(kept)} candidates with a score are too few to tell the importance of "
-            f"{len(dimensions)} hyperparameters: at least {needed} are needed"
+            f"{len(dimensions)} hyperparameter{'' if len(dimensions) == 1 else 's'}: "
+            f"at least {needed} are needed"
         )
     forest = RandomForestRegressor(
         n_trees,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import _page as html
-from ._comparison import compare
+from ._comparison import check_test_fraction, compare
 from ._importance import importance
 from ._reading import SearchResults, read
 from ._summary import summarize
@@ -78,7 +78,7 @@ def report(
     FileNotFoundError, IsADirectoryError, PermissionError
         If no file can be written at `path`; known before anything is computed.
     ValueError
-        If the search does not have the metric.
+        If the search does not have the metric, or `test_fraction` is no share.
     NotFittedError
         If the search is not fitted.
 
@@ -95,6 +95,7 @@ def report(
     'search.html'
     """
     path = _writable(path)
+    check_test_fraction(test_fraction)
     results = read(search)
     metric = results.metric(metric)
     title = title or _title(results)
