@@ -13,6 +13,8 @@ from sklearn.model_selection import (
     GroupKFold,
     GroupShuffleSplit,
     KFold,
+    LeaveOneGroupOut,
+    LeaveOneOut,
     PredefinedSplit,
     RepeatedKFold,
     RepeatedStratifiedKFold,
@@ -23,9 +25,11 @@ from sklearn.model_selection import (
 )
 
 from ._reading import SearchResults, read
+from ._values import readable
 
 _K_FOLDS = (KFold, StratifiedKFold, GroupKFold, StratifiedGroupKFold)
 _REPEATED = (RepeatedKFold, RepeatedStratifiedKFold)
+_ONE_OUT = (LeaveOneOut, LeaveOneGroupOut)
 _SHUFFLED = (ShuffleSplit, StratifiedShuffleSplit, GroupShuffleSplit)
 _COLUMNS = ("candidate", "mean", "difference", "t", "p", "p_adjusted", "tied_with_best")
 
@@ -114,9 +118,10 @@ def compare(
             f"compare needs the scores of at least two folds; the search has {results.n_folds}"
         )
     ratio = _test_to_train(results, test_fraction)
-    differences = scores - scores[best]
-    t, p = _corrected_t_test(differences, ratio)
-    tested = results.comparable & ~np.isnan(results.mean(metric))
+    with np.errstate(invalid="ignore"):  # a score may be infinite; it is not tested
+        differences = scores - scores[best]
+        t, p = _corrected_t_test(differences, ratio)
+    tested = results.comparable & np.isfinite(results.mean(metric))
     tested[best] = False
     t[~tested] = p[~tested] = np.nan
     adjusted = np.full(len(results), np.nan)
@@ -156,27 +161,34 @@ def _holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def check_test_fraction(test_fraction: float | None) -> None:
+    """Raise where it is given and is no share."""
+    if test_fraction is not None and not (
+        isinstance(test_fraction, Real) and 0 < test_fraction < 1
+    ):
+        raise ValueError(f"test_fraction={test_fraction!r}: expected a share between 0 and 1")
+
+
 def _test_to_train(results: SearchResults, test_fraction: float | None) -> float:
     """Find n_test / n_train of a fold."""
     if test_fraction is not None:
-        if not isinstance(test_fraction, Real) or not 0 < test_fraction < 1:
-            raise ValueError(f"test_fraction={test_fraction!r}: expected a share between 0 and 1")
+        check_test_fraction(test_fraction)
         return float(test_fraction / (1 - test_fraction))
     if results.search is None:
         raise ValueError(
             "a bare cv_results_ does not tell how much of the data each fold tests on: give "
             "test_fraction=, such as 0.2 for 5-fold cross-validation"
         )
-    ratio = _ratio_of(5 if results.cv is None else results.cv)
+    ratio = _ratio_of(5 if results.cv is None else results.cv, results.n_folds)
     if ratio is None:
         raise ValueError(
-            f"cv={results.cv!r} does not tell how much of the data each fold tests on: give "
-            "test_fraction=, such as 0.2 where a fifth is tested on"
+            f"cv={readable(results.cv)} does not tell how much of the data each fold tests on: "
+            "give test_fraction=, such as 0.2 where a fifth is tested on"
         )
     return ratio
 
 
-def _ratio_of(cv: Any) -> float | None:
+def _ratio_of(cv: Any, n_folds: int) -> float | None:
     """Read n_test / n_train off a splitter, where it tells."""
     if isinstance(cv, Integral):
         return 1 / (int(cv) - 1)
@@ -185,11 +197,13 @@ def _ratio_of(cv: Any) -> float | None:
         return None if n_splits is None else 1 / (n_splits - 1)
     if isinstance(cv, _K_FOLDS):
         return 1 / (cv.get_n_splits() - 1)
+    if isinstance(cv, _ONE_OUT):
+        return 1 / (n_folds - 1)
     if isinstance(cv, _SHUFFLED):
         return _ratio_of_sizes(cv)
     if isinstance(cv, PredefinedSplit):
         cv = list(cv.split())
-    if isinstance(cv, Sequence):
+    if isinstance(cv, Sequence | np.ndarray):
         return float(np.mean([_count(test) / _count(train) for train, test in cv]))
     return None
 

@@ -57,7 +57,10 @@ def learning_curves(source: Any) -> pd.DataFrame:
     3          0     0      2  val_loss    0.7
     """
     if hasattr(source, "learning_curves"):
-        return source.learning_curves()
+        curves = source.learning_curves()
+        if not len(curves):
+            raise ValueError("there is no fit in this store")
+        return curves
     rows = [
         (candidate, fold, epoch, metric, value)
         for candidate, folds in _candidates(source)

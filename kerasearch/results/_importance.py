@@ -83,12 +83,15 @@ def importance(
     results = read(search)
     scores = results.mean(metric)
     kept = np.flatnonzero(np.isfinite(scores))
+    if not len(kept):
+        raise ValueError("every candidate of the search failed: none has a score to learn from")
     dimensions, encoded = _encode(results, kept)
     needed = max(MIN_CANDIDATES, PER_PARAMETER * len(dimensions))
     if len(kept) < needed:
         raise ValueError(
             f"{len(kept)} candidates with a score are too few to tell the importance of "
-            f"{len(dimensions)} hyperparameters: at least {needed} are needed"
+            f"{len(dimensions)} hyperparameter{'' if len(dimensions) == 1 else 's'}: "
+            f"at least {needed} are needed"
         )
     forest = RandomForestRegressor(
         n_trees,
@@ -188,7 +191,7 @@ def _encode_one(
     missing = ~np.isfinite(numbers)
     if is_log_spread(numbers):
         numbers = np.log(numbers)
-    numbers = numbers.astype(np.float32)
+    numbers = _to_unit(numbers).astype(np.float32)
     distinct = np.unique(numbers[~missing])
     low, high = float(distinct[0]), float(distinct[-1])
     below = low - max(high - low, 1)  # where the missing ones go
@@ -201,6 +204,13 @@ def _encode_one(
     points = np.append(distinct, [below] if share else [])[:, None]
     absent = np.arange(len(points)) >= len(distinct)
     return array, points, _with_missing(len(distinct), absent, share), None
+
+
+def _to_unit(numbers: np.ndarray) -> np.ndarray:
+    """Map to [0, 1], so that float32 tells apart what is close, and holds what is large."""
+    low, high = np.nanmin(numbers[np.isfinite(numbers)]), np.nanmax(numbers[np.isfinite(numbers)])
+    half = high / 2 - low / 2  # which does not overflow
+    return (numbers / 2 - low / 2) / half if half > 0 else numbers - low
 
 
 def _with_missing(n_values: int, absent: np.ndarray, share: float) -> np.ndarray:

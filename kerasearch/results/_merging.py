@@ -63,7 +63,12 @@ def merge(*searches: Any, **named: Any) -> dict[str, Any]:
     2             3          2    fine      False
     0             4          1  coarse      False
     """
-    given = {str(i): search for i, search in enumerate(searches, start=1)} | named
+    numbered = {str(i): search for i, search in enumerate(searches, start=1)}
+    if clash := numbered.keys() & named.keys():
+        raise ValueError(
+            f"two searches have the name {min(clash)!r}: give another to the named one"
+        )
+    given = numbered | named
     if not given:
         raise ValueError("merge needs at least one search")
     parts = {name: read(search) for name, search in given.items()}
@@ -103,6 +108,12 @@ def _check_alike(parts: dict[str, SearchResults]) -> None:
             raise ValueError(
                 f"the searches differ in their metrics: {first!r} has {', '.join(_metrics(one))}, "
                 f"{name!r} has {', '.join(_metrics(other))}"
+            )
+        scorings = [getattr(part.search, "scoring", None) for part in (one, other)]
+        if all(isinstance(scoring, str) for scoring in scorings) and scorings[0] != scorings[1]:
+            raise ValueError(
+                f"the searches differ in their metrics: {first!r} has scoring={scorings[0]!r}, "
+                f"{name!r} has scoring={scorings[1]!r}"
             )
         if other.n_folds != one.n_folds:
             raise ValueError(

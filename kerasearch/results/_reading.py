@@ -23,6 +23,11 @@ _SPLIT = re.compile(r"split(\d+)_(test|train)_(.+)")
 _TIMES = {f"{kind}_{part}_time" for kind in ("mean", "std") for part in ("fit", "score")}
 _STATISTIC = re.compile(r"(mean|std|rank)_(test|train)_(.+)")
 _NUMPY_SCALAR = re.compile(r"\bnp\.(?:float|int|uint|str|bool)\w*\(([^()]*)\)")
+# what a CSV file has of a callable; its name is the last part
+_CALLABLE = re.compile(
+    r"<(?:built-in function|function|cyfunction|class|ufunc) "
+    r"'?(?:[\w.<>]*\.)?(<?\w+>?)'?(?: at 0x\w+)?>"
+)
 # what a scorer that counts epochs calls its count: a cost, not a score
 EPOCHS = ("epochs", "n_epochs")
 
@@ -325,9 +330,12 @@ def _read_params(table: Mapping[str, Any], stored: bool) -> list[dict[str, Any]]
         for name, values in table.items()
         if name.startswith("param_")
     }
-    params = [_parsed_dict(value) for value in table.get("params", [])]
+    given = list(table.get("params", []))
+    params = [_parsed_dict(value) for value in given]
     if params and all(isinstance(each, dict) for each in params):
-        return _without_filled(params, table) if stored else [dict(each) for each in params]
+        # a text tells None from a gap, a Parquet file does not
+        filled = stored and not any(isinstance(value, str) for value in given)
+        return _without_filled(params, table) if filled else [dict(each) for each in params]
     if not columns:
         raise ValueError("cv_results_ has neither params nor a column param_... to read")
     read = {name: _parsed_column(values) for name, values in columns.items()}
@@ -342,7 +350,8 @@ def _parsed_dict(value: Any) -> Any:
     """Read the text of a dict, as a CSV file has it; anything unreadable stays as it is."""
     if not isinstance(value, str):
         return value
-    for text in (value, _NUMPY_SCALAR.sub(r"\1", value)):
+    simpler = _NUMPY_SCALAR.sub(r"\1", value)
+    for text in (value, simpler, _CALLABLE.sub(r"'\1'", simpler)):
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError):
@@ -369,7 +378,7 @@ def _without_filled(
 
     def undone(name: str, value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return tuple(value.tolist())
+            return _as_tuple(value)
         return int(value) if name in whole else value
 
     # None among numbers gives such a file away; then it is a gap everywhere
@@ -395,10 +404,21 @@ def _are_whole(cells: Iterable[Any]) -> bool:
 
 def _literal(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return tuple(value.tolist())
-    if not isinstance(value, str) or not (value[:1] in "([{" or value in ("True", "False", "None")):
+        return _as_tuple(value)
+    if not isinstance(value, str):
         return value
-    return _parsed_dict(value)
+    if named := _CALLABLE.fullmatch(value):
+        return named[1]
+    if value[:1] in "([{" or value in ("True", "False", "None"):
+        return _parsed_dict(value)
+    return value
+
+
+def _as_tuple(values: Any) -> Any:
+    """Undo what a Parquet file does to tuples, also to tuples of tuples."""
+    if isinstance(values, np.ndarray | list):
+        return tuple(map(_as_tuple, values.tolist() if isinstance(values, np.ndarray) else values))
+    return values
 
 
 def _is_missing(value: Any) -> bool:

@@ -27,7 +27,8 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
     ----------
     search : fitted search, dict or DataFrame
         A fitted search of scikit-learn or of this library, its ``cv_results_``, or that as a
-        DataFrame, also one read back from CSV or Parquet.
+        DataFrame, also one read back from CSV or Parquet. A Parquet file does not tell ``None``
+        from a parameter that a candidate does not have: among numbers it is read as the latter.
     metric : str, default=None
         Which score to rank by, of a search with several. None is the one that the search
         refitted by, or the first.

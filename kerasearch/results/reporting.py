@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from . import _page as html
-from ._comparison import compare
+from ._comparison import check_test_fraction, compare
 from ._importance import importance
 from ._reading import SearchResults, read
 from ._summary import summarize
 from ._values import MISSING, plain, readable
-from .displays._scales import sort_key
+from .displays._scales import Scale, sort_key
+from .displays.slices import panel_height
 
 MOST_ROWS = 1000  # of the table of candidates
 MOST_TIED = 8
@@ -77,7 +78,7 @@ def report(
     FileNotFoundError, IsADirectoryError, PermissionError
         If no file can be written at `path`; known before anything is computed.
     ValueError
-        If the search does not have the metric.
+        If the search does not have the metric, or `test_fraction` is no share.
     NotFittedError
         If the search is not fitted.
 
@@ -94,6 +95,7 @@ def report(
     'search.html'
     """
     path = _writable(path)
+    check_test_fraction(test_fraction)
     results = read(search)
     metric = results.metric(metric)
     title = title or _title(results)
@@ -168,7 +170,8 @@ def _facts(results: SearchResults, metric: str) -> dict[str, str]:
     if known.any():
         best = results.best(metric)
         spread = f" ± {std[best]:.2g}" if np.isfinite(std[best]) and results.n_folds > 1 else ""
-        facts[f"best mean {results.metric_label(metric)}"] = f"{mean[best]:.4g}{spread}"
+        over = " ± std over folds" if spread else ""
+        facts[f"best mean {results.metric_label(metric)}{over}"] = f"{mean[best]:.4g}{spread}"
     fit = results.time("fit", total=True)
     if fit is not None:
         facts["time of all fits"] = _duration(float(np.nansum(fit)))
@@ -297,8 +300,9 @@ def _pictures(
     n_panels = len(varying) or len(names)
     n_columns = min(3, n_panels)
     n_rows = -(-n_panels // n_columns)
+    height = panel_height(Scale.of(name, results.values(name)) for name in varying)
     draw(
-        (max(3.1 * n_columns, 4), 2.7 * n_rows),
+        (max(3.1 * n_columns, 4), height * n_rows),
         "score against each hyperparameter",
         "The score against each hyperparameter. Bars: one standard deviation over folds. "
         "Star: the best. Crosses: failed.",

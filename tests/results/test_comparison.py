@@ -10,6 +10,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupShuffleSplit,
     KFold,
+    LeaveOneGroupOut,
     LeaveOneOut,
     PredefinedSplit,
     RepeatedStratifiedKFold,
@@ -86,18 +87,20 @@ def test_holm_adjusts_as_the_procedure_says():
         (ShuffleSplit(test_size=10), None),
         (ShuffleSplit(test_size=10, train_size=0.5), None),
         (TimeSeriesSplit(), None),
-        (LeaveOneOut(), None),
         (PredefinedSplit([0, 0, 1, 1, -1, -1]), 1 / 2),
         (
             [(np.arange(6), np.arange(6, 8)), (np.arange(8) > 3, np.arange(8) < 2)],
             (2 / 6 + 0.5) / 2,
         ),
+        (np.array([[np.arange(6), np.arange(6, 9)]], dtype=object), 3 / 6),
+        (LeaveOneOut(), 1 / 8),
+        (LeaveOneGroupOut(), 1 / 8),
         (iter([]), None),
     ],
     ids=repr,
 )
 def test_the_share_of_the_test_folds_is_read_off_the_splitter(cv, ratio):
-    found = _ratio_of(5 if cv is None else cv)
+    found = _ratio_of(5 if cv is None else cv, n_folds=9)
     assert found == (None if ratio is None else pytest.approx(ratio))
 
 
@@ -131,6 +134,25 @@ def test_failed_candidates_are_listed_and_not_tested():
     assert np.isnan(table.loc[1, "p_adjusted"])
     assert not table.loc[1, "tied_with_best"]
     assert table.loc[2, "p"] == table.loc[2, "p_adjusted"]  # the only test
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_score_is_not_tested_and_does_not_count():
+    scores = [[0.9, 0.8, 0.8], [-np.inf, 0.9, 0.9], [0.7, 0.9, 0.8]]
+    with np.errstate(invalid="ignore"):
+        table = cv_results([{"a": i} for i in range(3)], scores)
+    table = compare(table, test_fraction=0.2)
+    assert table.loc[2, "p"] == table.loc[2, "p_adjusted"]  # the only test
+    assert not table.loc[1, "tied_with_best"]
+
+
+def test_a_long_cv_is_cut_in_the_message(iris):
+    splits = iter(list(KFold(3, shuffle=True, random_state=0).split(*iris)))
+    tree = DecisionTreeClassifier(random_state=0)
+    search = GridSearchCV(tree, {"max_depth": [1, 2]}, cv=splits).fit(*iris)
+    with pytest.raises(ValueError, match="give test_fraction=") as caught:
+        compare(search)
+    assert len(str(caught.value)) < 200
 
 
 def test_one_candidate_is_its_own_set_and_one_fold_is_an_error():

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from kerasearch import KerasClassifier, KerasRegressor, learning_curves
+from kerasearch import FitStore, KerasClassifier, KerasRegressor, learning_curves
 
 COLUMNS = ["candidate", "fold", "epoch", "metric", "value"]
 
@@ -78,6 +78,11 @@ def test_metrics_that_were_measured_now_and_then_keep_their_epochs():
     curves = learning_curves(fitted(loss=[4, 3, 2, 1], val_loss=[5, 6], odd=[np.zeros(2)] * 4))
     assert curves.query("metric == 'val_loss'")["epoch"].tolist() == [2, 4]
     assert "odd" not in set(curves["metric"])
+
+
+def test_an_empty_store_has_no_curves():
+    with pytest.raises(ValueError, match="there is no fit in this store"):
+        learning_curves(FitStore())
 
 
 def test_a_finished_search_says_what_to_do_instead(network, iris):

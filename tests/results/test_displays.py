@@ -43,10 +43,12 @@ def results(params, scores, metric="score", **columns):
     scores = np.asarray(scores, dtype=float)
     if scores.ndim == 1:
         scores = np.column_stack([scores - 0.01, scores + 0.01])
+    with np.errstate(invalid="ignore"):  # infinite scores have no spread
+        std = scores.std(axis=1)
     made = {
         "params": params,
         f"mean_test_{metric}": scores.mean(axis=1),
-        f"std_test_{metric}": scores.std(axis=1),
+        f"std_test_{metric}": std,
         "mean_fit_time": np.full(len(params), 2.0),
         "mean_score_time": np.full(len(params), 0.5),
         **columns,
@@ -234,6 +236,81 @@ def test_the_limits_hold_every_value_and_are_never_a_point():
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+def test_numbers_that_differ_are_written_differently():
+    beta = Scale.of("beta_2", [0.99, 0.999, 0.9999])
+    assert beta.bins()[1] == ["0.99", "0.999", "0.9999"]
+    close = Scale.of("scale", list(1 + 1e-6 * np.random.default_rng(0).uniform(size=50)))
+    for texts in ([text for _, text in close.ticks(5)], close.bins()[1]):
+        assert len(set(texts)) == len(texts)
+    search = results([{"a": i, "b": 0} for i in range(4)], [0.9991, 0.99935, 0.9996, 0.9999])
+    heatmap = displays.HeatmapDisplay.from_search(search, "a", "b")
+    assert [text.get_text() for text in heatmap.text_] == ["0.9991", "0.99935", "0.9996", "0.9999"]
+    parallel = displays.ParallelCoordinatesDisplay.from_search(search)
+    assert {"0.9991", "0.9999"} <= {text.get_text() for text in parallel.ax_.texts}
+
+
+def overlap(texts):
+    """Whether any of these texts runs into the next, once drawn."""
+    texts = [text for text in texts if text.get_text()]
+    texts[0].figure.draw_without_rendering()
+    boxes = sorted((text.get_window_extent() for text in texts), key=lambda box: box.x0)
+    return any(left.x1 > right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_labels_do_not_run_together_where_others_take_the_room():
+    rng = np.random.default_rng(0)
+    params = [
+        {"max_features": int(n), "words": f"a rather long text number {n % 9}"}
+        for n in rng.integers(1, 10**7, 60)
+    ]
+    display = displays.CoverageDisplay.from_search(
+        results(params, rng.uniform(size=60)), "max_features", "words"
+    )
+    labels = [label for label in display.ax_.get_xticklabels() if label.get_text()]
+    assert len(labels) >= 2
+    assert not overlap(labels)
+    _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    params = [{f"quite_a_long_name_{k}": float(rng.uniform()) for k in range(6)} for _ in range(20)]
+    display = displays.ParallelCoordinatesDisplay.from_search(
+        results(params, rng.uniform(size=20)), ax=axes[1]
+    )
+    assert not overlap(display.ax_.get_xticklabels())
+
+
+@pytest.mark.parametrize("scores", [-1e9 * np.arange(1, 4), 1 - 1e-6 * np.arange(3)])
+def test_no_power_or_offset_stands_in_the_way_of_the_legend(scores):
+    display = displays.ProgressDisplay.from_search(results([{"a": i} for i in range(3)], scores))
+    display.figure_.draw_without_rendering()
+    assert display.ax_.yaxis.get_offset_text().get_text() == ""
+
+
+def test_the_color_bar_of_one_row_has_room_for_its_name():
+    rng = np.random.default_rng(0)
+    search = results([{"rate": 10**v} for v in rng.uniform(-5, -1, 60)], rng.uniform(size=60))
+    display = displays.HeatmapDisplay.from_search(search)
+    display.figure_.draw_without_rendering()
+    name = display.image_.colorbar.ax.yaxis.label.get_window_extent()
+    assert display.figure_.bbox.y0 <= name.y0 < name.y1 <= display.figure_.bbox.y1
+
+
+def test_one_score_is_in_the_middle():
+    display = displays.ProgressDisplay.from_search(results([{"a": 1}], [0.9]))
+    low, high = display.ax_.get_ylim()
+    assert (low + high) / 2 == pytest.approx(0.9, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", [displays.SliceDisplay, displays.CoverageDisplay])
+def test_what_is_no_axes_is_told(kind):
+    with pytest.raises(TypeError, match="ax=3: expected matplotlib Axes"):
+        kind.from_search(grid(), ax=3)
+
+
+@pytest.mark.parametrize("n_columns", [0, "2", 1.5])
+def test_a_wrong_number_of_columns_is_told(n_columns):
+    with pytest.raises(ValueError, match=f"n_columns={n_columns!r}"):
+        displays.SliceDisplay.from_search(grid(), n_columns=n_columns)
 
 
 def test_a_long_label_keeps_both_ends():
@@ -445,6 +522,30 @@ def test_wrong_names_of_curves_are_errors():
     assert {candidate for candidate, _ in display.lines_} == {1}
 
 
+def test_a_frame_that_has_no_curves_is_told():
+    kind = displays.TrainingCurvesDisplay
+    with pytest.raises(ValueError, match="this one is without candidate, fold, epoch"):
+        kind.from_search(pd.DataFrame({"metric": ["loss"], "value": [1.0]}))
+    with pytest.raises(ValueError, match="there are no curves in this frame"):
+        kind.from_search(curves(2, 1, 3).head(0))
+    with pytest.raises(ValueError, match="did you mean loss"):
+        kind.from_search(curves(2, 1, 3), metric="los")
+
+
+def test_validation_curves_go_by_both_names_and_one_candidate_may_stand_alone():
+    frame = curves(3, 1, 4)
+    display = displays.TrainingCurvesDisplay.from_search(frame, "val_loss", candidates=1)
+    assert set(display.lines_) == {(1, "train"), (1, "validation")}
+    assert display.ax_.get_ylabel() == "loss"
+
+
+def test_a_single_epoch_is_a_whole_number():
+    display = displays.TrainingCurvesDisplay.from_search(curves(2, 1, 1))
+    low, high = display.ax_.get_xlim()
+    ticks = [tick for tick in display.ax_.get_xticks() if low <= tick <= high]
+    assert ticks == [0, 1, 2]
+
+
 def test_the_curves_of_a_fit_store_are_drawn():
     from kerasearch import FitStore, KerasClassifier
 
@@ -457,3 +558,11 @@ def test_the_curves_of_a_fit_store_are_drawn():
     assert len(display.bands_) == 2
     labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
     assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
+
+
+def test_curves_at_a_default_are_named_so():
+    frame = curves(3, 1, 4)
+    frame.loc[frame["candidate"] == 1, "param_rate"] = np.nan
+    display = displays.TrainingCurvesDisplay.from_search(frame)
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names[:3] == ["rate=1", "rate=default", "rate=0.01"]

@@ -130,6 +130,20 @@ def test_too_few_candidates_are_told_with_how_many_it_takes():
         importance(searched([{"a": 1}], lambda a: a))
 
 
+def test_numbers_that_are_close_or_huge_are_told_apart():
+    rng = np.random.default_rng(0)
+    for low, spread in ((1.0, 1e-9), (0.0, 1e300), (2020.0, 1e-4)):
+        params = [{"a": low + spread * rng.uniform(), "b": rng.uniform()} for _ in range(60)]
+        table = importance(searched(params, lambda a, b: (a - low) / spread))  # noqa: B023
+        assert table.loc["a", "importance"] > 0.9
+
+
+def test_a_search_in_which_all_failed_has_no_importance():
+    table = cv_results([{"a": i} for i in range(20)], np.full((20, 2), np.nan))
+    with pytest.raises(ValueError, match="every candidate of the search failed"):
+        importance(table)
+
+
 def test_noise_alone_warns():
     rng = np.random.default_rng(0)
     params = [{"a": float(rng.uniform())} for _ in range(40)]

@@ -53,6 +53,23 @@ def test_one_search_merged_is_itself(coarse):
     assert merged["search"].tolist() == ["1", "1"]
 
 
+def test_searches_of_different_scoring_do_not_merge(iris, coarse):
+    tree = DecisionTreeClassifier(random_state=0)
+    space = {"max_depth": [1, 3]}
+    first, second = (
+        GridSearchCV(tree, space, cv=3, scoring=scoring).fit(*iris)
+        for scoring in ("accuracy", "f1_macro")
+    )
+    with pytest.raises(ValueError, match="'1' has scoring='accuracy', '2' has scoring='f1_macro'"):
+        merge(first, second)
+    assert len(merge(first, first)["params"]) == 4
+
+
+def test_no_search_is_lost_to_another_of_its_name(coarse, fine):
+    with pytest.raises(ValueError, match="two searches have the name '1'"):
+        merge(coarse, **{"1": fine})
+
+
 def test_overlapping_candidates_are_marked_and_stay():
     first = cv_results([{"a": 1, "b": (1, 2)}, {"a": 2, "b": None}], [[1, 2], [3, 4]])
     second = cv_results(

@@ -196,6 +196,11 @@ def test_a_path_that_cannot_be_written_is_known_first(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_wrong_test_fraction_is_told_rather_than_left_out(fitted, tmp_path):
+    with pytest.raises(ValueError, match="test_fraction=3"):
+        report(fitted, tmp_path / "search.html", test_fraction=3)
+
+
 def test_a_report_replaces_the_file_only_when_it_is_complete(fitted, tmp_path, monkeypatch):
     path = tmp_path / "a.html"
     path.write_text("before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
 )
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GRAY = "#8C8C8C"
+DARK = "#555555"  # of what stands for no candidate
 PALE = "#EFEFEF"
 SCORE_MAP = "viridis"
 _INCHES_OF_CHARACTER = 0.085  # at the usual size of tick labels
@@ -43,7 +45,7 @@ def needs_matplotlib(what: str) -> None:
 def one_axes(ax: Any, size: tuple[float, float]) -> Any:
     """Get the axes to draw on: those given, or new ones of that size in inches."""
     if ax is not None:
-        return ax
+        return _checked(ax)
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=size, layout="constrained")[1]
@@ -60,7 +62,9 @@ def several_axes(ax: Any, n: int, n_columns: int, size: tuple[float, float]) -> 
     size : (float, float)
         Width and height of each panel, in inches, in a new figure.
     """
-    n_columns = min(n_columns, n)
+    if not isinstance(n_columns, Integral) or n_columns < 1:
+        raise ValueError(f"n_columns={n_columns!r}: expected a number of panels, 1 or more")
+    n_columns = min(int(n_columns), n)
     n_rows = -(-n // n_columns)
     if ax is None:
         import matplotlib.pyplot as plt
@@ -73,17 +77,27 @@ def several_axes(ax: Any, n: int, n_columns: int, size: tuple[float, float]) -> 
         given = np.ravel(np.asarray(ax, dtype=object))
         if len(given) != n:
             raise ValueError(f"ax has {len(given)} axes and there are {n} panels to draw")
+        for each in given:
+            _checked(each)
         return given
     elif n == 1:
-        return np.array([ax], dtype=object)
-    elif ax.get_subplotspec() is None:
+        return np.array([_checked(ax)], dtype=object)
+    elif _checked(ax).get_subplotspec() is None:
         raise ValueError(f"ax must be {n} axes, one a panel, or one axes made by subplots")
     else:
         figure = ax.figure
         ax.set_axis_off()
-        places = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+        # without a layout engine nothing else keeps labels off the panels below and beside
+        room = {} if figure.get_layout_engine() else {"hspace": 0.6, "wspace": 0.15}
+        places = ax.get_subplotspec().subgridspec(n_rows, n_columns, **room)
     axes = [figure.add_subplot(places[divmod(i, n_columns)]) for i in range(n)]
     return np.array(axes, dtype=object)
+
+
+def _checked(ax: Any) -> Any:
+    if not hasattr(ax, "get_subplotspec"):
+        raise TypeError(f"ax={ax!r}: expected matplotlib Axes or None")
+    return ax
 
 
 def two_parameters(results: SearchResults, x: str | None, y: str | None) -> tuple[str, str | None]:
@@ -120,7 +134,8 @@ def label_parameter(ax: Any, scale: Scale, which: str) -> None:
     if scale.log:
         (ax.set_xscale if is_x else ax.set_yscale)("log")
     (ax.set_xlim if is_x else ax.set_ylim)(*scale.limits)
-    (ax.set_xlabel if is_x else ax.set_ylabel)(shortened(scale.label, 40))
+    longest = max(12, int(_inches(ax, which) / _INCHES_OF_CHARACTER))
+    (ax.set_xlabel if is_x else ax.set_ylabel)(shortened(scale.label, min(longest, 40)))
     write_ticks(ax, which, fitting_ticks(ax, scale, which), scale.categories is not None)
     axis.set_minor_locator(_null_locator())
 
@@ -128,12 +143,18 @@ def label_parameter(ax: Any, scale: Scale, which: str) -> None:
 def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
     """Choose ticks whose labels have room along the axis."""
     room = _inches(ax, which)
+    if which == "x":  # the layout gives the labels of the y axis some of it
+        beside = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
+        room -= beside * _INCHES_OF_CHARACTER
     if which == "y" or scale.categories is not None:
         return scale.ticks(max(2, int(room / _INCHES_OF_LINE / (1 if scale.categories else 2))))
     for most in range(8, 1, -1):
         ticks = scale.ticks(most)
         if sum(len(text) + 1 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
             break
+    if len(ticks) < 2:  # which would give no scale: two of the finest
+        finest = scale.ticks(8)
+        ticks = finest[:: max(-(-len(finest) // 2), 1)]
     return ticks
 
 
@@ -180,7 +201,8 @@ def score_limits(scores: np.ndarray, spread: float | np.ndarray = 0.0) -> tuple[
     reach = np.broadcast_to(spread, scores.shape)
     tops, feet = (scores + reach)[known], (scores - reach)[known & (scores >= low)]
     high = max(high, float(tops.max()))
-    low = max(float(feet.min()), low - 0.5 * (high - low))
+    foot = float(feet.min()) if np.ptp(scores[known]) else min(low, float(feet.min()))
+    low = max(foot, low - 0.5 * (high - low))
     margin = 0.06 * (high - low)
     return low - margin, high + margin
 
@@ -209,6 +231,26 @@ def score_colors(scores: np.ndarray) -> Any:
     from matplotlib.colors import Normalize
 
     return ScalarMappable(Normalize(*score_color_limits(scores), clip=True), SCORE_MAP)
+
+
+def plain_ticks(ax: Any, which: str) -> None:
+    """Write the scores of an axis in full: an offset or a power would run into the legend."""
+    from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
+
+    ends = np.abs(ax.get_xlim() if which == "x" else ax.get_ylim())
+    axis = ax.xaxis if which == "x" else ax.yaxis
+    if not 1e-3 <= ends.max() < 1e6:
+        axis.set_major_formatter(StrMethodFormatter("{x:.4g}"))
+        return
+    formatter = ScalarFormatter(useOffset=False)
+    formatter.set_scientific(False)
+    axis.set_major_formatter(formatter)
+
+
+def name_length(ax: Any, n: int) -> int:
+    """How many characters have room over each of `n` columns."""
+    spare = 2 if ax.figure.get_layout_engine() else -1  # a layout widens the axes
+    return int(np.clip(_inches(ax, "x") / n / _INCHES_OF_CHARACTER + spare, 6, 16))
 
 
 def mark_outside(ax: Any, x: np.ndarray, scores: np.ndarray) -> None:

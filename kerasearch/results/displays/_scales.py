@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -91,7 +91,8 @@ class Scale:
         gaps = np.diff(self.unit(places))
         if len(places) > most or (len(gaps) and gaps.min() < 0.8 / most):
             places = (_log_places if self.log else _linear_places)(places[0], places[-1], most)
-        return [(float(place), number(place)) for place in places]
+        digits = enough_digits(places)
+        return [(float(place), number(place, digits)) for place in places]
 
     def bins(self, most: int = 10) -> tuple[np.ndarray, list[str]]:
         """Sort candidates into cells: the distinct values, or ranges where they are too many.
@@ -108,13 +109,15 @@ class Scale:
         cells = np.full(len(self.positions), -1)
         if self.categories is not None or len(distinct) <= most:
             cells[known] = np.searchsorted(distinct, self.positions[known])
-            names = self.categories
-            return cells, [number(v) if names is None else names[int(v)] for v in distinct]
+            names, digits = self.categories, enough_digits(distinct)
+            return cells, [number(v, digits) if names is None else names[int(v)] for v in distinct]
         low, high = self._stretched(distinct[[0, -1]])
         edges = np.linspace(low, high, most + 1)
         inner = np.searchsorted(edges, self._stretched(self.positions[known]), side="right") - 1
         cells[known] = np.clip(inner, 0, most - 1)
-        ends = [number(edge, 2) for edge in (10**edges if self.log else edges)]
+        edges = 10**edges if self.log else edges
+        digits = enough_digits(edges, 2)
+        ends = [number(edge, digits) for edge in edges]
         return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
 
     def _stretched(self, positions: np.ndarray) -> np.ndarray:
@@ -122,11 +125,23 @@ class Scale:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number in few digits: ``0.001``, ``1e-05``, ``128``, ``12000``."""
+    """Write a number in few digits, exactly where that is short: ``0.9999``, ``1e-05``, ``128``."""
+    exact = f"{value:.6g}"
+    if len(exact) <= 7 and float(exact) == value:
+        return exact
     rounded = float(f"{value:.{digits}g}")
     if rounded.is_integer() and abs(rounded) < 1e6:
         return str(int(value) if float(value).is_integer() else int(rounded))
     return f"{rounded:.{digits}g}"
+
+
+def enough_digits(values: Iterable[float], least: int = 3) -> int:
+    """Find how many digits tell these different numbers apart: 1.0001 from 1.0002, with five."""
+    values = list(values)
+    for digits in range(least, 10):
+        if len({number(value, digits) for value in values}) == len(values):
+            return digits
+    return least
 
 
 def shortened(text: str, longest: int = LONGEST_LABEL) -> str:

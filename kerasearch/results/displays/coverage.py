@@ -143,8 +143,8 @@ class CoverageDisplay:
             return self
         y = Scale.of(self.y_name or "", self.y)
         above, right = _axes_beside(ax)
-        drawing.label_parameter(ax, x, "x")
         drawing.label_parameter(ax, y, "y")
+        drawing.label_parameter(ax, x, "x")
         self.points_ = _scatter(ax, x.positions, y.positions, self.scores, colors)
         for side, scale, which in ((above, x, "x"), (right, y, "y")):
             _project(side, scale.positions, self.scores, colors, which)
@@ -205,11 +205,13 @@ def _project(ax: Any, positions: np.ndarray, scores: np.ndarray, colors: Any, al
         ax.vlines(lines, *limits, **style)
         ax.set_ylim(*limits)
         ax.yaxis.set_major_locator(MaxNLocator(3))
+        drawing.plain_ticks(ax, "y")
         _scatter(ax, positions[shown], scores[shown], scores[shown], colors[shown])
     else:
         ax.hlines(lines, *limits, **style)
         ax.set_xlim(*limits)
         ax.xaxis.set_major_locator(MaxNLocator(3))
+        drawing.plain_ticks(ax, "x")
         _scatter(ax, scores[shown], positions[shown], scores[shown], colors[shown])
 
 

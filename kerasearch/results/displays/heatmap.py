@@ -9,7 +9,7 @@ import numpy as np
 
 from .._reading import read
 from . import _drawing as drawing
-from ._scales import Scale, shortened
+from ._scales import Scale, enough_digits, shortened
 
 MOST_CELLS = 12  # along one axis
 
@@ -138,7 +138,7 @@ class HeatmapDisplay:
         self._fill(rows, columns, (len(y_labels), len(x_labels)))
 
         width = 2.4 + 0.55 * max(len(x_labels), 4)
-        height = 1.4 + 0.38 * max(len(y_labels), 2 if self.y is None else 5)
+        height = 1.4 + 0.38 * max(len(y_labels), 5)
         ax = drawing.one_axes(ax, (width, height))
         self.ax_, self.figure_ = ax, ax.figure
         mappable = drawing.score_colors(self.cells_)
@@ -169,7 +169,7 @@ class HeatmapDisplay:
         kept = np.sort(np.argsort(-best, kind="stable")[:MOST_CELLS])
         place = np.full(len(labels) + 1, -1)  # the last is for those without a value
         place[kept] = np.arange(len(kept))
-        title = f"{title} ({len(kept)} best of {len(labels)} values)"
+        title = f"{shortened(name, 24)} ({len(kept)} best of {len(labels)} values)"
         return place[cells], [labels[i] for i in kept], title
 
     def _fill(self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> None:
@@ -189,7 +189,8 @@ class HeatmapDisplay:
     def _write_cells(self) -> None:
         """Write the scores where they have room, dark on light and light on dark."""
         self.text_ = []
-        texts = {place: f"{score:.3g}" for place, score in np.ndenumerate(self.cells_)}
+        digits = enough_digits(np.linspace(*drawing.score_color_limits(self.cells_), 11))
+        texts = {place: f"{score:.{digits}g}" for place, score in np.ndenumerate(self.cells_)}
         longest = max(len(texts[place]) for place in texts)
         if not drawing.has_room(self.ax_, longest + 1, self.cells_.shape):
             return

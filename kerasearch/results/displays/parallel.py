@@ -9,7 +9,7 @@ import numpy as np
 
 from .._reading import read
 from . import _drawing as drawing
-from ._scales import Scale, number, shortened
+from ._scales import Scale, enough_digits, number, shortened
 
 
 class ParallelCoordinatesDisplay:
@@ -158,7 +158,8 @@ class ParallelCoordinatesDisplay:
             [(float(scale.unit(np.array([p]))[0]), text) for p, text in scale.ticks(room)]
             for scale in scales
         ]
-        ticks.append([(i / 4, number(end)) for i, end in enumerate(ends)])
+        digits = enough_digits(ends)
+        ticks.append([(i / 4, number(end, digits)) for i, end in enumerate(ends)])
         for i, places in enumerate(ticks):
             ax.axvline(i, color="black", linewidth=0.9, zorder=2.5)
             for height, text in places:
@@ -173,7 +174,9 @@ class ParallelCoordinatesDisplay:
                     zorder=6,
                     bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
                 )
-        names = [*(shortened(s.label, 16) for s in scales), drawing.short_score_label(self.metric)]
+        longest = drawing.name_length(ax, len(ticks))
+        names = [shortened(scale.label, longest) for scale in scales]
+        names.append(shortened(drawing.short_score_label(self.metric), longest))
         ax.set_xticks(range(len(names)), names)
         ax.set_xlim(-0.1, len(names) - 1 + 0.45)
         ax.set_ylim(-0.05, 1.05)

@@ -124,6 +124,7 @@ class ProgressDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Any] = []
         ax.set_ylim(*drawing.score_limits(self._worth_showing()))
+        drawing.plain_ticks(ax, "y")
         furthest = max(float(np.max(spent)) for spent in self.spent.values())
         ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
         for i, (name, spent) in enumerate(self.spent.items()):

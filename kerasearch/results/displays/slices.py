@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,16 +117,17 @@ class SliceDisplay:
             This object, with the attributes that end in ``_``.
         """
         drawing.needs_matplotlib(type(self).__name__)
-        self.axes_ = drawing.several_axes(ax, len(self.values), n_columns, (3.1, 2.7))
+        scales = [Scale.of(name, values) for name, values in self.values.items()]
+        size = (3.1, panel_height(scales))
+        self.axes_ = drawing.several_axes(ax, len(scales), n_columns, size)
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
         self.points_: list[Any] = []
         spread = np.zeros(len(self.scores)) if self.std is None else np.nan_to_num(self.std)
         limits = drawing.score_limits(self.scores, spread)
-        for i, (axes, (name, values)) in enumerate(
-            zip(self.axes_, self.values.items(), strict=True)
-        ):
+        for i, (axes, scale) in enumerate(zip(self.axes_, scales, strict=True)):
             axes.set_ylim(*limits)
-            self._draw(axes, Scale.of(name, values), spread)
+            drawing.plain_ticks(axes, "y")
+            self._draw(axes, scale, spread)
             if i % min(n_columns, len(self.axes_)) == 0 or len(np.atleast_1d(ax)) > 1:
                 axes.set_ylabel(drawing.score_label(self.metric))
             else:
@@ -169,6 +170,13 @@ class SliceDisplay:
                 zorder=5,
             )
         drawing.mark_outside(ax, x, self.scores)
+
+
+def panel_height(scales: Iterable[Scale]) -> float:
+    """Inches that a panel needs, with its labels: those of many categories are turned."""
+    many = [scale.categories for scale in scales if scale.categories and len(scale.categories) > 6]
+    longest = max((len(text) for categories in many for text in categories), default=0)
+    return 2.7 + 0.06 * max(longest - 6, 0)
 
 
 def _side_by_side(scale: Scale) -> np.ndarray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .._curves import learning_curves
+from ..._names import did_you_mean
+from .._curves import COLUMNS, learning_curves
 from . import _drawing as drawing
 from ._scales import number, shortened
 
@@ -66,7 +68,7 @@ class TrainingCurvesDisplay:
         source : fitted estimators, result of cross_validate, fit store or DataFrame
             What `learning_curves` takes, or the frame that it gives.
         metric : str, default="loss"
-            Which metric of the history to draw, without ``val_``.
+            Which metric of the history to draw; ``"loss"`` and ``"val_loss"`` are the same picture.
         candidates : sequence, default=None
             Which candidates to draw, by their value in the column ``candidate``. None is all.
         lower_is_better : bool, default=None
@@ -82,7 +84,16 @@ class TrainingCurvesDisplay:
         if not isinstance(source, pd.DataFrame):
             source = learning_curves(source)
         curves = source
+        if missing := [name for name in COLUMNS if name not in curves]:
+            raise ValueError(
+                f"a frame of curves has the columns {', '.join(COLUMNS)}, as learning_curves makes "
+                f"it; this one is without {', '.join(missing)}"
+            )
+        if not len(curves):
+            raise ValueError("there are no curves in this frame")
         if candidates is not None:
+            if isinstance(candidates, str | Real):
+                candidates = [candidates]
             unknown = [one for one in candidates if one not in set(curves["candidate"])]
             if unknown:
                 known = curves["candidate"].unique()
@@ -129,10 +140,14 @@ class TrainingCurvesDisplay:
 
     def _parts(self) -> dict[str, pd.Series]:
         """Training and validation values, indexed by candidate, fold and epoch."""
-        known = self.curves["metric"].unique()
-        names = {"train": self.metric, "validation": f"val_{self.metric}"}
+        known = list(self.curves["metric"].unique())
+        bare = self.metric.removeprefix("val_")
+        names = {"train": bare, "validation": f"val_{bare}"}
         if not set(names.values()) & set(known):
-            raise ValueError(f"metric={self.metric!r}: the curves have {', '.join(known)}")
+            raise ValueError(
+                f"metric={self.metric!r}: the curves have {', '.join(known)}"
+                f"{did_you_mean(self.metric, known, n=1)}"
+            )
         chosen = self.curves.set_index(["candidate", "fold", "epoch"])
         parts = {part: chosen[chosen["metric"] == name] for part, name in names.items()}
         return {part: rows["value"].astype(float) for part, rows in parts.items() if len(rows)}
@@ -182,8 +197,13 @@ class TrainingCurvesDisplay:
         finite = everything[np.isfinite(everything)]
         if len(finite) and finite.min() > 0 and finite.max() > 30 * np.median(finite):
             ax.set_yscale("log")  # a loss that fell far, or one that exploded
+        else:
+            drawing.plain_ticks(ax, "y")
+        epochs = self.curves["epoch"]
+        if epochs.nunique() == 1 or not len(finite):
+            ax.set_xlim(epochs.min() - 1, epochs.max() + 1)
         ax.set_xlabel("epoch")
-        ax.set_ylabel(self.metric.replace("_", " "))
+        ax.set_ylabel(self.metric.removeprefix("val_").replace("_", " "))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         if len(ranked) > 1:
             for candidate in colored:
@@ -194,7 +214,7 @@ class TrainingCurvesDisplay:
                 ax.plot([], [], color=drawing.GRAY, linewidth=0.6, label=label)
         for part in parts:
             style: Any = "--" if part == "train" else "-"
-            ax.add_line(Line2D([], [], color=drawing.BLACK, linestyle=style, label=part))
+            ax.add_line(Line2D([], [], color=drawing.DARK, linestyle=style, label=part))
         drawing.legend_outside(ax)
 
     def _name(self, candidate: Any) -> str:
@@ -205,6 +225,9 @@ class TrainingCurvesDisplay:
         for name in columns:
             if firsts[name].astype(str).nunique() > 1:
                 value = firsts.loc[candidate, name]
-                text = number(value) if isinstance(value, float) else str(value)
+                if pd.api.types.is_scalar(value) and pd.isna(value):
+                    text = "default"  # a store has what is not at its default
+                else:
+                    text = number(value) if isinstance(value, float) else str(value)
                 parts.append(f"{name.removeprefix('param_').rpartition('__')[2]}={text}")
         return ", ".join(parts) or f"candidate {candidate}"
