@@ -12,6 +12,9 @@ from scipy.stats import t as student
 from ._reading import EPOCHS, SearchResults, read
 
 CONFIDENCE = 0.95
+# in a notebook: at most so many rows, and without these columns
+_N_SHOWN = 10
+_DETAILS = ("sem", "ci_low", "ci_high", "train_mean", "total_fit_time", "total_score_time")
 # names of columns that are not parameters
 _STATISTICS = (
     *("candidate", "rank", "mean", "std", "sem", "ci_low", "ci_high", "difference"),
@@ -38,8 +41,9 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
     Returns
     -------
     table : DataFrame
-        Indexed by ``candidate``, the place in ``cv_results_``. The columns, where the search has
-        what they need:
+        Indexed by ``candidate``, the place in ``cv_results_``. A notebook shows the first ten rows
+        and the main columns, and names the others. The columns, where the search has what they
+        need:
 
         - ``rank`` (int): 1 is best, ties have the same rank. Failed candidates come last. In
           successive halving and Hyperband, the candidates of the largest resource come first:
@@ -101,7 +105,25 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
         name: _whole(values) for name, values in results.extras.items() if name not in EPOCHS
     }
     columns |= _scores(results, metric) | _costs(results) | _others(results, metric)
-    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]
+    table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]
+    return SummaryTable(table)
+
+
+class SummaryTable(pd.DataFrame):
+    """A table that notebooks show in short. What is made from it is an ordinary DataFrame."""
+
+    @property
+    def _constructor(self) -> Any:
+        return pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        dull = [name for name in _DETAILS if name in self]
+        dull += [n for n in ("failed_folds", "error") if n in self and not self[n].any()]
+        rows = self.drop(columns=dull).head(_N_SHOWN)
+        left_out = [f"{len(self) - len(rows):,} more rows"] if len(self) > len(rows) else []
+        left_out += [", ".join(dull)] if dull else []
+        note = f"<p>Not shown: {'; '.join(left_out)}.</p>" if left_out else ""
+        return rows.to_html(notebook=True, border=0) + note
 
 
 def _whole(values: np.ndarray) -> Any:

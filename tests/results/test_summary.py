@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,3 +142,29 @@ def test_a_summary_is_not_a_search():
     table = summarize(cv_results([{"a": 1}], [[1, 2]]))
     with pytest.raises(ValueError, match="not a cv_results_"):
         summarize(table)
+
+
+def test_a_notebook_shows_ten_rows_and_names_what_is_left_out():
+    scores = np.linspace(0.5, 0.9, 60)[:, None] + [[0, 0.01, 0.02]]
+    table = summarize(cv_results([{"net__units": n} for n in range(60)], scores))
+    page = table._repr_html_()
+    assert page.count("<tr") == 1 + 1 + 10  # names, the index' name, rows
+    assert "50 more rows" in page
+    assert "sem, ci_low, ci_high, total_fit_time, total_score_time, failed_folds" in page
+    assert ">ci_low<" not in page
+    assert ">units<" in page
+
+
+def test_a_notebook_shows_failures_and_text_as_text():
+    table = summarize(cv_results([{"f": "<b>"}, {"f": "x"}], [[0.1, np.nan], [0.2, 0.3]]))
+    page = table._repr_html_()
+    assert ">failed_folds<" in page
+    assert "&lt;b&gt;" in page
+
+
+def test_what_is_made_from_the_table_is_an_ordinary_frame():
+    table = summarize(cv_results([{"a": 1}, {"a": 2}], [[0.1, 0.2], [0.2, 0.3]]))
+    assert isinstance(table, pd.DataFrame)
+    for made in (table.head(1), table.copy(), table[["rank"]], table.sort_index()):
+        assert type(made) is pd.DataFrame
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(table)), table)
