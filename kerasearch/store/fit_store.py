@@ -316,12 +316,12 @@ class FitStore:
     ) -> None:
         """Store a fit, or warn once and go on where that is impossible."""
         name = _name(key, epochs)
-        n_bytes = sum(array.nbytes for array in arrays.values())
-        if n_bytes > self.max_bytes:
-            self.warn(f"fits larger than max_bytes={self.max_bytes} are not stored in {self!r}")
-            return
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
+            n_bytes = format.size(record, arrays)
+            if n_bytes > self.max_bytes:
+                self.warn(f"fits larger than max_bytes={self.max_bytes} are not stored in {self!r}")
+                return
             if not self._make_room(n_bytes):
                 self.warn(
                     f"{self!r} is full of fits used within the last hour "
@@ -469,18 +469,33 @@ def _parse(name: str) -> tuple[str, int] | None:
 
 
 # what every reader of a record relies on
-_FIELDS = {
-    *("key", "epochs", "created", "parameters", "n_rows", "data", "seconds", "history", "path"),
-    *("finished", "divergence"),
+_FIELDS: dict[str, Any] = {
+    **{"key": str, "epochs": int, "created": float, "parameters": dict, "n_rows": int},
+    **{"data": str, "seconds": float, "history": dict, "path": str, "finished": bool},
+    "divergence": dict | None,
 }
+_LAST_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
+_DIVERGENCE: dict[str, Any] = {"message": str, "epoch": int, "at_once": bool}
 
 
 def _check(name: str, record: Mapping[str, Any]) -> None:
-    missing = sorted(_FIELDS - record.keys())
-    if missing:
-        raise format.DamagedFile(f"it has no {', '.join(missing)}")
+    _check_fields(record, _FIELDS)
+    if record["divergence"] is not None:
+        _check_fields(record["divergence"], _DIVERGENCE)
+    _check_fields(record["history"], dict.fromkeys(record["history"], list))
+    if not 0 <= record["created"] < _LAST_TIME:
+        raise format.DamagedFile(f"it was created at {record['created']}")
     if _parse(name) != (record.get("key"), record.get("epochs")):
         raise format.DamagedFile("it holds another fit than its name says")
+
+
+def _check_fields(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    missing = sorted(fields.keys() - record.keys())
+    if missing:
+        raise format.DamagedFile(f"it has no {', '.join(missing)}")
+    for name, kind in fields.items():
+        if not isinstance(record[name], int | float if kind is float else kind):
+            raise format.DamagedFile(f"its {name} is a {type(record[name]).__name__}")
 
 
 def _reason(error: Exception) -> str:

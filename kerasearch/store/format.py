@@ -17,6 +17,8 @@ import numpy as np
 VERSION = 1
 
 _RECORD = "fit.json"
+# of an array besides its content: two headers of the zip's and one of NumPy's, names included
+_N_BYTES = 512
 
 
 class DamagedFile(Exception):
@@ -43,6 +45,12 @@ def write(file: BinaryIO, record: Mapping[str, Any], arrays: Mapping[str, np.nda
                 array = array.view(f"V{array.dtype.itemsize}")
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def size(record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> int:
+    """At most how many bytes `write` will write."""
+    text = json.dumps({"format": VERSION, **record}, default=_encode)
+    return len(text) + sum(array.nbytes for array in arrays.values()) + _N_BYTES * (len(arrays) + 1)
 
 
 def read_record(file: BinaryIO) -> dict[str, Any]:

@@ -38,8 +38,13 @@ def in_the_last_step(model: keras.Model, history: dict[str, list[Any]]) -> bool:
     """Tell whether the weights diverged after the last loss, which was still finite."""
     if not np.all(np.isfinite((history.get("loss") or [0.0])[-1])):
         return False  # a callback has seen that and stopped
+    return not has_finite_weights(model)
+
+
+def has_finite_weights(model: keras.Model) -> bool:
+    """Tell whether every weight that is trained is a finite number."""
     weights = map(serialization.to_numpy, model.trainable_variables)
-    return not all(np.isfinite(w.astype(np.float32, copy=False)).all() for w in weights)
+    return all(bool(np.isfinite(w.astype(np.float32, copy=False)).all()) for w in weights)
 
 
 def error(

@@ -81,6 +81,13 @@ def overrides_the_loop(model: keras.Model) -> str | None:
     return _overridden(model, _FIT)
 
 
+def limits_the_loop() -> str | None:
+    """Whether Keras is told to end fits early, for the whole process; None if not."""
+    if _limit("max_epochs") or _limit("max_steps_per_epoch"):
+        return "Keras is told to limit epochs or steps"
+    return None
+
+
 def _about_process() -> str | None:
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}"
@@ -90,9 +97,7 @@ def _about_process() -> str | None:
         return "a distribution strategy is in use"
     if tf.config.functions_run_eagerly():
         return "TensorFlow runs functions eagerly"
-    if _limit("max_epochs") or _limit("max_steps_per_epoch"):
-        return "Keras is told to limit epochs or steps"
-    return None
+    return limits_the_loop()
 
 
 def _about_model(model: keras.Model, methods: Iterable[str]) -> str | None:

@@ -12,11 +12,14 @@ and the model shares its program with nobody.
 
 from __future__ import annotations
 
+import copyreg
 import dis
 import enum
 import functools
 import hashlib
+import os
 import platform
+import re
 import sys
 import sysconfig
 import types
@@ -26,6 +29,9 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
+from keras.src.utils import naming
+
+from .serialization import to_numpy
 
 # Libraries whose functions and classes are what their name says; anybody else's are described by
 # content, because in a notebook the same name is a different function a cell later.
@@ -36,18 +42,29 @@ _TRUSTED = _LIBRARIES | set(sys.stdlib_module_names)
 # What `compile` leaves on a model. Prediction does not read it.
 _COMPILED = {"optimizer", "loss", "_compile_loss", "_compile_metrics", "_loss_tracker"}
 
-# Bookkeeping of Keras and TensorFlow that no forward or backward pass reads.
-_BOOKKEEPING = {
-    *("_tracker", "_tracked", "_auto_config", "_lock", "_path", "_parent_path", "_called"),
-    *("_inbound_nodes", "_outbound_nodes", "_nodes", "_operations_by_depth"),
-    *("_losses", "_loss_ids", "_losses_override", "_build_shapes_dict", "build", "quantize"),
-    *("_saved_model_inputs_spec", "_saved_model_arg_spec", "_call_signature"),
-    *("train_function", "test_function", "predict_function", "history", "stop_training"),
-    *("stop_evaluating", "stop_predicting", "_initial_epoch", "_eval_epoch_iterator"),
-    *("_compile_config", "_compiled_trainable_state", "_kerasearch"),
-    *("_trainable_variables_indices", "_distribution_strategy", "_distribute_strategy"),
-    *("_dropout_mask", "_recurrent_dropout_mask", "_exclude_from_weight_decay_cache"),
+# Bookkeeping of Keras and TensorFlow that no forward or backward pass reads, by the class that
+# keeps it: a user's layer may well have a `history` of its own, which its code does read.
+_BOOKKEEPING: dict[type, set[str]] = {
+    object: {"_tracker"},
+    keras.Operation: {
+        *("_tracked", "_auto_config", "_lock", "_path", "_parent_path", "_called"),
+        *("_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override"),
+        *("_build_shapes_dict", "build", "quantize", "_call_signature"),
+        *("_saved_model_inputs_spec", "_saved_model_arg_spec"),
+        *("_dropout_mask", "_recurrent_dropout_mask"),
+    },
+    keras.Model: {
+        *("train_function", "test_function", "predict_function", "history", "stop_training"),
+        *("stop_evaluating", "stop_predicting", "_initial_epoch", "_eval_epoch_iterator"),
+        *("_compile_config", "_compiled_trainable_state", "_kerasearch"),
+        *("_nodes", "_operations_by_depth", "_distribute_strategy"),
+    },
+    keras.optimizers.Optimizer: {
+        *("_lock", "_trainable_variables_indices", "_distribution_strategy"),
+        "_exclude_from_weight_decay_cache",
+    },
 }
+_ALL_BOOKKEEPING = {name for names in _BOOKKEEPING.values() for name in names}
 _CLASS_BOOKKEEPING = {
     *("__doc__", "__module__", "__qualname__", "__dict__", "__weakref__", "__annotations__"),
     *("__static_attributes__", "__firstlineno__", "__abstractmethods__", "_abc_impl"),
@@ -58,7 +75,15 @@ _CLASS_BOOKKEEPING = {
 _CACHED = type(functools.lru_cache(lambda: None))
 _PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 # code that uses one of these may read anything
-_BLIND = {"globals", "eval", "exec", "open", "environ", "getenv"}
+_BLIND = {
+    *("globals", "eval", "exec", "open", "environ", "getenv", "__import__", "import_module"),
+    "modules",
+    *("load", "loadtxt", "genfromtxt", "fromfile", "memmap", "read_text", "read_bytes"),
+    *("read_file", "read_csv", "read_parquet", "read_json", "read_pickle", "read_excel"),
+    *("load_weights", "load_model"),
+}
+# variables of the process that change the numbers
+_SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS")
 
 
 class Undescribable(Exception):
@@ -66,10 +91,14 @@ class Undescribable(Exception):
 
 
 class Signature(NamedTuple):
-    """A digest by content, the same in every process; and the constant tensors that it covers."""
+    """A digest by content, the same in every process; and the constant tensors that it covers.
+
+    Of the Keras variables that it came across it covers shape and kind, not the values.
+    """
 
     digest: str
     tensors: list[Any]
+    variables: list[keras.Variable]
 
 
 def of_network(model: keras.Model) -> Signature:
@@ -82,9 +111,12 @@ def of_training(model: keras.Model) -> Signature:
     return _of(model)
 
 
-def of_values(*values: Any) -> str:
-    """Digest what values are by content, callbacks for example; the same in every process."""
-    description = _Description()
+def of_values(*values: Any, refused: Collection[str] = ()) -> str:
+    """Digest what values are by content, callbacks for example; the same in every process.
+
+    The values of variables count. Code that uses one of the `refused` names is `Undescribable`.
+    """
+    description = _Description(by_value=True, refused=refused)
     description.add(*values)
     return description.digest()
 
@@ -93,18 +125,22 @@ def _of(model: keras.Model, skip: Collection[str] = ()) -> Signature:
     description = _Description()
     description.add_environment()
     description.add_model(model, skip)
-    return Signature(description.digest(), description.tensors)
+    return Signature(description.digest(), description.tensors, description.variables)
 
 
 class _Description:
     """Tokens that are equal for two objects only if code that reads them does the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, by_value: bool = False, refused: Collection[str] = ()) -> None:
         self.tensors: list[Any] = []
+        self.variables: list[keras.Variable] = []
+        self._by_value = by_value
+        self._blind = _BLIND | set(refused)
         self._tokens: list[str] = []
         self._seen: dict[Any, int] = {}
         self._alive: list[Any] = []  # an id is good only while its object lives
         self._path: list[int] = []
+        self._only_loss: keras.losses.Loss | None = None
         self._owner_is_trusted = True
 
     def digest(self) -> str:
@@ -122,10 +158,15 @@ class _Description:
             from tensorflow.python.framework.config import is_op_determinism_enabled
 
             self.add(tf.__version__, is_op_determinism_enabled())
+            self.add(tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit())
+            self.add(sorted(tf.config.optimizer.get_experimental_options().items()))
+            self.add([os.environ.get(name) for name in _SWITCHES])
             self.add([device.name for device in tf.config.list_logical_devices()])
 
     def add_model(self, model: keras.Model, skip: Collection[str] = ()) -> None:
         if self._is_new(model):
+            loss = getattr(model, "loss", None)  # among several, names are the history's columns
+            self._only_loss = loss if isinstance(loss, keras.losses.Loss) else None
             self._add_class(type(model))
             self._add_attributes(model, skip)
 
@@ -168,8 +209,11 @@ class _Description:
             self._add_instance(value)
 
     def _add_variable(self, variable: keras.Variable) -> None:
-        """What the optimizer reads of a variable; never its value, which moves."""
+        """What the optimizer reads of a variable; not its value, which moves with training."""
         if self._is_new(variable):
+            self.variables.append(variable)
+            if self._by_value:
+                self._add_array(to_numpy(variable))
             self.add("variable", tuple(variable.shape), str(variable.dtype), variable.trainable)
             self.add(variable.regularizer, variable.constraint, variable._autocast)
             self.add(variable.aggregation, getattr(variable, "overwrite_with_gradient", False))
@@ -262,8 +306,9 @@ class _Description:
 
     def _add_globals(self, function: types.FunctionType) -> None:
         reads = _reads(function.__code__)
-        if reads.blind:
-            raise Undescribable(f"{function.__qualname__}, which uses {reads.blind}")
+        blind = sorted(reads.used & self._blind)
+        if blind:
+            raise Undescribable(f"{function.__qualname__}, which uses {blind[0]}")
         for name in reads.globals:
             if name in function.__globals__:
                 self._tokens.append(name)
@@ -327,7 +372,8 @@ class _Description:
     def _add_reduced(self, value: Any) -> None:
         """Add an object of the standard library, or of NumPy, as pickle would take it apart."""
         try:
-            reduced = value.__reduce_ex__(2)
+            reduce = copyreg.dispatch_table.get(type(value))
+            reduced = reduce(value) if reduce is not None else value.__reduce_ex__(2)
         except Exception as error:
             raise Undescribable(f"a {type(value).__module__}.{type(value).__name__}") from error
         self._alive.append(reduced)
@@ -347,13 +393,14 @@ class _Description:
         framework = any(
             base.__module__.partition(".")[0] in _FRAMEWORKS for base in type(value).__mro__
         )
-        skipped = {*skip, *(_BOOKKEEPING if framework else ())}
+        cls: Any = type(value)
+        skipped = {*skip, *(_bookkeeping(cls) if framework else ())}
         if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
             # drawn anew for each layer; Keras' own layers call it before training alone
             skipped.add("seed")
-        cls: Any = type(value)
-        if isinstance(value, keras.optimizers.Optimizer) and _is_library_class(cls):
-            # counted through by the process for instances; Keras' own only label operations by it
+        labeled = isinstance(value, keras.optimizers.Optimizer) or value is self._only_loss
+        if labeled and (_is_library_class(cls) or _is_counted(value.name, cls.__name__)):
+            # counted through by the process for instances; nothing is told apart by it
             skipped.add("name")
         owner, self._owner_is_trusted = self._owner_is_trusted, _is_trusted(type(value).__module__)
         for name in sorted(attributes.keys() - skipped):
@@ -403,6 +450,19 @@ def _is_library_class(cls: type) -> bool:
     return "<locals>" in cls.__qualname__ or _is_found(cls, cls.__module__, cls.__qualname__)
 
 
+@functools.lru_cache(maxsize=4096)
+def _bookkeeping(cls: type) -> set[str]:
+    """The attributes of a framework's class, or of one derived from it, that are bookkeeping."""
+    if _is_library_class(cls):
+        return _ALL_BOOKKEEPING
+    return {n for owner, names in _BOOKKEEPING.items() if issubclass(cls, owner) for n in names}
+
+
+def _is_counted(name: str, class_name: str) -> bool:
+    """Tell whether Keras gave an object its name: that of its class, and a number."""
+    return re.fullmatch(rf"{naming.to_snake_case(class_name)}(_\d+)?", name) is not None
+
+
 def _is_tensor(value: Any) -> bool:
     return type(value).__module__.startswith("tensorflow.") and hasattr(value, "numpy")
 
@@ -414,7 +474,7 @@ class _Reads:
         self.globals: list[str] = []
         self.imports: list[str] = []
         self.names: frozenset[str] = frozenset()
-        self.blind = ""
+        self.used: frozenset[str] = frozenset()
 
 
 @functools.lru_cache(maxsize=2048)
@@ -422,17 +482,20 @@ def _reads(code: types.CodeType) -> _Reads:
     reads = _Reads()
     found: set[str] = set()
     imports: set[str] = set()
+    used: set[str] = set()
     names: set[str] = set()
     for part in _nested(code):
-        names.update(part.co_names)
+        used.update(part.co_names)
+        # a module's attribute may also be found by a text: getattr(module, "name")
+        names.update(c for c in part.co_consts if isinstance(c, str) and c.isidentifier())
         for instruction in dis.get_instructions(part):
             if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 found.add(instruction.argval)
             elif instruction.opname == "IMPORT_NAME":
                 imports.add(instruction.argval)
     reads.globals, reads.imports = sorted(found), sorted(imports)
-    reads.names = frozenset(names)
-    reads.blind = next(iter(sorted((found | names) & _BLIND)), "")
+    reads.used = frozenset(used | found)
+    reads.names = frozenset(used | names)
     return reads
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ import xxhash
 from .. import __version__
 from ..exceptions import DivergenceError
 from ..store import FitStore
-from . import data, loop, paths, program, serialization, signature
+from . import data, divergence, loop, paths, program, serialization, signature
 
 # what else the numbers depend on: raise it when the engine itself changes them
 KEY_VERSION = 1
@@ -34,6 +34,12 @@ _SECONDS_PER_CHECKPOINT = 60.0
 
 # the work of these is in files, which a fit that is only read would not write
 _WRITERS = ("ModelCheckpoint", "BackupAndRestore", "TensorBoard", "CSVLogger", "RemoteMonitor")
+# and what a callback of the user's writes them with
+_WRITING = {
+    *("save", "save_weights", "save_model", "export", "savez", "savez_compressed", "savetxt"),
+    *("write_text", "write_bytes", "to_csv", "to_parquet", "to_pickle", "to_json", "dump"),
+    *("savefig", "tofile"),
+}
 
 
 @dataclass
@@ -54,7 +60,7 @@ class Found:
         variables = _variables(model)
         # metrics begin each evaluation anew, and some make their variables at the first only:
         # then the numbers in their names mean others
-        same = _shapes(self.arrays) == _shapes(variables)
+        same = _specs(self.arrays) == _specs(variables)
         for name, array in self.arrays.items():
             if same or not _is_metric(name):
                 variables[name].assign(_as(array, variables[name]))
@@ -63,9 +69,9 @@ class Found:
 
     def raise_if_diverged(self) -> None:
         """Raise the error that the fit ended with."""
-        divergence = self.record["divergence"]
-        if divergence is not None:
-            raise DivergenceError(divergence["message"], divergence["epoch"], self.history)
+        diverged = self.record["divergence"]
+        if diverged is not None:
+            raise DivergenceError(diverged["message"], diverged["epoch"], self.history)
 
 
 class Slot:
@@ -87,7 +93,7 @@ class Slot:
 
     def find(self, model: keras.Model) -> Found | None:
         """The fit, or the longest beginning of it, that the store has."""
-        shapes = _shapes(_variables(model), metrics=False)
+        specs = _specs(_variables(model), metrics=False)
         for epochs in self._store.lengths(self._key):
             if epochs > self._epochs or (self._exact and epochs != self._epochs):
                 continue
@@ -95,14 +101,14 @@ class Slot:
             if loaded is None:
                 continue
             found = Found(epochs, *loaded)
-            divergence = found.record["divergence"]
-            if divergence is not None:
+            diverged = found.record["divergence"]
+            if diverged is not None:
                 # what diverges in an epoch diverges in every longer fit
-                if epochs == self._epochs or divergence["at_once"]:
+                if epochs == self._epochs or diverged["at_once"]:
                     return found
             elif epochs < self._epochs and found.record["finished"]:
                 continue  # the optimizer had its last word
-            elif _shapes(found.arrays, metrics=False) == shapes:
+            elif _specs(found.arrays, metrics=False) == specs:
                 return found
         return None
 
@@ -112,7 +118,7 @@ class Slot:
 
     def go_on(self, found: Found, model: keras.Model) -> bool:
         """Put `model` where a stored beginning ended; tell whether that can be done."""
-        if _shapes(found.arrays) != _shapes(_variables(model)):
+        if _specs(found.arrays) != _specs(_variables(model)):
             return False
         found.restore(model, finish=False)
         self._before = found
@@ -124,6 +130,8 @@ class Slot:
         if self._exact or now - self._last_checkpoint < _SECONDS_PER_CHECKPOINT:
             return
         self._last_checkpoint = now
+        if not divergence.has_finite_weights(model):
+            return  # the next loss shows it; a fit that ends here would be a divergence
         if n_epochs < self._epochs and n_epochs not in self._store.lengths(self._key):
             self._take(model)
             before = self._before.history if self._before else {}
@@ -150,17 +158,17 @@ class Slot:
         if refused is not None:
             warn_not_stored(self._store, refused)
             return
-        epochs, divergence = self._epochs, None
+        epochs, diverged = self._epochs, None
         if error is not None:
             losses = history.get("loss") or [np.nan]
             at_once = not self._exact and not np.all(np.isfinite(losses[-1]))
             epochs = error.epoch + 1 if at_once else epochs
-            divergence = {"message": str(error), "epoch": error.epoch, "at_once": at_once}
+            diverged = {"message": str(error), "epoch": error.epoch, "at_once": at_once}
             self._arrays = {}
         elif self._exact or path != "compiled":
             self._take(model)
         finished = self._exact or path != "compiled"
-        self._save(epochs, history, path=path, finished=finished, divergence=divergence)
+        self._save(epochs, history, path=path, finished=finished, divergence=diverged)
         self._forget_checkpoint()
 
     def _take(self, model: keras.Model) -> None:
@@ -221,13 +229,16 @@ def slot(
         try:
             loop.prepare(model, arrays, seed)
             rows = _digest(arrays)
+            variables = _variables(model).values()
+            signed = signature.of_training(model)
+            _check_nothing_outside(signed.variables, variables)
             parts = [
                 *(KEY_VERSION, np.__version__, seed, initial_epoch, sorted(settings.items())),
-                *(rows, _digest(validation), signature.of_training(model).digest),
-                *map(_digest_of_array, map(serialization.to_numpy, _variables(model).values())),
+                *(rows, _digest(validation), signed.digest),
+                *map(_digest_of_array, map(serialization.to_numpy, variables)),
             ]
             if callbacks:
-                parts += [signature.of_values(list(callbacks)), epochs]
+                parts += [signature.of_values(list(callbacks), refused=_WRITING), epochs]
         except signature.Undescribable as undescribable:
             reason = f"the model or a callback holds {undescribable}"
         except Exception as error:  # model.fit may cope with it
@@ -265,7 +276,15 @@ def _why_not(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) 
     for layer in model._flatten_layers(include_self=False):
         if getattr(layer, "stateful", False):
             return f"the layer {layer.name!r} is stateful"
-    return paths.overrides_the_loop(model)
+    return paths.limits_the_loop() or paths.overrides_the_loop(model)
+
+
+def _check_nothing_outside(found: Iterable[Any], own: Iterable[Any]) -> None:
+    """Refuse a variable that the model's code reads and that is not the model's."""
+    known = {id(variable) for variable in own}
+    for variable in found:
+        if id(variable) not in known:
+            raise signature.Undescribable(f"the variable {variable.path!r} of something else")
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
@@ -279,8 +298,13 @@ def _variables(model: keras.Model) -> dict[str, Any]:
     return {f"{kind}.{i}": v for kind, group in groups.items() for i, v in enumerate(group)}
 
 
-def _shapes(arrays: Mapping[str, Any], metrics: bool = True) -> dict[str, tuple[int, ...]]:
-    return {n: tuple(a.shape) for n, a in arrays.items() if metrics or not _is_metric(n)}
+def _specs(arrays: Mapping[str, Any], metrics: bool = True) -> dict[str, Any]:
+    """Shapes and dtypes of variables, or of their arrays as a file has them."""
+    chosen = {n: (a, np.dtype(a.dtype)) for n, a in arrays.items() if metrics or not _is_metric(n)}
+    return {
+        name: (tuple(array.shape), dtype.itemsize if dtype.kind == "V" else dtype.str)
+        for name, (array, dtype) in chosen.items()
+    }
 
 
 def _is_metric(name: str) -> bool:

@@ -263,6 +263,24 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(iris, always_checkpoints
     assert_same_fit(resumed, network().fit(*iris))
 
 
+def test_weights_that_are_not_finite_make_no_checkpoint(iris, always_checkpoints, monkeypatch):
+    X, y = iris
+    store = FitStore()
+    settings = {"optimizer": "sgd", "optimizer__learning_rate": 1e38, "batch_size": -1}
+
+    def interrupted(self, n_epochs, model, after_epoch=stored.Slot.after_epoch):
+        after_epoch(self, n_epochs, model)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stored.Slot, "after_epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            network(**settings, store=store).fit(X * 1e4, y)
+    for place in (None, store):
+        with pytest.raises(DivergenceError, match="weights were no longer finite"):
+            network(**settings, store=place, epochs=1).fit(X * 1e4, y)
+
+
 def test_a_checkpoint_does_not_take_a_finished_fit_of_its_length_along(iris, always_checkpoints):
     store = FitStore()
     short = network(store=store, epochs=3).fit(*iris)

@@ -583,3 +583,53 @@ def test_a_foreign_file_of_the_right_form_is_damaged_and_trained_again(tmp_path,
     assert str(file) in message
     assert again.history_ == fitted.history_
     assert FitStore(place).verify() == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"history": 5}, "its history is a int"),
+        ({"history": {"loss": 5}}, "its loss is a int"),
+        ({"divergence": "nan"}, "its divergence is a str"),
+        ({"divergence": {"epoch": 1}}, "it has no at_once, message"),
+        ({"seconds": None}, "its seconds is a NoneType"),
+        ({"created": 1e30}, "it was created at 1e+30"),
+    ],
+)
+def test_a_record_with_other_types_than_ours_is_damaged(tmp_path, iris, changed, what):
+    place = tmp_path / "store"
+    nets.make(place, epochs=1).fit(*iris)
+    (file,) = Path(place).rglob("*.npz")
+    about, arrays = format_module.read(file.open("rb"))
+    with file.open("wb") as foreign:
+        format_module.write(foreign, {**about, **changed}, arrays)
+    assert list(FitStore(place).verify().values()) == [what]
+    again, (message,) = ours(lambda: nets.make(place, epochs=1).fit(*iris))
+    assert what in message
+    assert again.n_epochs_trained_ == 1
+
+
+@pytest.mark.parametrize("dtype", ["S4", "V8", "float64"])
+def test_arrays_of_another_dtype_are_not_put_into_a_model(tmp_path, iris, dtype):
+    place = tmp_path / "store"
+    nets.make(place, epochs=1).fit(*iris)
+    (file,) = Path(place).rglob("*.npz")
+    about, arrays = format_module.read(file.open("rb"))
+    arrays = {name: np.zeros(array.shape, dtype) for name, array in arrays.items()}
+    with file.open("wb") as foreign:
+        format_module.write(foreign, about, arrays)
+    assert nets.make(place, epochs=1).fit(*iris).n_epochs_trained_ == 1
+    assert nets.make(place, epochs=1).fit(*iris).n_epochs_trained_ == 0
+
+
+def test_fits_with_many_small_arrays_stay_within_the_bound(tmp_path):
+    store = FitStore(tmp_path / "store", max_bytes=20_000)
+    arrays = {f"weight.{i}": np.zeros(3, np.float32) for i in range(20)}
+
+    def fill():
+        for key in KEYS:
+            store.save(key, 1, record(loss=[0.1] * 100), arrays)
+
+    _, (message,) = ours(fill)
+    assert "full of fits" in message
+    assert 10_000 < sum(file.stat().st_size for file in files(store)) <= store.max_bytes

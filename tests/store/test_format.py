@@ -140,3 +140,11 @@ def test_a_flipped_bit_is_noticed_or_harmless():
             assert record == {"format": format.VERSION, **RECORD}
             assert_equal(arrays)
     assert n_noticed > 500
+
+
+@pytest.mark.parametrize("n_arrays", [0, 1, 30])
+def test_the_size_is_known_before_writing(n_arrays):
+    arrays = {f"optimizer.{i}": np.zeros((i, 7), np.float32) for i in range(n_arrays)}
+    record = {**RECORD, "history": {"per_class": [np.ones(3)] * 50}}
+    expected, real = format.size(record, arrays), len(written(record, arrays))
+    assert expected - 512 * (n_arrays + 2) < real <= expected

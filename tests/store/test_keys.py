@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import keras
@@ -86,7 +87,7 @@ def test_another_setting_is_another_fit(store, data, settings):
 def test_a_byte_of_the_data_the_order_and_a_weight_count(store, data):
     X, y = data
     changed = X.copy()
-    changed[3, 1] = np.nextafter(changed[3, 1], 2)
+    changed[3, 1] = np.nextafter(changed[3, 1], np.float32(2))
     assert not is_known(store, changed, y)
     assert not is_known(store, X[::-1], y[::-1])
     relabeled = y.copy()
@@ -151,3 +152,161 @@ def test_a_fresh_process_finds_the_same_fit(data, tmp_path):
             env={**os.environ, "PYTHONHASHSEED": seed},
         )
         assert done.stdout.strip() == expected, done.stderr
+
+
+class Repeats(keras.layers.Layer):
+    def __init__(self, history, **kwargs):
+        super().__init__(**kwargs)
+        self.history = history  # as Keras calls something of its own, on a model
+
+    def call(self, x):
+        return x * self.history
+
+
+def build_repeats(meta, history=1.0):
+    inputs = keras.Input((meta["n_features_in_"],))
+    outputs = keras.layers.Dense(meta["n_classes_"], "softmax")(Repeats(history)(inputs))
+    return keras.Model(inputs, outputs)
+
+
+class Slows(keras.callbacks.Callback):
+    def __init__(self, history):
+        super().__init__()
+        self.history = history
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = 0.01 * self.history
+
+
+def test_an_attribute_that_keras_has_on_other_classes_counts(store, data):
+    assert not is_known(store, *data, model=build_repeats)
+    assert not is_known(store, *data, model=build_repeats, model__history=2.0)
+    assert is_known(store, *data, model=build_repeats)
+    assert not is_known(store, *data, callbacks=Slows(1.0))
+    assert not is_known(store, *data, callbacks=Slows(2.0))
+    assert is_known(store, *data, callbacks=Slows(1.0))
+
+
+RATE = keras.Variable(0.1)
+
+
+class ReadsRate(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = float(RATE.value)
+
+
+class WatchesBatches(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+def loss_with_rate(y_true, y_pred):
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * RATE
+
+
+def test_the_value_of_a_variable_that_a_callback_reads_counts(store, data):
+    RATE.assign(0.1)
+    assert not is_known(store, *data, callbacks=ReadsRate())
+    assert is_known(store, *data, callbacks=ReadsRate())
+    RATE.assign(0.5)
+    assert not is_known(store, *data, callbacks=ReadsRate())
+
+
+@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"callbacks": WatchesBatches()}])
+def test_a_model_that_reads_a_variable_of_something_else_is_not_stored(store, data, settings):
+    settings["loss"] = loss_with_rate
+    with pytest.warns(UserWarning, match="not stored in .* of something else"):
+        assert not is_known(store, *data, **settings)
+    assert not is_known(store, *data, **settings)
+    assert len(store) == 1
+
+
+def test_limits_and_switches_of_the_process_count(store, data):
+    import tensorflow as tf
+
+    options = tf.config.optimizer
+    options.set_experimental_options({"disable_meta_optimizer": True})
+    assert not is_known(store, *data)
+    options.set_experimental_options({"disable_meta_optimizer": False})
+    assert is_known(store, *data)
+
+
+def test_a_limit_on_epochs_makes_fits_unlike_stored_ones(store, data, monkeypatch):
+    config = pytest.importorskip("keras.src.backend.config")
+    if not hasattr(config, "max_epochs"):
+        pytest.skip("this Keras has no limit on epochs")
+    monkeypatch.setattr(config, "max_epochs", lambda: 1)
+    with pytest.warns(UserWarning, match="told to limit epochs"):
+        assert not is_known(store, *data)
+    assert len(store) == 1
+
+
+def loss_by_name(y_true, y_pred):
+    factor = getattr(settings_module, "FACTOR")  # noqa: B009
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * factor
+
+
+settings_module = types.ModuleType("settings_of_a_user")
+settings_module.FACTOR = 1.0
+
+
+def test_a_global_that_is_read_by_its_name_in_a_text_counts(store, data, monkeypatch):
+    assert not is_known(store, *data, loss=loss_by_name)
+    assert is_known(store, *data, loss=loss_by_name)
+    monkeypatch.setattr(settings_module, "FACTOR", 2.0)
+    assert not is_known(store, *data, loss=loss_by_name)
+
+
+def loss_from_file(y_true, y_pred):
+    factor = float(FILE.read_text())
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * factor
+
+
+class Saves(keras.callbacks.Callback):
+    def on_train_end(self, logs=None):
+        self.model.save_weights(FILE)
+
+
+FILE = Path("factor")
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"loss": loss_from_file}, "uses read_text"),
+        ({"callbacks": Saves()}, "uses save_weights"),
+    ],
+)
+def test_code_that_reads_or_writes_files_is_not_stored(
+    store, data, settings, match, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules[__name__], "FILE", tmp_path / "some.weights.h5")
+    FILE.write_text("1")
+    with pytest.warns(UserWarning, match=match):
+        assert not is_known(store, *data, **settings)
+    assert not is_known(store, *data, **settings)
+
+
+class Doubled(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * 2.0
+
+
+def test_a_loss_made_again_is_the_same_loss(store, data):
+    assert not is_known(store, *data, loss=Doubled())
+    assert is_known(store, *data, loss=Doubled())  # which Keras names doubled_1
+
+
+def test_an_optimizer_with_a_pattern_is_stored(store, data):
+    def optimizer():
+        made = keras.optimizers.AdamW(0.01)
+        made.exclude_from_weight_decay(var_names=["bias"])
+        return made
+
+    def build_compiled(meta):
+        model = build(meta)
+        model.compile(optimizer(), "sparse_categorical_crossentropy")
+        return model
+
+    assert not is_known(store, *data, model=build_compiled)
+    assert is_known(store, *data, model=build_compiled)
