@@ -1,10 +1,10 @@
 """The same searches on kerasearch, KerasTuner and plain Optuna with Keras: time and test score.
 
 Run ``python -m benchmarks.peers_search``. Same networks, space, rows (digits, in thirds), epochs
-and number of trials; each trial is scored on one validation part, since KerasTuner has no folds,
-and at the end each library trains its best candidate once more, on training and validation part
-together. Every measurement is a process of its own, and the peers take turns. Times are of search
-and last training, without imports and data. ``--repeat`` takes other seeds of the search.
+and number of trials (of Hyperband: one pass). Each trial is scored on one validation part, since
+KerasTuner has no folds; at the end each library trains its best candidate once more, on training
+and validation part together. Every measurement is a process of its own, and the peers take turns.
+Times are of search and last training, without imports and data. ``--repeat`` takes more seeds.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from ._processes import machine, measure, print_table
 
 TRIALS, EPOCHS = 30, 27
+ONE_PASS = 357  # epochs of Hyperband with at most 27 for a candidate
 WORKS = {
     "random": ("kerasearch", "keras-tuner", "optuna"),
     "bayesian": ("kerasearch", "keras-tuner", "optuna"),
@@ -243,7 +244,13 @@ def plain_optuna(work: str, seed: int) -> dict[str, float]:
     pruner = optuna.pruners.HyperbandPruner(1, EPOCHS, 3) if work == "hyperband" else None
     study = optuna.create_study(direction="maximize", sampler=kind(seed=seed), pruner=pruner)
     started = time.perf_counter()
-    study.optimize(objective, n_trials=49 if work == "hyperband" else TRIALS)
+    if work == "hyperband":  # as many epochs as one pass through the brackets has
+        study.optimize(
+            objective,
+            callbacks=[lambda study, _: study.stop() if _epochs_trained >= ONE_PASS else None],
+        )
+    else:
+        study.optimize(objective, n_trials=TRIALS)
     model = _train_best(parts, study.best_params)
     seconds = time.perf_counter() - started
     test = model.evaluate(*parts["test"], verbose=0, return_dict=True)["accuracy"]
@@ -296,7 +303,7 @@ def main() -> None:
                 {
                     "search": NAMES[library, work],
                     "seconds": f"{middle['seconds']:.1f}",
-                    "to kerasearch": f"{middle['seconds'] / ours:.1f}×",
+                    "to kerasearch": f"{middle['seconds'] / ours:.1f}x",
                     "epochs": f"{middle['epochs']:.0f}",
                     "ms an epoch": f"{1000 * middle['seconds'] / middle['epochs']:.0f}",
                     "validation": f"{middle['validation']:.3f}",
