@@ -3,7 +3,7 @@
 Run ``python -m benchmarks.search_quality``. On four data sets every point of a space of networks
 is trained once, and kept under ``--table``; a second run only reads it. The searches are then
 replayed, each many times, and compared by the held-out test score of what they pick on validation
-data. ``--figure FILE`` draws them; ``--by loss`` chooses and scores by the loss.
+data. ``--figure FILE`` draws them; ``--by loss`` chooses and scores by the negative loss.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def main() -> None:
         "savings": [row for n in names for row in savings(n, found[n])],
         "TPE and random": [tpe_and_random(n, found[n]) for n in names],
     }
-    for name in names:
-        print(f"\n{name}: {', '.join(PARTS)} after as many epochs as ... trainings of {FULL}\n")
-        print_table(quality(found[name]))
+    for part in PARTS:
+        print(f"\n{part} {args.by} after as many epochs as ... trainings of {FULL}\n")
+        print_table([row for name in names for row in quality(name, found[name], part)])
     for claim, rows in claims.items():
         print(f"\n{claim}\n")
         print_table(rows)
@@ -77,15 +77,13 @@ def replay(tables: dict[str, Table], repetitions: int, n_jobs: int) -> dict[str,
     return found
 
 
-def quality(found: Curves) -> list[dict[str, str]]:
-    """Mean validation and test score against the budget, with 95 % confidence intervals."""
+def quality(name: str, found: Curves, part: str) -> list[dict[str, str]]:
+    """Mean score against the budget, with 95 % confidence intervals over the repetitions."""
     rows = []
     for method, values in found.items():
-        row = {"search": method}
-        for k in SHOWN:
-            (validation, _), (test, half) = (_mean(values[:, part, k - 1]) for part in (0, 1))
-            row[str(k)] = f"{validation:.3f}, {test:.3f} ± {half:.3f}"
-        rows.append(row)
+        mean, half = _mean(values[:, PARTS.index(part)])
+        cells = {str(k): f"{mean[k - 1]:.3f} ± {half[k - 1]:.3f}" for k in SHOWN}
+        rows.append({"data": name, "search": method} | cells)
     return rows
 
 
