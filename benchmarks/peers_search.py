@@ -4,7 +4,8 @@ Run ``python -m benchmarks.peers_search``. Same networks, space, rows (digits, i
 and number of trials (of Hyperband: one pass). Each trial is scored on one validation part, since
 KerasTuner has no folds; at the end each library trains its best candidate once more, on training
 and validation part together. Every measurement is a process of its own, and the peers take turns.
-Times are of search and last training, without imports and data. ``--repeat`` takes more seeds.
+Times are of search and last training, without imports and data. Where a library can do without
+validation in every epoch, it does. ``--repeat`` takes more seeds.
 """
 
 from __future__ import annotations
@@ -228,17 +229,23 @@ def plain_optuna(work: str, seed: int) -> dict[str, float]:
             "optimizer": trial.suggest_categorical("optimizer", OPTIMIZERS),
         }
         keras.backend.clear_session()
-        history = compiled(values).fit(
+        model = compiled(values)
+        callbacks, watched = [counter()], {}
+        if work == "hyperband":  # the others need no score before the end
+            callbacks.append(Report(trial))
+            watched = {"validation_data": parts["val"]}
+        size = values["batch_size"]
+        history = model.fit(
             *parts["train"],
             epochs=EPOCHS,
-            batch_size=values["batch_size"],
-            validation_data=parts["val"],
-            callbacks=[counter(), *([Report(trial)] if work == "hyperband" else [])],
+            batch_size=size,
+            callbacks=callbacks,
             verbose=0,
+            **watched,
         )
         if len(history.epoch) < EPOCHS:
             raise optuna.TrialPruned
-        return history.history["val_accuracy"][-1]
+        return model.evaluate(*parts["val"], verbose=0, return_dict=True)["accuracy"]
 
     kind = optuna.samplers.TPESampler if work == "bayesian" else optuna.samplers.RandomSampler
     pruner = optuna.pruners.HyperbandPruner(1, EPOCHS, 3) if work == "hyperband" else None
