@@ -12,13 +12,14 @@ from itertools import count, product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ._table import EPOCHS, GRID, SHAPE, SPACE, Table
 
 Steps = Iterator[tuple[int, int]]
 LAST = len(EPOCHS) - 1
 N_TRIALS = 96  # as many as the grid has
-_REPEATS = 5  # proposals in a row that were tried before, until one is drawn at random
+_REPEATS = 5  # proposals in a row that were tried before, until TPE gets one drawn at random
 
 
 def grid(table: Table, seed: int) -> Steps:
@@ -40,7 +41,7 @@ def sobol(table: Table, seed: int) -> Steps:
 
 
 def tpe(table: Table, seed: int) -> Steps:
-    """Ask Optuna, whose numbers are places in the lists; a repetition costs nothing."""
+    """Ask Optuna, whose numbers are places in the lists; what it proposes twice costs nothing."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -64,17 +65,24 @@ def tpe(table: Table, seed: int) -> Steps:
             study.tell(trial, score)
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        repeats = repeats + 1 if candidate in tried else 0
-        if repeats > _REPEATS:
-            candidate = next(other for other, _ in others if other not in tried)
-            repeats = 0
         if candidate not in tried:
             tried.add(candidate)
+            repeats = 0
             yield candidate, LAST
+        elif repeats < _REPEATS:
+            repeats += 1
+        else:
+            drawn = table.params[next(other for other, _ in others if other not in tried)]
+            study.enqueue_trial(
+                {n: v if isinstance(v, str) else SPACE[n].index(v) for n, v in drawn.items()}
+            )
 
 
 def halving(table: Table, seed: int) -> Steps:
-    """27 candidates with one epoch, the best nine with three, and so on; and once more."""
+    """27 candidates with one epoch, the best nine with three, and so on; and once more.
+
+    This is the schedule of scikit-learn's halving, and the widest bracket of Hyperband.
+    """
     return _brackets(table, seed, [LAST])
 
 
@@ -112,10 +120,11 @@ def curves(table: Table, method: str, seeds: range, n_trials: int) -> np.ndarray
         The pick is the best of those with the most epochs. What is worse than a constant guess
         counts as that guess; a search that ran out keeps its pick.
     """
-    return np.array([_curve(table, METHODS[method](table, seed), n_trials) for seed in seeds])
+    return np.array([curve(table, METHODS[method](table, seed), n_trials) for seed in seeds])
 
 
-def _curve(table: Table, steps: Steps, n_trials: int) -> np.ndarray:
+def curve(table: Table, steps: Steps, n_trials: int) -> np.ndarray:
+    """One row of `curves`."""
     decisive = np.nan_to_num(table.validation, nan=-np.inf)
     had: dict[int, int] = {}
     spent, best = 0, (-1, -np.inf)
@@ -150,16 +159,19 @@ def _brackets(table: Table, seed: int, which: Any) -> Steps:
 
     schedule = brackets(max_epochs=EPOCHS[LAST], eta=3)
     draws = np.random.default_rng(seed)
-    scores = np.nan_to_num(table.validation, nan=-np.inf)
     for _ in count():
         for bracket in which:
             rungs = schedule[schedule["bracket"] == bracket]
-            alive = np.empty(0, dtype=int)
-            for n, epochs in zip(rungs["n_candidates"], rungs["n_epochs"], strict=True):
-                rung = EPOCHS.index(epochs)
-                if not len(alive):
-                    alive = draws.choice(math.prod(SHAPE), n, replace=False)
-                else:
-                    alive = alive[np.argsort(-scores[alive, rung - 1], kind="stable")[:n]]
-                for candidate in alive:
-                    yield int(candidate), rung
+            first = draws.choice(math.prod(SHAPE), rungs["n_candidates"].iloc[0], replace=False)
+            yield from bracket_of(table, rungs, first)
+
+
+def bracket_of(table: Table, rungs: pd.DataFrame, alive: np.ndarray) -> Steps:
+    """Run one bracket, from the candidates of its first rung on."""
+    scores = np.nan_to_num(table.validation, nan=-np.inf)
+    for n, epochs in zip(rungs["n_candidates"], rungs["n_epochs"], strict=True):
+        rung = EPOCHS.index(epochs)
+        if len(alive) > n:
+            alive = alive[np.argsort(-scores[alive, rung - 1], kind="stable")[:n]]
+        for candidate in alive:
+            yield int(candidate), rung

@@ -60,18 +60,17 @@ class Table:
     test_floor: float
 
     @classmethod
-    def read(cls, folder: Path, name: str, by: str) -> Table:
-        frame = pd.read_csv(folder / f"{name}.csv").set_index(list(SPACE))
-        frame = frame.loc[list(product(*SPACE.values()))]
+    def read(cls, folder: Path, name: str, by: str = "score", swap: bool = False) -> Table:
+        """Read scores or losses; `swap` lets the held-out part choose, and tests on the other."""
+        points = list(product(*SPACE.values()))
+        frame = pd.read_csv(_file(folder, name)).set_index(list(SPACE)).loc[points]
         kind, sign = ("s", 1) if by == "score" else ("l", -1)
-        values = {
-            part: sign * frame[[f"{part}_{kind}_{e}" for e in EPOCHS]].to_numpy()
-            for part in ("val", "test")
-        }
+        parts = ("test", "val") if swap else ("val", "test")
+        values = [sign * frame[[f"{part}_{kind}_{e}" for e in EPOCHS]].to_numpy() for part in parts]
         data = load(name)
-        floors = [sign * data.guess(part)["sl".index(kind)] for part in ("val", "test")]
-        params = [dict(zip(SPACE, point, strict=True)) for point in product(*SPACE.values())]
-        return cls(name, params, values["val"], values["test"], *floors)
+        floors = [sign * data.guess(part)["sl".index(kind)] for part in parts]
+        params = [dict(zip(SPACE, point, strict=True)) for point in points]
+        return cls(name, params, *values, *floors)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def make(folder: Path, names: tuple[str, ...], n_jobs: int) -> None:
     networks = [n for n in SPACE if n not in FREE]
     frames, missing = {}, []
     for name in names:
-        path = folder / f"{name}.csv"
+        path = _file(folder, name)
         frames[name] = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=networks)
         done = set(frames[name][networks].itertuples(index=False, name=None))
         for point in product(*(SPACE[n] for n in networks)):
@@ -147,11 +146,22 @@ def make(folder: Path, names: tuple[str, ...], n_jobs: int) -> None:
     for i, (name, rows) in enumerate(trained, 1):
         new = pd.DataFrame(rows)
         frames[name] = pd.concat([frames[name], new]) if len(frames[name]) else new
-        partial = folder / f"{name}.csv.partial"
-        frames[name].to_csv(partial, index=False)
-        partial.replace(folder / f"{name}.csv")  # whole, whenever it is stopped
+        _write(frames[name], _file(folder, name))
         if i % 16 == 0 or i == len(missing):
             print(f"{i} of {len(missing)} networks trained", flush=True)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.csv.gz"
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    """Write in one order and with five digits; whole, whenever it is stopped."""
+    partial = path.with_name(f"partial-{path.name}")
+    frame.sort_values(list(SPACE)).to_csv(
+        partial, index=False, float_format="%.5g", compression={"method": "gzip", "mtime": 0}
+    )
+    partial.replace(path)
 
 
 def _train(name: str, network: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:

@@ -3,7 +3,9 @@
 Run ``python -m benchmarks.search_quality``. On four data sets every point of a space of networks
 is trained once, and kept under ``--table``; a second run only reads it. The searches are then
 replayed, each many times, and compared by the held-out test score of what they pick on validation
-data. ``--figure FILE`` draws them; ``--by loss`` chooses and scores by the negative loss.
+data. ``--figure FILE`` draws them; ``--by loss`` chooses and scores by the negative loss;
+``--swap`` chooses on the test part and scores on the validation part, to see what is left of a
+finding on other rows. ``--table benchmarks/tables`` has the trainings that the README tells of.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=Path("build/search_quality"), metavar="DIR")
     parser.add_argument("--only", nargs="+", choices=DATASETS, default=DATASETS)
     parser.add_argument("--by", choices=["score", "loss"], default="score")
+    parser.add_argument("--swap", action="store_true", help="exchange validation and test")
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     parser.add_argument("--figure", type=Path, metavar="FILE")
@@ -40,23 +43,27 @@ def main() -> None:
 
     names = tuple(args.only)
     make(args.table, names, args.jobs)
-    tables = {name: Table.read(args.table, name, args.by) for name in names}
+    tables = {name: Table.read(args.table, name, args.by, args.swap) for name in names}
     found = replay(tables, args.repetitions, args.jobs)
+    qualities = {
+        part: [row for name in names for row in quality(name, found[name], part)] for part in PARTS
+    }
     claims = {
         "random and grid": [random_and_grid(tables[n], found[n]) for n in names],
         "what matters": [what_matters(tables[n]) for n in names],
+        "why": [why(tables[n]) for n in names],
         "savings": [row for n in names for row in savings(n, found[n])],
         "TPE and random": [tpe_and_random(n, found[n]) for n in names],
     }
-    for part in PARTS:
+    for part, rows in qualities.items():
         print(f"\n{part} {args.by} after as many epochs as ... trainings of {FULL}\n")
-        print_table([row for name in names for row in quality(name, found[name], part)])
+        print_table(rows)
     for claim, rows in claims.items():
         print(f"\n{claim}\n")
         print_table(rows)
     if args.figure:
         draw(found, args.figure, args.by)
-    print(json.dumps({"machine": machine(), "claims": claims}))
+    print(json.dumps({"machine": machine(), "quality": qualities, "claims": claims}))
 
 
 def replay(tables: dict[str, Table], repetitions: int, n_jobs: int) -> dict[str, Curves]:
@@ -112,6 +119,8 @@ def random_and_grid(table: Table, found: Curves) -> dict[str, str]:
 def what_matters(table: Table) -> dict[str, str]:
     """Share of the variance of validation scores that each hyperparameter explains alone.
 
+    Then what they explain only together, and what learning rate and optimizer have of that.
+
     The table is whole, so that the shares are exact. Beside them, how often `importance` on 64
     random candidates names the strongest.
     """
@@ -131,23 +140,46 @@ def what_matters(table: Table) -> dict[str, str]:
         results = {"params": [table.params[i] for i in some], "mean_test_score": score[some]}
         hits += importance(results).index[0] == strongest
     shares = {name: f"{share:.0%}" for name, share in alone.items()}
-    interactions = f"{1 - sum(alone.values()):.0%}"
-    return {"data": table.name} | shares | {"together": interactions, "importance": f"{hits} of 20"}
+    pair = ("learning_rate", "optimizer")
+    others = tuple(i for i, name in enumerate(SPACE) if name not in pair)
+    both = cube.mean(axis=others).var() / cube.var() - sum(alone[name] for name in pair)
+    together = {"together": f"{1 - sum(alone.values()):.0%}", " and ".join(pair): f"{both:.0%}"}
+    return {"data": table.name} | shares | together | {"importance": f"{hits} of 20"}
+
+
+def why(table: Table) -> dict[str, str]:
+    """What the table says of reasons: of Adam, of early scores, of scores on other rows."""
+    from scipy.stats import spearmanr
+
+    scores = np.fmax(table.validation, table.validation_floor)
+    adam = np.array([params["optimizer"] == "adam" for params in table.params])
+    early, best = (_best(scores[:, rung], 0.1) for rung in (0, LAST))
+    test = np.fmax(table.test[best, LAST], table.test_floor)
+    row = {
+        "data": table.name,
+        "Adam in the best twentieth": f"{adam[_best(scores[:, LAST], 0.05)].mean():.0%}",
+        "best tenth in it after 1 epoch": f"{early[best].mean():.0%}",
+    }
+    for rung in (0, LAST):
+        r = spearmanr(scores[best, rung], test).statistic
+        row[f"test of the best tenth with validation after {EPOCHS[rung]}"] = f"{r:+.2f}"
+    return row
 
 
 def savings(name: str, found: Curves) -> list[dict[str, str]]:
     """How many times the epochs does random search need for the same mean score?
 
-    Intervals hold 95 % of what repetitions drawn with replacement give.
+    And the other way round: the epochs for what random search has after 64 trials.
     """
     rows = []
     for method in ("halving", "Hyperband"):
         row = {"data": name, "search": method}
         for part, label in enumerate(PARTS):
-            random = found["random"][:, part]
+            these, random = found[method][:, part], found["random"][:, part]
             for k in PASSES:
-                at, low, high = _times(found[method][:, part, k - 1], random, k)
-                row[f"{label}, {k * FULL} epochs"] = f"{at} ({low} to {high})"
+                row[f"{label}, {k * FULL} epochs"] = _reached(these[:, k - 1], random, 1 / k, 1)
+            goal = f"{label}, epochs to random's {64 * FULL}"
+            row[goal] = _reached(random[:, 63], these, FULL, 0)
         rows.append(row)
     return rows
 
@@ -218,22 +250,30 @@ def _drawn_grid(table: Table, seed: int) -> tuple[float, float]:
     )
 
 
-def _times(theirs: np.ndarray, random: np.ndarray, k: int) -> tuple[str, ...]:
-    """Ratio of the epochs at which the mean of `random` reaches that of `theirs`, and interval."""
+def _reached(goal: np.ndarray, curves: np.ndarray, unit: float, digits: int) -> str:
+    """Tell at which budget the mean of curves reaches the mean of a goal.
+
+    The interval holds 95 % of what repetitions drawn with replacement give.
+    """
     rng = np.random.default_rng(0)
 
-    def ratio(theirs: np.ndarray, random: np.ndarray) -> float:
-        return (_first(random.mean(axis=0) >= theirs.mean()) or math.inf) / k
+    def at(goal: np.ndarray, curves: np.ndarray) -> float:
+        return unit * (_first(curves.mean(axis=0) >= goal.mean()) or math.inf)
 
-    n, m = len(theirs), len(random)
-    again = [
-        ratio(theirs[rng.integers(0, n, n)], random[rng.integers(0, m, m)]) for _ in range(500)
-    ]
+    n, m = len(goal), len(curves)
+    again = [at(goal[rng.integers(0, n, n)], curves[rng.integers(0, m, m)]) for _ in range(500)]
     low, high = np.quantile(again, [0.025, 0.975], method="nearest")
-    most = N_RANDOM / k
-    return tuple(
-        f"{r:.1f}" if r <= most else f">{most:.0f}" for r in (ratio(theirs, random), low, high)
+    most = f">{curves.shape[1] * unit:.0f}"
+    here, low, high = (
+        most if math.isinf(budget) else f"{budget:.{digits}f}"
+        for budget in (at(goal, curves), low, high)
     )
+    return f"{here} ({low} to {high})"
+
+
+def _best(scores: np.ndarray, share: float) -> np.ndarray:
+    """Those among the best, and what ties with the last of them."""
+    return scores >= np.quantile(scores, 1 - share)
 
 
 def _draws(n: int, good: int, chance: float) -> int | None:
