@@ -25,7 +25,7 @@ from ._table import DATASETS, EPOCHS, GRID, SHAPE, SPACE, Table, make
 FULL = EPOCHS[LAST]
 SHOWN = (4, 8, 16, 32, 64, 96)  # budgets, in trainings of the most epochs
 N_RANDOM = 4 * N_TRIALS  # as long as random search is followed to see when it catches up
-PASSES = (4, 14, 56)  # budgets: a run of halving takes 3, a pass of Hyperband 13.2 trainings
+PASSES = (4, 14)  # budgets: a run of halving takes 3, a pass of Hyperband 13.2 trainings
 PARTS = ("validation", "test")
 Curves = dict[str, np.ndarray]  # by method, (n_repetitions, validation and test, n_trials)
 
@@ -199,6 +199,7 @@ def draw(found: dict[str, Curves], path: Path, by: str) -> None:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     figure, axes = plt.subplots(
         2, len(found), figsize=(3.4 * len(found), 6), sharex=True, squeeze=False, layout="tight"
@@ -228,6 +229,8 @@ def draw(found: dict[str, Curves], path: Path, by: str) -> None:
             ax.minorticks_off()
     axes[1, 0].legend(fontsize=8)
     figure.savefig(path, dpi=110)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(128).save(path, optimize=True)
 
 
 def _mean(values: np.ndarray) -> tuple[Any, Any]:
