@@ -9,7 +9,16 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("kerasearch", "keras", "tensorflow", "scikit-learn", "scikeras", "keras-tuner", "numpy")
+PACKAGES = (
+    "kerasearch",
+    "keras",
+    "tensorflow",
+    "scikit-learn",
+    "scikeras",
+    "keras-tuner",
+    "optuna",
+    "numpy",
+)
 
 
 def measure(module: str, *args: str, timeout: int = 1800) -> dict:
