@@ -141,6 +141,7 @@ class _Description:
         self._alive: list[Any] = []  # an id is good only while its object lives
         self._path: list[int] = []
         self._only_loss: keras.losses.Loss | None = None
+        self._counted: set[str] = set()
         self._owner_is_trusted = True
 
     def digest(self) -> str:
@@ -167,6 +168,7 @@ class _Description:
         if self._is_new(model):
             loss = getattr(model, "loss", None)  # among several, names are the history's columns
             self._only_loss = loss if isinstance(loss, keras.losses.Loss) else None
+            self._counted = _counted_names(model)
             self._add_class(type(model))
             self._add_attributes(model, skip)
 
@@ -406,8 +408,16 @@ class _Description:
         for name in sorted(attributes.keys() - skipped):
             if not (framework and name.startswith("_self_")):
                 self._tokens.append(name)
-                self.add(attributes[name])
+                if name == "name" and isinstance(value, keras.Operation):
+                    self.add(self._uncounted(value.name))
+                elif name in ("input_names", "output_names") and framework:
+                    self.add([self._uncounted(each) for each in attributes[name] or []])
+                else:
+                    self.add(attributes[name])
         self._owner_is_trusted = owner
+
+    def _uncounted(self, name: str) -> str | None:
+        return None if name in self._counted else name
 
     def _is_new(self, value: Any) -> bool:
         """Tell whether `value` comes up for the first time; refer to it otherwise."""
@@ -456,6 +466,27 @@ def _bookkeeping(cls: type) -> set[str]:
     if _is_library_class(cls):
         return _ALL_BOOKKEEPING
     return {n for owner, names in _BOOKKEEPING.items() if issubclass(cls, owner) for n in names}
+
+
+def _counted_names(model: keras.Model) -> set[str]:
+    """Names of layers that nothing goes by: those that Keras' own get where the user gave none.
+
+    They are counted through by the process. Among several outputs, though, they are names of the
+    history's columns; and an optimizer may be told by name what not to decay.
+    """
+    if len(getattr(model, "output_names", None) or []) > 1:
+        return set()
+    if getattr(getattr(model, "optimizer", None), "_exclude_from_weight_decay_pattern", None):
+        return set()
+    layers: list[Any] = model._flatten_layers()
+    inside = [getattr(layer, "_functional", None) for layer in layers]
+    return {
+        layer.name
+        for layer in [*layers, *inside]
+        if layer is not None
+        and _is_library_class(layer.__class__)
+        and _is_counted(layer.name, type(layer).__name__)
+    }
 
 
 def _is_counted(name: str, class_name: str) -> bool:

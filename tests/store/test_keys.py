@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from kerasearch import FitStore, KerasClassifier
+from kerasearch.training import signature
 
 FACTOR = 1.0
 
@@ -310,3 +311,39 @@ def test_an_optimizer_with_a_pattern_is_stored(store, data):
 
     assert not is_known(store, *data, model=build_compiled)
     assert is_known(store, *data, model=build_compiled)
+
+
+def build_around(meta, layer):
+    copy = type(layer).from_config(layer.get_config())
+    out = keras.layers.Dense(meta["n_classes_"], "softmax")
+    return keras.Sequential([keras.Input((meta["n_features_in_"],)), copy, out])
+
+
+def test_a_layer_that_is_made_again_under_another_counted_name_is_the_same(store, data):
+    for known in (False, True):
+        layer = keras.layers.Dense(5)
+        assert is_known(store, *data, model=build_around, model__layer=layer) is known
+
+
+def test_counted_names_count_where_the_optimizer_goes_by_them(store, data):
+    def decaying(meta, layer):
+        model = build_around(meta, layer)
+        optimizer = keras.optimizers.AdamW(weight_decay=0.5)
+        optimizer.exclude_from_weight_decay(var_names=["dense_77"])
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+        return model
+
+    for name in ("dense_77", "dense_78"):
+        layer = keras.layers.Dense(5, name=name)
+        assert not is_known(store, *data, model=decaying, model__layer=layer)
+
+
+def test_columns_of_several_outputs_keep_their_names():
+    def digest(*names):
+        inputs = keras.Input((3,))
+        model = keras.Model(inputs, [keras.layers.Dense(1, name=n)(inputs) for n in names])
+        model.compile("sgd", ["mse"] * len(names))
+        return signature.of_training(model).digest
+
+    assert digest("dense_77") == digest("dense_78")
+    assert digest("dense_77", "b") != digest("dense_78", "b")
