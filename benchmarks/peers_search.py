@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -328,6 +329,8 @@ def main() -> None:
     found: dict[str, dict[str, list[dict[str, float]]]] = {
         work: {library: [] for library in SEARCHES[work]} for work in args.only
     }
+    # Else KerasTuner's Gaussian process wastes its time on threads where the machine is shared.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     options = ["--trials", str(args.trials), "--epochs", str(args.epochs)]
     for seed in range(args.repeat):
         for work, libraries in found.items():
