@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -224,6 +225,13 @@ class KerasEstimator(ModelBuilding):
             if before is not None:
                 before.restore(model)
             raise
+        except ValueError as error:
+            if "No loss to compute" not in str(error):
+                raise
+            raise ValueError(
+                f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
+                "gets no loss that follows from the target, and it asks for one: set loss="
+            ) from error
 
     def _hold_out(
         self, X: np.ndarray, y: np.ndarray, data: tuple[Any, ...], settings: Mapping[str, Any]
@@ -533,6 +541,9 @@ class KerasEstimator(ModelBuilding):
         if "model_" in state:
             state["model_"] = serialization.ModelState.of(state["model_"])
         state.pop("callbacks_", None)
+        if isinstance(self.store, str | os.PathLike) and self.store:
+            # a worker process may be in another directory
+            state["store"] = os.path.abspath(os.path.expanduser(self.store))
         return serialization.pack(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -566,6 +566,20 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     assert shown.stdout.startswith("['")
 
 
+def test_the_same_search_in_python_gives_the_same_scores(capsys, tmp_path):
+    store = tmp_path / "fits"
+    args = ("iris", "--epochs", 2, "--cv", 3, "--param", "learning_rate=0.01,0.1")
+    assert run(*args, "--store", store) == 0
+    out = capsys.readouterr().out
+    lines = out.split("in Python:\n\n")[1]
+    shown = process(["-c", f"{lines}\nprint(search.cv_results_['mean_test_score'].max())"])
+    assert shown.returncode == 0, shown.stderr
+    best = float(shown.stdout.splitlines()[-1])
+    assert f"{best:.4f}" in " ".join(rows_of(out)[0])
+    # nothing but the fit on all rows was left to train
+    assert len(FitStore(store)) == 2 * 3 + 1
+
+
 def test_a_report_is_written_beside_what_is_printed(capsys):
     status = run(
         *("iris", "--epochs", 2, "--cv", 2, "--report", "found.html"),

@@ -307,14 +307,17 @@ def _is_textbook(args: argparse.Namespace, dataset: Dataset) -> bool:
 
 def _searching(args: argparse.Namespace, result: Result) -> list[str]:
     """Lines that do the present grid search without the command line."""
-    network = f"KerasClassifier(epochs={args.epochs or arguments.EPOCHS}, random_state={args.seed})"
+    settings = f"epochs={args.epochs or arguments.EPOCHS}, random_state={args.seed}"
+    if args.store is not None:
+        settings += f", store={str(args.store)!r}"
+    network = f"KerasClassifier({settings})"
     grid = [
         f'    "kerasclassifier__{full.removeprefix("network__")}": {values!r},'
         for full, values in result.space.items()
     ]
     return [
         f"from sklearn.datasets import load_{args.data}",
-        "from sklearn.model_selection import GridSearchCV",
+        "from sklearn.model_selection import GridSearchCV, StratifiedKFold",
         "from sklearn.pipeline import make_pipeline",
         "from sklearn.preprocessing import StandardScaler",
         "from kerasearch import KerasClassifier",
@@ -323,7 +326,8 @@ def _searching(args: argparse.Namespace, result: Result) -> list[str]:
         "grid = {",
         *grid,
         "}",
-        f"search = GridSearchCV(network, grid, cv={args.cv}, verbose=1).fit(X, y)",
+        f"folds = StratifiedKFold({args.cv}, shuffle=True, random_state={args.seed})",
+        "search = GridSearchCV(network, grid, cv=folds, verbose=1).fit(X, y)",
         "print(search.best_params_)",
     ]
 

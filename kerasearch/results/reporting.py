@@ -394,7 +394,10 @@ def _failures(results: SearchResults, metric: str, errors: Mapping[str, int] | N
         parts.append(html.rows(lines, ("fits", "message")))
     if not counts and not n_fits:
         parts.append(
-            html.paragraph("The search kept no messages; error_score='raise' shows the first.")
+            html.paragraph(
+                "The search kept no messages; error_score='raise' shows the first, and the frame() "
+                "of a fit store has those of fits that diverged."
+            )
         )
     return parts
 

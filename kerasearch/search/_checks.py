@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -59,10 +59,17 @@ def check_candidate(estimator: Any, candidate: Mapping[str, Any]) -> None:
     except ValueError as error:
         known = estimator.get_params(deep=True)
         unknown = [name for name in candidate if name not in known]
-        short = [last_part(name) for name in known]
-        hint = "".join(did_you_mean(last_part(name), short) for name in unknown[:1])
-        text = str(error)
+        hint = _hint(unknown[0], known) if unknown else ""
+        text = str(error).removesuffix(".")
         raise ValueError(text if "did you mean" in text.lower() else text + hint) from None
+
+
+def _hint(unknown: str, known: Iterable[str]) -> str:
+    """Name the full names that end in a short one, or else the nearest."""
+    full = [name for name in known if last_part(name) == last_part(unknown)]
+    if full:
+        return f"; did you mean {' or '.join(full[:3])}?"
+    return did_you_mean(last_part(unknown), map(last_part, known))
 
 
 def n_combinations(space: Any) -> float:
@@ -78,12 +85,12 @@ def check_whole(name: str, value: Any, at_least: int) -> None:
         raise ValueError(f"{name} must be a whole number of at least {at_least}; got {value!r}")
 
 
-def check_timeout(timeout: Any) -> None:
+def check_timeout(timeout: Any, name: str = "timeout") -> None:
     """Raise unless a time budget is None or a positive number of seconds."""
     if timeout is None:
         return
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise ValueError(f"timeout must be None or a positive number of seconds; got {timeout!r}")
+        raise ValueError(f"{name} must be None or a positive number of seconds; got {timeout!r}")
 
 
 def _distribution(name: Any, values: Any) -> Distribution:

@@ -52,8 +52,9 @@ class BayesSearchCV(IncrementalSearchCV):
     storage : str, path or Optuna storage, default=None
         Where the study is kept: a database, ``"sqlite:///search.db"``, or the path of a journal
         file. A search with the same storage goes on with it; several processes at the same time
-        share it, and each has all candidates in the end. Other data, another estimator or another
-        scoring than the study's are an error. None keeps it in memory.
+        share it, and each has what all had finished when it ended: together they may evaluate a
+        candidate or two beyond `n_iter`. Other data, another estimator or another scoring than the
+        study's are an error. None keeps it in memory.
     study_name : str, default="kerasearch"
         The study's name in the storage.
     batch_size : int, default=1
@@ -211,10 +212,18 @@ class BayesSearchCV(IncrementalSearchCV):
             return
         found = {
             "other data": joblib.hash((self._run.X, self._run.y)),
+            "other parameters": sorted({n for b in TrialSpace(self.space).branches for n in b}),
             "another estimator": _digest(self.estimator, TrialSpace(self.space)),
         }
         known = study.user_attrs.get(_PROBLEM, found)
-        other = [what for what in found if known[what] != found[what]]
+        other = [what for what in found if known.get(what, found[what]) != found[what]]
+        if "other parameters" in other:  # then what is fixed differs as well
+            searched = ", ".join(known["other parameters"]) or "a function"
+            raise ValueError(
+                f"the study searched {searched}, this space has "
+                f"{', '.join(found['other parameters']) or 'a function'}; "
+                "use another study_name, and warm_start= to learn from earlier results all the same"
+            )
         if other:
             raise ValueError(
                 f"the study has scores of {' and '.join(other)}; use another study_name, and "

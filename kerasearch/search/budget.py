@@ -32,7 +32,9 @@ class TimeBudget:
     """
 
     def __init__(self, seconds: float) -> None:
-        check_timeout(seconds)
+        if seconds is None:
+            raise ValueError("seconds must be a positive number; got None")
+        check_timeout(seconds, "seconds")
         self.seconds = seconds
         self._deadline = float("inf")
 

@@ -27,6 +27,8 @@ from ._checks import (
 )
 from ._trials import optuna
 
+_MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
+
 
 def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
     """Tell what Hyperband will run.
@@ -318,7 +320,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         from kerasearch import FitStore
 
         if _shares_memory(self.n_jobs):
-            yield {store: FitStore()}
+            yield {store: FitStore(max_bytes=_MOST_MEMORY)}
         else:
             with TemporaryDirectory(prefix="kerasearch-hyperband-") as folder:
                 yield {store: FitStore(folder)}

@@ -98,8 +98,19 @@ class ManualSearchCV(IncrementalSearchCV):
         Returns
         -------
         self : ManualSearchCV
+
+        Warns
+        -----
+        UserWarning
+            If there were trials, which are gone.
         """
         self._validate_params()
+        if getattr(self, "_trials", None):
+            warnings.warn(
+                f"ManualSearchCV: fit begins anew, without the {len(self._trials)} trial(s) so far",
+                UserWarning,
+                stacklevel=2,
+            )
         forget(self)
         self._data = (X, y, params)
         self._cv = fixed_splits(self.cv, y, self.estimator)

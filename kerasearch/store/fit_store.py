@@ -118,9 +118,8 @@ class FitStore:
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None, max_bytes: int = MAX_BYTES):
-        if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes <= 0:
-            raise ValueError(f"max_bytes={max_bytes!r} must be a positive integer")
-        self.path = path if path is None else Path(path)
+        _check_number("max_bytes", max_bytes, "a positive integer", int, above=0)
+        self.path = path if path is None else _as_path(path)
         self.max_bytes = max_bytes
         self._place: Directory | Memory = (
             Memory() if self.path is None else Directory(self.path.absolute())
@@ -228,10 +227,19 @@ class FitStore:
         -------
         n_removed : int
             How many were removed.
+
+        Raises
+        ------
+        ValueError
+            If neither is given, or one is negative or no number.
         """
         if max_bytes is None and older_than is None:
             raise ValueError("prune wants max_bytes, older_than or both")
         seconds = getattr(older_than, "total_seconds", lambda: older_than)()
+        if max_bytes is not None:
+            _check_number("max_bytes", max_bytes, "a number of bytes", int)
+        if seconds is not None:
+            _check_number("older_than", seconds, "a timedelta or a number of seconds", int | float)
         files = sorted(self._files(), key=lambda file: file.used)
         n_bytes = sum(file.n_bytes for file in files)
         n_removed = 0
@@ -434,10 +442,21 @@ _BY_PATH: dict[tuple[str, int], FitStore] = {}
 _OPENING = threading.Lock()
 
 
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+        raise ValueError(f"path={path!r} must be the path of a directory")
+    return Path(path).expanduser()
+
+
+def _check_number(name: str, value: Any, what: str, kind: Any, above: int = -1) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind) or not value > above:
+        raise ValueError(f"{name}={value!r} must be {what}")
+
+
 def _on_disk(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
     """The store of a directory: one in this process for each bound."""
     with _OPENING:
-        place = os.path.abspath(path), max_bytes
+        place = str(_as_path(path).absolute()), max_bytes
         if place not in _BY_PATH:
             _BY_PATH[place] = FitStore(path, max_bytes)
         return _BY_PATH[place]

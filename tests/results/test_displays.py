@@ -20,6 +20,8 @@ from kerasearch.results._values import MISSING
 from kerasearch.results.displays._drawing import BLUE, SCORE_MAP, score_limits
 from kerasearch.results.displays._scales import Scale, number, shortened
 
+from .tables import cv_results
+
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -566,3 +568,25 @@ def test_curves_at_a_default_are_named_so():
     display = displays.TrainingCurvesDisplay.from_search(frame)
     names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert names[:3] == ["rate=1", "rate=default", "rate=0.01"]
+
+
+def test_two_axes_are_two_parameters():
+    search = cv_results([{"a": i, "b": i} for i in range(3)], np.arange(6.0).reshape(3, 2))
+    for display in (displays.HeatmapDisplay, displays.CoverageDisplay):
+        with pytest.raises(ValueError, match="x and y are both 'a'"):
+            display.from_search(search, "a", "a")
+
+
+def test_long_names_of_curves_are_the_legends_title_and_values_tell_them_apart():
+    rows = [
+        (c, 0, e, "loss", 1 / e, width, rate)
+        for c, (width, rate) in enumerate([((8,), 0.01), ((16, 8), 0.01), ((8,), 0.001)])
+        for e in (1, 2, 3)
+    ]
+    names = ["candidate", "fold", "epoch", "metric", "value"]
+    names += ["param_hidden_layer_sizes", "param_optimizer__learning_rate"]
+    display = displays.TrainingCurvesDisplay(pd.DataFrame(rows, columns=names)).plot()
+    legend = display.ax_.get_legend()
+    assert legend.get_title().get_text() == "hidden_layer_sizes, learning_rate"
+    texts = {text.get_text() for text in legend.get_texts()}
+    assert texts == {"(8,), 0.01", "(16, 8), 0.01", "(8,), 0.001", "train"}

@@ -278,3 +278,10 @@ def test_without_an_integer_seed_each_rung_trains_from_the_start(iris):
         SPACE, estimator, scoring=trained, refit=False, cv=2, max_epochs=2, eta=2
     ).fit(*iris)
     assert (search.cv_results_["mean_test_trained"] == search.cv_results_["n_resources"]).all()
+
+
+def test_a_short_name_in_a_space_is_answered_with_the_full_one(iris):
+    pipeline = make_pipeline(StandardScaler(), SGDClassifier())
+    search = hyperband({"alpha": uniform(0, 1)}, pipeline, resource="max_iter")
+    with pytest.raises(ValueError, match=r"\]; did you mean sgdclassifier__alpha\?"):
+        search.fit(*iris)

@@ -180,3 +180,10 @@ def test_ctrl_c_in_a_trial_keeps_the_trials_before(search, recwarn):
     assert search.cv_results_["params"] == [{"quality": 0.5}]
     assert [str(warning.message) for warning in recwarn] == []
     assert search.trial(quality=0.9) > search.cv_results_["mean_test_score"][0]
+
+
+def test_a_second_fit_says_that_the_trials_are_gone(iris):
+    search = ManualSearchCV(Learner(), cv=3, verbose=0).fit(*iris)
+    search.trial(quality=0.5)
+    with pytest.warns(UserWarning, match="without the 1 trial"):
+        search.fit(*iris)

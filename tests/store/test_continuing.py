@@ -8,6 +8,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -316,3 +317,12 @@ def test_a_fit_that_is_not_stored_leaves_no_checkpoint_either(iris, always_check
     assert len(store) == 0
     OUTSIDE[0].assign(5.0)
     assert KerasClassifier(build_outside, epochs=5, **settings).fit(*iris).n_epochs_trained_ == 5
+
+
+def test_a_pickled_estimator_keeps_the_directory_that_its_relative_path_meant(
+    monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    classifier = pickle.loads(pickle.dumps(KerasClassifier(store="fits")))
+    assert classifier.store == str(tmp_path / "fits")
+    assert clone(KerasClassifier(store="fits")).store == "fits"

@@ -633,3 +633,37 @@ def test_fits_with_many_small_arrays_stay_within_the_bound(tmp_path):
     _, (message,) = ours(fill)
     assert "full of fits" in message
     assert 10_000 < sum(file.stat().st_size for file in files(store)) <= store.max_bytes
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_bytes": -1},
+        {"max_bytes": True},
+        {"max_bytes": "1GB"},
+        {"older_than": -5},
+        {"older_than": float("nan")},
+        {"older_than": "1d"},
+        {"older_than": datetime.timedelta(days=-1)},
+    ],
+)
+def test_a_slip_in_prune_is_an_error_and_removes_nothing(store, settings):
+    put(store, 0)
+    (name,) = settings
+    with pytest.raises(ValueError, match=f"{name}=.* must be a "):
+        store.prune(**settings)
+    assert len(store) == 1
+
+
+def test_a_tilde_is_the_home_directory(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert FitStore("~/fits").path == tmp_path / "fits"
+    assert FitStore.of("~/fits").path == tmp_path / "fits"
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("path", ["", 3, "a\0b"])
+def test_what_is_no_path_is_an_error(path):
+    with pytest.raises(ValueError, match="path=.* must be the path of a directory"):
+        FitStore(path)

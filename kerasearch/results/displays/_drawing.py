@@ -104,6 +104,8 @@ def two_parameters(results: SearchResults, x: str | None, y: str | None) -> tupl
     """Find the full names of the parameters to draw; None stands for the first ones that vary."""
     x = None if x is None else results.parameter(x)
     y = None if y is None else results.parameter(y)
+    if x is not None and x == y:
+        raise ValueError(f"x and y are both {x!r}: a picture of one parameter is SliceDisplay")
     free = [name for name in [*results.varying(), *results.names] if name not in (x, y)]
     free = list(dict.fromkeys(free))
     if x is None:
@@ -298,6 +300,7 @@ def legend_outside(ax: Any, title: str | None = None) -> None:
         handles,
         labels,
         title=title,
+        alignment="left",
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
         ncols=-(-len(labels) // n_rows),

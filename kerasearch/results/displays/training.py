@@ -15,6 +15,7 @@ from . import _drawing as drawing
 from ._scales import number, shortened
 
 MOST_COLORED = 6
+_LONGEST = 34  # characters of a label in the legend
 
 
 class TrainingCurvesDisplay:
@@ -205,29 +206,39 @@ class TrainingCurvesDisplay:
         ax.set_xlabel("epoch")
         ax.set_ylabel(self.metric.removeprefix("val_").replace("_", " "))
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        title, labels = self._labels(colored)
         if len(ranked) > 1:
-            for candidate in colored:
+            for candidate, label in zip(colored, labels, strict=True):
                 color = drawing.CYCLE[colored.index(candidate)]
-                ax.plot([], [], color=color, label=shortened(self._name(candidate), 34))
+                ax.plot([], [], color=color, label=label)
             if len(colored) < len(ranked):
                 label = f"{len(ranked) - len(colored)} others"
                 ax.plot([], [], color=drawing.GRAY, linewidth=0.6, label=label)
         for part in parts:
             style: Any = "--" if part == "train" else "-"
             ax.add_line(Line2D([], [], color=drawing.DARK, linestyle=style, label=part))
-        drawing.legend_outside(ax)
+        drawing.legend_outside(ax, title if len(ranked) > 1 else None)
 
-    def _name(self, candidate: Any) -> str:
-        """Name a candidate by the parameters that tell it from the others, or by its number."""
+    def _labels(self, candidates: list[Any]) -> tuple[str | None, list[str]]:
+        """Name candidates by the parameters that tell them apart, or by their numbers.
+
+        Where that is too long for a legend, the parameters' names are its title.
+        """
         columns = [name for name in map(str, self.curves) if name.startswith("param_")]
         firsts: Any = self.curves.drop_duplicates("candidate").set_index("candidate")[columns]
-        parts = []
-        for name in columns:
-            if firsts[name].astype(str).nunique() > 1:
-                value = firsts.loc[candidate, name]
-                if pd.api.types.is_scalar(value) and pd.isna(value):
-                    text = "default"  # a store has what is not at its default
-                else:
-                    text = number(value) if isinstance(value, float) else str(value)
-                parts.append(f"{name.removeprefix('param_').rpartition('__')[2]}={text}")
-        return ", ".join(parts) or f"candidate {candidate}"
+        varying = [name for name in columns if firsts[name].astype(str).nunique() > 1]
+        if not varying:
+            return None, [shortened(f"candidate {one}", _LONGEST) for one in candidates]
+        names = [name.removeprefix("param_").rpartition("__")[2] for name in varying]
+        values = [[_text(firsts.loc[one, name]) for name in varying] for one in candidates]
+        labels = [", ".join(map("=".join, zip(names, row, strict=True))) for row in values]
+        title = None
+        if max(map(len, labels)) > _LONGEST:
+            title, labels = ", ".join(names), [", ".join(row) for row in values]
+        return title, [shortened(label, _LONGEST) for label in labels]
+
+
+def _text(value: Any) -> str:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return "default"  # a store has what is not at its default
+    return number(value) if isinstance(value, float) else str(value)
