@@ -46,7 +46,8 @@ class BayesSearchCV(IncrementalSearchCV):
     timeout : float, default=None
         Seconds after which no more candidates are begun, and the best so far is trained.
     sampler : optuna.samplers.BaseSampler, default=None
-        Where candidates come from; None is TPE, seeded with `random_state`. It is copied.
+        Where candidates come from; None is TPE, seeded with `random_state`. It is copied. Optuna's
+        Gaussian process needs torch, and draws at random what one of several dicts alone has.
     study : optuna.study.Study, default=None
         A study to go on with, which maximizes. It gets the new trials.
     storage : str, path or Optuna storage, default=None
