@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from . import _objects, _quiet, training
 from ._building import RESULTS
 from ._data import DataPreparation
-from ._parameters import plain, route
+from ._parameters import route
 from ._validation import check_validation_split
-from ._words import equal, parameters_in_words
+from ._words import equal, parameters_in_words, plain
 from .exceptions import DivergenceError
-from .store import FitStore
+from .store import FitStore, absolute
 from .training import serialization
 
 # parameters that a warm start cannot take up, since the model is built and compiled already
@@ -439,7 +439,7 @@ class KerasEstimator(DataPreparation):
         state.pop("callbacks_", None)
         if isinstance(self.store, str | os.PathLike) and self.store:
             # a worker process may be in another directory
-            state["store"] = os.path.abspath(os.path.expanduser(self.store))
+            state["store"] = absolute(self.store)
         return serialization.pack(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

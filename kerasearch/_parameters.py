@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from keras.src.backend.common import global_state
 from sklearn.base import BaseEstimator
 
 from . import _objects
-from ._names import PARENTS
+from ._names import PARENTS, last_part
+from ._words import plain
 from .training import serialization
 
 ROUTES = (
@@ -223,10 +223,10 @@ class RoutedParameters(BaseEstimator):
         if name == "build_fn":
             return "The model-building function is `model`. "
         known = [*self.get_params(deep=True), *_ALIASES]
-        last = name.rpartition("__")[2]
+        last = last_part(name)
         by_last: dict[str, list[str]] = {}
         for full in known:
-            by_last.setdefault(full.rpartition("__")[2], []).append(full)
+            by_last.setdefault(last_part(full), []).append(full)
         near = [*by_last.get(last, []), *difflib.get_close_matches(name, known, n=2, cutoff=0.85)]
         for close in difflib.get_close_matches(last, by_last, n=2):
             near += by_last[close]
@@ -353,11 +353,6 @@ def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
         for name, value in params.items()
         if name.startswith(prefix)
     }
-
-
-def plain(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's: Keras refuses ``np.float64(0.01)`` as a learning rate."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 _MISSING = object()

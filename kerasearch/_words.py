@@ -14,8 +14,7 @@ def in_words(value: Any) -> Any:
 
     Addresses differ from run to run, so an object without a name of its own goes by its class.
     """
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = plain(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
@@ -23,6 +22,11 @@ def in_words(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): in_words(item) for key, item in value.items()}
     return getattr(value, "__qualname__", type(value).__name__)
+
+
+def plain(value: Any) -> Any:
+    """Turn a NumPy scalar into Python's: Keras refuses ``np.float64(0.01)`` as a learning rate."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def parameters_in_words(estimator: Any) -> dict[str, Any]:

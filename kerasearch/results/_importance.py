@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
+from .._words import plain
 from ._reading import SearchResults, read
-from ._values import MISSING, is_log_spread, numeric, plain
+from ._values import MISSING, is_log_spread, numeric
 
 MIN_CANDIDATES = 10
 PER_PARAMETER = 5  # candidates for each hyperparameter that varies

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .._words import plain
 from ._reading import EPOCHS, SearchResults, read
-from ._values import plain
 
 
 def merge(*searches: Any, **named: Any) -> dict[str, Any]:

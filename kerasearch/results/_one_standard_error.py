@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from .._names import last_part
+from .._words import plain
 from ._reading import SearchResults, read
 from ._summary import interval
-from ._values import plain
 
 # Last parts of the names of common hyperparameters, those that count most first: fewer layers,
 # narrower ones, fewer epochs, stronger regularization ("-": larger is simpler).
@@ -127,7 +128,7 @@ class OneStandardError:
         for name in DEFAULT_ORDER if self.order is None else self.order:
             larger, bare = name.startswith("-"), name.lstrip("-")
             if self.order is None:
-                matching = [full for full in results.names if full.rpartition("__")[2] == bare]
+                matching = [full for full in results.names if last_part(full) == bare]
                 found += [(full, larger) for full in matching if _has_sizes(results, full)]
                 continue
             try:

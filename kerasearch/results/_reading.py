@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
-from .._names import short_names
+from .._names import last_part, short_names
 from .._resources import resources
+from .._words import plain
 from ._stored import Known, known_to_store
-from ._values import MISSING, column, numeric, plain
+from ._values import MISSING, column, numeric
 
 _SPLIT = re.compile(r"split(\d+)_(test|train)_(.+)")
 _TIMES = {f"{kind}_{part}_time" for kind in ("mean", "std") for part in ("fit", "score")}
@@ -109,7 +110,7 @@ class SearchResults:
         """Find the full name of a parameter given by its full or its short name."""
         if name in self.names:
             return name
-        full = [full for full in self.names if full.rpartition("__")[2] == name]
+        full = [full for full in self.names if last_part(full) == name]
         if len(full) == 1:
             return full[0]
         if full:
@@ -186,6 +187,14 @@ class SearchResults:
                 return self.extras[name].astype(float)
         known = self._known_to_store
         return known.epochs if known is not None and np.isfinite(known.epochs).any() else None
+
+    @property
+    def all_epochs(self) -> np.ndarray | None:
+        """The same, where no candidate with a score lacks them: only then there is a sum."""
+        known = self.epochs
+        if known is None or np.isnan(known[np.isfinite(self.mean())]).any():
+            return None
+        return known
 
     @cached_property
     def errors(self) -> list[str]:

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._words import plain
+
 _CLEARLY = 0.1  # so much nearer to the middle must the median lie on a logarithmic scale
 LONGEST = 60  # characters of a value's text
 
@@ -29,11 +31,6 @@ class _Missing:
 
 
 MISSING = _Missing()
-
-
-def plain(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's own."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def readable(value: Any) -> str:

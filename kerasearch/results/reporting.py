@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._words import plain
 from . import _page as html
 from ._comparison import check_test_fraction, compare
 from ._importance import importance
 from ._reading import SearchResults, read
 from ._summary import summarize
-from ._values import MISSING, plain, readable
+from ._values import MISSING, readable
 from .displays._scales import Scale, sort_key
 from .displays.slices import panel_height
 
@@ -413,8 +414,8 @@ def _cost(results: SearchResults) -> list[tuple[str, str]]:
             total = _duration(float(np.nansum(seconds)))
             longest = _duration(float(np.nanmax(each)))
             lines.append((text, f"{total} in all; {longest} a fold for the slowest candidate"))
-    if results.epochs is not None:
-        total_epochs = np.nansum(results.epochs) * max(results.n_folds, 1)
+    if results.all_epochs is not None:
+        total_epochs = np.nansum(results.all_epochs) * max(results.n_folds, 1)
         lines.append(("epochs", f"{total_epochs:,.0f}"))
     refit = getattr(results.search, "refit_time_", None)
     if refit is not None:

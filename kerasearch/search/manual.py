@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 
+from .._names import last_part
 from ..space.names import resolve
 from ..space.values import identity
 from ._base import Batch, Evaluation, IncrementalSearchCV, error_message, fixed_splits, forget
@@ -247,7 +248,7 @@ class ManualSearchCV(IncrementalSearchCV):
         for name in dict.fromkeys([*new, *old]):
             pair = [params.get(name, own.get(name)) for params in (old, new)]
             if identity(pair[0]) != identity(pair[1]):
-                texts.append(f"{name.rpartition('__')[2]}={pair[0]!r} → {pair[1]!r}")
+                texts.append(f"{last_part(name)}={pair[0]!r} → {pair[1]!r}")
         return ", ".join(texts)
 
     def _made(self) -> list[Evaluation]:
@@ -275,7 +276,7 @@ class ManualSearchCV(IncrementalSearchCV):
         if not getattr(self, "_trials", None):
             return f"<pre>{html.escape(repr(self))}</pre>"
         names = list(dict.fromkeys(name for trial in self._trials for name in trial.params))
-        heads = ["trial", *(name.rpartition("__")[2] for name in names), "score", "±", "note"]
+        heads = ["trial", *map(last_part, names), "score", "±", "note"]
         rows = []
         best = _best(self, self._trials)
         for i, trial in enumerate(self._trials):

@@ -3,6 +3,6 @@
 What makes two fits the same, and how a stored one goes on, is in ``training/stored.py``.
 """
 
-from .fit_store import FitStore, StoredFit
+from .fit_store import FitStore, StoredFit, absolute
 
-__all__ = ["FitStore", "StoredFit"]
+__all__ = ["FitStore", "StoredFit", "absolute"]

@@ -122,7 +122,7 @@ class FitStore:
         self.path = path if path is None else _as_path(path)
         self.max_bytes = max_bytes
         self._place: Directory | Memory = (
-            Memory() if self.path is None else Directory(self.path.absolute())
+            Memory() if self.path is None else Directory(Path(absolute(self.path)))
         )
         self._token = uuid.uuid4().hex
         self._warned: set[str] = set()
@@ -375,7 +375,7 @@ class FitStore:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path is not None:
-            return _on_disk, (str(self.path.absolute()), self.max_bytes)
+            return _on_disk, (absolute(self.path), self.max_bytes)
         self.warn(
             "FitStore() lives in the memory of one process, and is pickled: another process begins "
             "with an empty one. Give it a path to share it with processes (n_jobs)"
@@ -442,6 +442,11 @@ _BY_PATH: dict[tuple[str, int], FitStore] = {}
 _OPENING = threading.Lock()
 
 
+def absolute(path: str | os.PathLike[str]) -> str:
+    """The directory that a path means here and now, for other processes and places."""
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def _as_path(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
         raise ValueError(f"path={path!r} must be the path of a directory")
@@ -456,7 +461,7 @@ def _check_number(name: str, value: Any, what: str, kind: Any, above: int = -1) 
 def _on_disk(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
     """The store of a directory: one in this process for each bound."""
     with _OPENING:
-        place = str(_as_path(path).absolute()), max_bytes
+        place = absolute(path), max_bytes
         if place not in _BY_PATH:
             _BY_PATH[place] = FitStore(path, max_bytes)
         return _BY_PATH[place]

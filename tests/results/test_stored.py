@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerasearch import FitStore, KerasClassifier, merge, report, summarize
+from kerasearch import FitStore, KerasClassifier, ProgressDisplay, merge, report, summarize
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fits failed:sklearn.exceptions.FitFailedWarning")
 RATES = "optimizer__learning_rate"
@@ -108,3 +108,18 @@ def test_a_merged_table_keeps_the_epochs_of_each_search(data):
     plain = GridSearchCV(network(store=None), {RATES: [0.1]}, cv=folds()).fit(*data)
     epochs = summarize(merge(first, second, plain)).sort_index()["epochs"]
     np.testing.assert_array_equal(epochs.astype(float), [2, 2, 3, 3, np.nan])
+
+
+def test_epochs_are_not_summed_where_the_store_knows_some_candidates_alone(data, tmp_path):
+    store = FitStore()
+    estimator = network(store=store, epochs=4)
+    search = GridSearchCV(estimator, {RATES: [0.1, 0.01]}, cv=folds(2), refit=False).fit(*data)
+    other = {RATES: [0.01]}
+    GridSearchCV(estimator, other, cv=folds(3), refit=False).fit(*data)
+    table = summarize(search).sort_index()
+    np.testing.assert_array_equal(table["epochs"], [4, np.nan])
+    progress = ProgressDisplay.from_search(search, unit="epochs")
+    (spent,) = progress.spent.values()
+    assert spent.tolist() == [8, 16]
+    report(search, tmp_path / "report.html")
+    assert '<td class="wrap">epochs</td>' not in (tmp_path / "report.html").read_text()

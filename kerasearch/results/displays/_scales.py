@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._values import MISSING, is_log_spread, numeric, plain, readable
+from ..._words import plain
+from .._values import MISSING, is_log_spread, numeric, readable
 
 LONGEST_LABEL = 18  # characters of a category's label
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..._names import last_part
 from .._reading import SearchResults, read
 from . import _drawing as drawing
 from ._scales import shortened
@@ -219,15 +220,15 @@ def _cost(results: SearchResults, unit: str) -> np.ndarray:
 
 def _epochs(results: SearchResults) -> np.ndarray:
     """Epochs of one fold of each candidate: counted, or as they were asked for."""
-    if results.epochs is not None:
-        return results.epochs
-    named = [name for name in results.names if name.rpartition("__")[2] == "epochs"]
+    if results.all_epochs is not None:
+        return results.all_epochs
+    named = [name for name in results.names if last_part(name) == "epochs"]
     asked = results.numbers(named[0]) if len(named) == 1 else None
     if asked is not None:
         return asked
     if hasattr(results.estimator, "get_params"):
         given = results.estimator.get_params()
-        found = [value for name, value in given.items() if name.rpartition("__")[2] == "epochs"]
+        found = [value for name, value in given.items() if last_part(name) == "epochs"]
         if len(found) == 1 and isinstance(found[0], int):
             return np.full(len(results), float(found[0]))
     raise ValueError(

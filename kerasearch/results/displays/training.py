@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..._names import did_you_mean
+from ..._names import did_you_mean, last_part
 from .._curves import COLUMNS, learning_curves
 from . import _drawing as drawing
 from ._scales import number, shortened
@@ -229,7 +229,7 @@ class TrainingCurvesDisplay:
         varying = [name for name in columns if firsts[name].astype(str).nunique() > 1]
         if not varying:
             return None, [shortened(f"candidate {one}", _LONGEST) for one in candidates]
-        names = [name.removeprefix("param_").rpartition("__")[2] for name in varying]
+        names = [last_part(name.removeprefix("param_")) for name in varying]
         values = [[_text(firsts.loc[one, name]) for name in varying] for one in candidates]
         labels = [", ".join(map("=".join, zip(names, row, strict=True))) for row in values]
         title = None
