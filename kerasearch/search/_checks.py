@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -85,12 +86,25 @@ def check_whole(name: str, value: Any, at_least: int) -> None:
         raise ValueError(f"{name} must be a whole number of at least {at_least}; got {value!r}")
 
 
-def check_timeout(timeout: Any, name: str = "timeout") -> None:
+def check_seconds(name: str, value: Any, what: str = "a positive number of seconds") -> None:
+    """Raise unless a setting is a positive number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"{name} must be {what}; got {value!r}")
+
+
+def check_timeout(timeout: Any) -> None:
     """Raise unless a time budget is None or a positive number of seconds."""
-    if timeout is None:
-        return
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
-        raise ValueError(f"{name} must be None or a positive number of seconds; got {timeout!r}")
+    if timeout is not None:
+        check_seconds("timeout", timeout, "None or a positive number of seconds")
+
+
+def warn_of_small_space(n: float, wanted: str, what_happens: str) -> None:
+    """Say, to who calls ``fit``, that a space has fewer candidates than are wanted."""
+    warnings.warn(
+        f"the space has {n} candidate(s), fewer than {wanted}: {what_happens}",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _distribution(name: Any, values: Any) -> Distribution:

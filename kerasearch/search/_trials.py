@@ -57,6 +57,11 @@ class TrialSpace:
             self.branches = branches(space)
         self.n_values = math.inf if self.function else n_combinations(space)
 
+    @property
+    def names(self) -> set[str]:
+        """The parameters that are searched; none are known of a function."""
+        return {name for branch in self.branches for name in branch}
+
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Ask a trial for a candidate; a finished trial gives the one that it had."""
         if self.function is not None:

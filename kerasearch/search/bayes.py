@@ -17,7 +17,13 @@ from .._resources import resources
 from .._words import in_words
 from ._asking import FOLDS, Asking, check_sampler, create_study, quiet
 from ._base import Batch, Evaluation, IncrementalSearchCV
-from ._checks import check_candidate, check_names, check_timeout, check_whole
+from ._checks import (
+    check_candidate,
+    check_names,
+    check_timeout,
+    check_whole,
+    warn_of_small_space,
+)
 from ._trials import TrialSpace, optuna
 from .study import score_column
 
@@ -154,12 +160,7 @@ class BayesSearchCV(IncrementalSearchCV):
         if not callable(self.space):
             check_names(self.estimator, self.space)
         if space.n_values < self.n_iter:
-            warnings.warn(
-                f"the space has {space.n_values} candidate(s), fewer than n_iter={self.n_iter}: "
-                "each is evaluated once",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn_of_small_space(space.n_values, f"n_iter={self.n_iter}", "each is evaluated once")
         first = [_encoded(space, params, self.estimator) for params in self.enqueue or []]
         earlier = _earlier_trials(space, self.warm_start)
         check_sampler(self.sampler)
@@ -211,26 +212,24 @@ class BayesSearchCV(IncrementalSearchCV):
         """Raise unless what a study has are scores of this estimator on these data."""
         if self.study is None and self.storage is None:
             return
+        searched = TrialSpace(self.space).names
         found = {
+            "searched": ", ".join(sorted(searched)) or "a function",
             "other data": joblib.hash((self._run.X, self._run.y)),
-            "other parameters": sorted({n for b in TrialSpace(self.space).branches for n in b}),
-            "another estimator": _digest(self.estimator, TrialSpace(self.space)),
+            "another estimator": _digest(self.estimator, searched),
         }
         known = study.user_attrs.get(_PROBLEM, found)
-        other = [what for what in found if known.get(what, found[what]) != found[what]]
-        if "other parameters" in other:  # then what is fixed differs as well
-            searched = ", ".join(known["other parameters"]) or "a function"
-            raise ValueError(
-                f"the study searched {searched}, this space has "
-                f"{', '.join(found['other parameters']) or 'a function'}; "
-                "use another study_name, and warm_start= to learn from earlier results all the same"
-            )
-        if other:
-            raise ValueError(
-                f"the study has scores of {' and '.join(other)}; use another study_name, and "
-                "warm_start= to learn from earlier results all the same"
-            )
-        study.set_user_attr(_PROBLEM, found)
+        other = [what for what in found if known[what] != found[what]]
+        if not other:
+            study.set_user_attr(_PROBLEM, found)
+            return
+        reason = f"has scores of {' and '.join(other)}"
+        if "searched" in other:  # then what is fixed differs as well
+            reason = f"searched {known['searched']}, this space has {found['searched']}"
+        raise ValueError(
+            f"the study {reason}; use another study_name, and warm_start= to learn from earlier "
+            "results all the same"
+        )
 
     def _batches(self) -> Iterator[Batch]:
         self._check_problem(self._opened)
@@ -277,9 +276,8 @@ class BayesSearchCV(IncrementalSearchCV):
             self._publish(self._run.evaluations)
 
 
-def _digest(estimator: Any, space: TrialSpace) -> str:
+def _digest(estimator: Any, searched: set[str]) -> str:
     """Digest the parameters that are not searched, well enough to notice another estimator."""
-    searched = {name for branch in space.branches for name in branch}
     fixed = {
         name: in_words(value)
         for name, value in estimator.get_params(deep=True).items()
@@ -294,8 +292,7 @@ def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
         raise TypeError(f"enqueue must be a list of dicts of parameters; it has {params!r}")
     check_candidate(estimator, params)
     encoded = space.encode(params, partial=True)
-    known = {name for branch in space.branches for name in branch}
-    if not encoded or (space.function is None and not params.keys() <= known):
+    if not encoded or (space.function is None and not params.keys() <= space.names):
         raise ValueError(f"enqueue: {dict(params)!r} is not in the space")
     return encoded
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ._checks import check_timeout
+from ._checks import check_seconds
 
 _EVALUATION = "candidate-split-evaluation"  # scikit-learn's name of one fit of a search
 
@@ -32,9 +32,7 @@ class TimeBudget:
     """
 
     def __init__(self, seconds: float) -> None:
-        if seconds is None:
-            raise ValueError("seconds must be a positive number; got None")
-        check_timeout(seconds, "seconds")
+        check_seconds("seconds", seconds)
         self.seconds = seconds
         self._deadline = float("inf")
 

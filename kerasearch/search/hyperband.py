@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
@@ -24,6 +23,7 @@ from ._checks import (
     check_timeout,
     check_whole,
     n_combinations,
+    warn_of_small_space,
 )
 from ._trials import optuna
 
@@ -237,11 +237,10 @@ class HyperbandSearchCV(IncrementalSearchCV):
         check_names(self.estimator, self.space)
         n, widest = n_combinations(self.space), int(schedule["n_candidates"].max())
         if n < widest:
-            warnings.warn(
-                f"the space has {n} candidate(s), fewer than the {widest} that a bracket begins "
-                "with: such brackets evaluate each of them",
-                UserWarning,
-                stacklevel=3,
+            warn_of_small_space(
+                n,
+                f"the {widest} that a bracket begins with",
+                "such brackets evaluate each of them",
             )
 
     def _n_planned(self) -> int:
