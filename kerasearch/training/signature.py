@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 from keras.src.backend.common import global_state
+from keras.src.models.functional import Functional
 from keras.src.utils import naming
 
 from .serialization import to_numpy
@@ -59,6 +60,8 @@ _BOOKKEEPING: dict[type, set[str]] = {
         *("_compile_config", "_compiled_trainable_state", "_kerasearch"),
         *("_nodes", "_operations_by_depth", "_distribute_strategy"),
     },
+    # which layers these are, the graph tells
+    Functional: {"input_names", "output_names"},
     keras.optimizers.Optimizer: {
         *("_lock", "_trainable_variables_indices", "_distribution_strategy"),
         "_exclude_from_weight_decay_cache",
@@ -141,7 +144,7 @@ class _Description:
         self._alive: list[Any] = []  # an id is good only while its object lives
         self._path: list[int] = []
         self._only_loss: keras.losses.Loss | None = None
-        self._counted: set[str] = set()
+        self._layers_go_by_name = True
         self._owner_is_trusted = True
 
     def digest(self) -> str:
@@ -168,7 +171,7 @@ class _Description:
         if self._is_new(model):
             loss = getattr(model, "loss", None)  # among several, names are the history's columns
             self._only_loss = loss if isinstance(loss, keras.losses.Loss) else None
-            self._counted = _counted_names(model)
+            self._layers_go_by_name = _layers_go_by_name(model)
             self._add_class(type(model))
             self._add_attributes(model, skip)
 
@@ -400,24 +403,26 @@ class _Description:
         if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
             # drawn anew for each layer; Keras' own layers call it before training alone
             skipped.add("seed")
-        labeled = isinstance(value, keras.optimizers.Optimizer) or value is self._only_loss
-        if labeled and (_is_library_class(cls) or _is_counted(value.name, cls.__name__)):
-            # counted through by the process for instances; nothing is told apart by it
+        if self._is_mere_label(value):
             skipped.add("name")
         owner, self._owner_is_trusted = self._owner_is_trusted, _is_trusted(type(value).__module__)
         for name in sorted(attributes.keys() - skipped):
             if not (framework and name.startswith("_self_")):
                 self._tokens.append(name)
-                if name == "name" and isinstance(value, keras.Operation):
-                    self.add(self._uncounted(value.name))
-                elif name in ("input_names", "output_names") and framework:
-                    self.add([self._uncounted(each) for each in attributes[name] or []])
-                else:
-                    self.add(attributes[name])
+                self.add(attributes[name])
         self._owner_is_trusted = owner
 
-    def _uncounted(self, name: str) -> str | None:
-        return None if name in self._counted else name
+    def _is_mere_label(self, value: Any) -> bool:
+        """Tell whether nothing is told apart by the name of `value`.
+
+        The process counts through the names of what was given none.
+        """
+        cls: Any = type(value)
+        if isinstance(value, keras.optimizers.Optimizer) or value is self._only_loss:
+            return _is_library_class(cls) or _has_counted_name(value)
+        if isinstance(value, keras.Operation) and not self._layers_go_by_name:
+            return _is_library_class(cls) and _has_counted_name(value)
+        return False
 
     def _is_new(self, value: Any) -> bool:
         """Tell whether `value` comes up for the first time; refer to it otherwise."""
@@ -468,30 +473,21 @@ def _bookkeeping(cls: type) -> set[str]:
     return {n for owner, names in _BOOKKEEPING.items() if issubclass(cls, owner) for n in names}
 
 
-def _counted_names(model: keras.Model) -> set[str]:
-    """Names of layers that nothing goes by: those that Keras' own get where the user gave none.
+def _layers_go_by_name(model: keras.Model) -> bool:
+    """Tell whether names of layers that the user gave none may matter all the same.
 
-    They are counted through by the process. Among several outputs, though, they are names of the
-    history's columns; and an optimizer may be told by name what not to decay.
+    Among several outputs, they are names of the history's columns; and an optimizer may be told by
+    name what not to decay.
     """
-    if len(getattr(model, "output_names", None) or []) > 1:
-        return set()
-    if getattr(getattr(model, "optimizer", None), "_exclude_from_weight_decay_pattern", None):
-        return set()
-    layers: list[Any] = model._flatten_layers()
-    inside = [getattr(layer, "_functional", None) for layer in layers]
-    return {
-        layer.name
-        for layer in [*layers, *inside]
-        if layer is not None
-        and _is_library_class(layer.__class__)
-        and _is_counted(layer.name, type(layer).__name__)
-    }
+    optimizer = getattr(model, "optimizer", None)
+    names = getattr(model, "output_names", None) or []
+    return len(names) > 1 or bool(getattr(optimizer, "_exclude_from_weight_decay_pattern", None))
 
 
-def _is_counted(name: str, class_name: str) -> bool:
+def _has_counted_name(value: Any) -> bool:
     """Tell whether Keras gave an object its name: that of its class, and a number."""
-    return re.fullmatch(rf"{naming.to_snake_case(class_name)}(_\d+)?", name) is not None
+    name = naming.to_snake_case(type(value).__name__)
+    return re.fullmatch(rf"{name}(_\d+)?", value.name) is not None
 
 
 def _is_tensor(value: Any) -> bool:
