@@ -21,7 +21,7 @@ def run(rounds: int = 15) -> dict[str, float]:
     from sklearn.datasets import load_digits
 
     from kerasearch import KerasClassifier, training
-    from kerasearch.training import data, loop, tensorflow
+    from kerasearch.training import compiled_loop, data, tensorflow_backend
 
     from .search_speed import build_mlp
 
@@ -37,11 +37,11 @@ def run(rounds: int = 15) -> dict[str, float]:
     def bare_loop() -> Callable[[], None]:
         model = training.build(build, 0)
         arrays = data.as_keras_takes_them(X, y)
-        loop.prepare(model, arrays, 0)
-        step = loop.find(model, arrays, 0)[0].bind(model)
-        tensors = tensorflow.tensors(arrays)
-        orders = [tensorflow.tensors(data.order_of_epoch(0, e, len(X))) for e in range(10)]
-        scalars = [tensorflow.scalar(v) for v in (32, 0, math.ceil(len(X) / 32))]
+        compiled_loop.prepare(model, arrays, 0)
+        step = compiled_loop.find(model, arrays, 0)[0].bind(model)
+        tensors = tensorflow_backend.tensors(arrays)
+        orders = [tensorflow_backend.tensors(data.order_of_epoch(0, e, len(X))) for e in range(10)]
+        scalars = [tensorflow_backend.scalar(v) for v in (32, 0, math.ceil(len(X) / 32))]
 
         def run_epochs() -> None:
             for order in orders:

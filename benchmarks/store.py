@@ -24,7 +24,7 @@ def run(work: str, store: str) -> dict[str, float]:
     from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV
 
     from kerasearch import KerasClassifier
-    from kerasearch.training import data, stored
+    from kerasearch.training import data, stored_fits
 
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype("float32")
@@ -67,7 +67,7 @@ def run(work: str, store: str) -> dict[str, float]:
             random_state=0,
         )
     else:
-        return _hashing(estimator, X, y, data, stored)
+        return _hashing(estimator, X, y, data, stored_fits)
     started = time.perf_counter()
     search.fit(X, y)
     seconds = time.perf_counter() - started
@@ -80,7 +80,7 @@ def run(work: str, store: str) -> dict[str, float]:
     }
 
 
-def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored: Any) -> dict[str, float]:
+def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored_fits: Any) -> dict[str, float]:
     """Time the key of a fit against the fit, and hashing of a large array against copying it."""
     import numpy as np
 
@@ -94,9 +94,9 @@ def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored: Any) -> dict[str
         fits.append(time.perf_counter() - started)
         model = estimator._build_model(X, y)
         arrays = data.as_keras_takes_them(X, y)
-        stored.loop.prepare(model, arrays, 0)  # which the fit needs anyway
+        stored_fits.compiled_loop.prepare(model, arrays, 0)  # which the fit needs anyway
         started = time.perf_counter()
-        slot = stored.slot(
+        slot = stored_fits.slot(
             FitStore(),
             model,
             arrays,
@@ -114,7 +114,7 @@ def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored: Any) -> dict[str
     target = np.empty_like(large)
     for _ in range(5):
         started = time.perf_counter()
-        stored._digest_of_array(large)
+        stored_fits._digest_of_array(large)
         hashes.append(time.perf_counter() - started)
         started = time.perf_counter()
         target[:] = large

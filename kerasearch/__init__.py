@@ -11,10 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .estimators import KerasClassifier, KerasRegressor, mlp
     from .exceptions import DivergenceError
-    from .models import keras_tuner_model, mlp
-    from .results import compare, importance, learning_curves, merge, one_standard_error, summarize
-    from .results.displays import (
+    from .html_report import report
+    from .integrations import from_keras_tuner, keras_tuner_model
+    from .plots import (
         CoverageDisplay,
         HeatmapDisplay,
         ParallelCoordinatesDisplay,
@@ -22,20 +23,20 @@ if TYPE_CHECKING:
         SliceDisplay,
         TrainingCurvesDisplay,
     )
-    from .results.reporting import report
+    from .results import compare, importance, learning_curves, merge, one_standard_error, summarize
     from .search import (
         BayesSearchCV,
         HyperbandSearchCV,
         ManualSearchCV,
         TimeBudget,
         brackets,
+        cost,
         to_study,
     )
     from .space import (
         choice,
         common_space,
-        cost,
-        from_keras_tuner,
+        distributions,
         grid,
         integers,
         layers,
@@ -46,57 +47,12 @@ if TYPE_CHECKING:
         when,
         zoom,
     )
-    from .space.spaces import distributions  # in `space` it shares its name with a module
     from .store import FitStore
-    from .wrappers import KerasClassifier, KerasRegressor
 
 try:
     __version__ = version("kerasearch")
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
-
-# public name -> module that defines it
-_HOMES = {
-    "BayesSearchCV": "search",
-    "CoverageDisplay": "results.displays",
-    "DivergenceError": "exceptions",
-    "FitStore": "store",
-    "HeatmapDisplay": "results.displays",
-    "HyperbandSearchCV": "search",
-    "KerasClassifier": "wrappers",
-    "KerasRegressor": "wrappers",
-    "ManualSearchCV": "search",
-    "ParallelCoordinatesDisplay": "results.displays",
-    "ProgressDisplay": "results.displays",
-    "SliceDisplay": "results.displays",
-    "TimeBudget": "search",
-    "TrainingCurvesDisplay": "results.displays",
-    "brackets": "search",
-    "choice": "space",
-    "common_space": "space",
-    "compare": "results",
-    "cost": "space",
-    "distributions": "space",
-    "from_keras_tuner": "space",
-    "grid": "space",
-    "importance": "results",
-    "integers": "space",
-    "keras_tuner_model": "models",
-    "layers": "space",
-    "learning_curves": "results",
-    "log_integers": "space",
-    "log_uniform": "space",
-    "merge": "results",
-    "mlp": "models",
-    "one_standard_error": "results",
-    "report": "results.reporting",
-    "sobol": "space",
-    "summarize": "results",
-    "to_study": "search",
-    "uniform": "space",
-    "when": "space",
-    "zoom": "space",
-}
 
 __all__ = [
     "BayesSearchCV",
@@ -141,11 +97,67 @@ __all__ = [
     "zoom",
 ]
 
+# the public names of each room
+_ROOMS = {
+    "estimators": (
+        "KerasClassifier",
+        "KerasRegressor",
+        "mlp",
+    ),
+    "exceptions": ("DivergenceError",),
+    "html_report": ("report",),
+    "integrations": (
+        "from_keras_tuner",
+        "keras_tuner_model",
+    ),
+    "plots": (
+        "CoverageDisplay",
+        "HeatmapDisplay",
+        "ParallelCoordinatesDisplay",
+        "ProgressDisplay",
+        "SliceDisplay",
+        "TrainingCurvesDisplay",
+    ),
+    "results": (
+        "compare",
+        "importance",
+        "learning_curves",
+        "merge",
+        "one_standard_error",
+        "summarize",
+    ),
+    "search": (
+        "BayesSearchCV",
+        "HyperbandSearchCV",
+        "ManualSearchCV",
+        "TimeBudget",
+        "brackets",
+        "cost",
+        "to_study",
+    ),
+    "space": (
+        "choice",
+        "common_space",
+        "distributions",
+        "grid",
+        "integers",
+        "layers",
+        "log_integers",
+        "log_uniform",
+        "sobol",
+        "uniform",
+        "when",
+        "zoom",
+    ),
+    "store": ("FitStore",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    value = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
     globals()[name] = value  # the next use does not come here
     return value
 

@@ -64,8 +64,8 @@ def test_a_fit_through_keras_own_loop_is_silent_too():
 def test_what_is_not_chatter_still_reaches_standard_error():
     process = run(
         "import os, sys, types\n"
-        "from kerasearch import _quiet\n"
-        "with _quiet._without_chatter():\n"
+        "from kerasearch.estimators import quiet\n"
+        "with quiet._without_chatter():\n"
         "    os.write(2, b'I0000 00:00:1795518936.4 1 port.cc:153] oneDNN\\n')\n"
         "    print('mine', file=sys.stderr)\n"
         "print('after', file=sys.stderr)\n"
@@ -76,12 +76,12 @@ def test_what_is_not_chatter_still_reaches_standard_error():
 def test_two_threads_that_start_at_once_leave_standard_error_where_it_was():
     process = run(
         "import os, threading, sys\n"
-        "from kerasearch import _quiet, KerasClassifier\n"
+        "from kerasearch import KerasClassifier; from kerasearch.estimators import quiet\n"
         "before = os.fstat(2)\n"
         "barrier = threading.Barrier(2)\n"
         "def start():\n"
         "    barrier.wait()\n"
-        "    _quiet.start_devices()\n"
+        "    quiet.start_devices()\n"
         "threads = [threading.Thread(target=start) for _ in range(2)]\n"
         "[t.start() for t in threads]; [t.join() for t in threads]\n"
         "assert os.path.sameopenfile(2, 2) and os.fstat(2).st_ino == before.st_ino\n"
@@ -144,4 +144,4 @@ def test_scikeras_has_one_door():
         for name in imports_of(path)
         if name.partition(".")[0] == "scikeras"
     }
-    assert doors == {"_scikeras.py"}
+    assert doors == {"label_encoder.py"}

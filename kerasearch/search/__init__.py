@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from .bayes import BayesSearchCV
-from .budget import TimeBudget
+from .cost import Cost, cost
 from .hyperband import HyperbandSearchCV, brackets
 from .manual import ManualSearchCV
-from .study import to_study
+from .optuna_export import to_study
+from .time_budget import TimeBudget
 
 __all__ = [
     "BayesSearchCV",
+    "Cost",
     "HyperbandSearchCV",
     "ManualSearchCV",
     "TimeBudget",
     "brackets",
+    "cost",
     "to_study",
 ]

@@ -12,20 +12,14 @@ import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._names import last_part
-from .._resources import resources
-from .._words import in_words
-from ._asking import FOLDS, Asking, check_sampler, create_study, quiet
-from ._base import Batch, Evaluation, IncrementalSearchCV
-from ._checks import (
-    check_candidate,
-    check_names,
-    check_timeout,
-    check_whole,
-    warn_of_small_space,
-)
-from ._trials import TrialSpace, optuna
-from .study import score_column
+from .._utils.names import last_part
+from .._utils.plain_data import in_words
+from ..cv_results.resources import resources
+from .base import Batch, Evaluation, IncrementalSearchCV
+from .checks import check_candidate, check_names, check_timeout, check_whole, warn_of_small_space
+from .optuna_export import score_column
+from .optuna_space import TrialSpace, optuna
+from .optuna_study import FOLDS, Asking, check_sampler, create_study, quiet
 
 _SCORING = "kerasearch:scoring"
 _PROBLEM = "kerasearch:problem"

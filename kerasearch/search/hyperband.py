@@ -14,9 +14,8 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
 from ..space.names import full_name
-from ._asking import propose
-from ._base import Batch, IncrementalSearchCV
-from ._checks import (
+from .base import Batch, IncrementalSearchCV
+from .checks import (
     Space,
     branches,
     check_names,
@@ -25,7 +24,8 @@ from ._checks import (
     n_combinations,
     warn_of_small_space,
 )
-from ._trials import optuna
+from .optuna_space import optuna
+from .optuna_study import propose
 
 _MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
 

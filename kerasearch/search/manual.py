@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 
-from .._names import last_part
+from .._utils.names import last_part
+from .._utils.values import identity
 from ..space.names import resolve
-from ..space.values import identity
-from ._base import Batch, Evaluation, IncrementalSearchCV, error_message, fixed_splits, forget
-from ._checks import check_candidate
+from .base import Batch, Evaluation, IncrementalSearchCV, error_message, fixed_splits, forget
+from .checks import check_candidate
 
 
 class ManualSearchCV(IncrementalSearchCV):

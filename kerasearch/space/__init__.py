@@ -7,9 +7,6 @@ scikit-learn's kind, and knows Keras by parameter names alone.
 
 from __future__ import annotations
 
-from .common import common_space
-from .costs import Cost, cost
-from .design import sobol
 from .distributions import (
     Choice,
     Distribution,
@@ -23,14 +20,14 @@ from .distributions import (
     log_uniform,
     uniform,
 )
-from .keras_tuner import from_keras_tuner
+from .hidden_sizes import Layers, layers
+from .presets import common_space
+from .sobol_design import sobol
 from .spaces import When, distributions, grid, when
-from .widths import Layers, layers
 from .zooming import zoom
 
 __all__ = [
     "Choice",
-    "Cost",
     "Distribution",
     "Integers",
     "Layers",
@@ -40,9 +37,7 @@ __all__ = [
     "When",
     "choice",
     "common_space",
-    "cost",
     "distributions",
-    "from_keras_tuner",
     "grid",
     "integers",
     "layers",

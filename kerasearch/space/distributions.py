@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .values import as_integer, as_list, as_real, identity, unique, warn
+from .._utils.user_warnings import warn
+from .._utils.values import as_integer, as_list, as_real, identity, unique
 
 
 def uniform(low: float, high: float) -> Uniform:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from .._names import PARENTS, did_you_mean, last_part
+from .._utils.names import PARENTS, did_you_mean, last_part
 from .distributions import Choice
 
 _MOST_PROBES = 64

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.user_warnings import warn
+from .._utils.values import as_list, identity, unique
 from .distributions import Choice
 from .names import resolve
-from .quantiles import is_distribution
-from .values import as_list, identity, unique, warn
+from .scipy_distributions import is_distribution
 
 Branch = dict[str, Any]
 Space = Branch | list[Branch]

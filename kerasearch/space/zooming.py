@@ -10,18 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .._resources import resources
-from .distributions import (
-    Choice,
-    Integers,
-    LogIntegers,
-    LogUniform,
-    Uniform,
-)
-from .quantiles import Quantiles, as_distribution
+from .._utils.user_warnings import warn
+from .._utils.values import identity, unique
+from ..cv_results.resources import resources
+from .distributions import Choice, Integers, LogIntegers, LogUniform, Uniform
+from .hidden_sizes import Layers
+from .scipy_distributions import Quantiles, as_distribution
 from .spaces import Branch, Space, as_branches, candidate_identity
-from .values import identity, unique, warn
-from .widths import Layers
 
 _EDGE = 0.05  # so near to an end of a range, as a share of it, the best is at the edge
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import format
-from .places import Directory, File, Memory
+from . import file_format
+from .locations import Directory, File, Memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,10 +275,10 @@ class FitStore:
         for file in self._files():
             try:
                 with self._place.reading(file.name) as content:
-                    _check(file.name, format.read(content)[0])
+                    _check(file.name, file_format.read(content)[0])
             except FileNotFoundError:  # removed meanwhile
                 continue
-            except format.DamagedFile as error:
+            except file_format.DamagedFile as error:
                 damaged[self._place.describe(file.name)] = str(error)
                 if remove:
                     self._place.remove(file.name)
@@ -306,11 +306,11 @@ class FitStore:
         name = _name(key, epochs)
         try:
             with self._place.reading(name) as content:
-                record, arrays = format.read(content)
+                record, arrays = file_format.read(content)
             _check(name, record)
         except FileNotFoundError:  # evicted by another process
             return None
-        except (format.DamagedFile, OSError) as error:
+        except (file_format.DamagedFile, OSError) as error:
             self.warn(
                 f"{self._place.describe(name)} is damaged ({error}); the fit is trained again and "
                 "the file replaced"
@@ -326,7 +326,7 @@ class FitStore:
         name = _name(key, epochs)
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
-            n_bytes = format.size(record, arrays)
+            n_bytes = file_format.size(record, arrays)
             if n_bytes > self.max_bytes:
                 self.warn(f"fits larger than max_bytes={self.max_bytes} are not stored in {self!r}")
                 return
@@ -336,7 +336,7 @@ class FitStore:
                     f"(max_bytes={self.max_bytes}); what is trained from here on is not stored"
                 )
                 return
-            size = self._place.write(name, lambda file: format.write(file, record, arrays))
+            size = self._place.write(name, lambda file: file_format.write(file, record, arrays))
         except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
             self.warn(
                 f"{self!r} cannot be written ({_reason(error)}); fits are trained and not stored"
@@ -351,10 +351,10 @@ class FitStore:
         try:
             if checkpoint is not None:
                 with self._place.reading(name) as content:
-                    if format.read_record(content).get("checkpoint") != checkpoint:
+                    if file_format.read_record(content).get("checkpoint") != checkpoint:
                         return
             self._place.remove(name)
-        except (FileNotFoundError, format.DamagedFile):
+        except (FileNotFoundError, file_format.DamagedFile):
             return
         except OSError as error:
             self.warn(f"{self!r} cannot be changed ({_reason(error)})")
@@ -399,11 +399,11 @@ class FitStore:
     def _describe(self, file: File) -> StoredFit | None:
         try:
             with self._place.reading(file.name) as content:
-                record = format.read_record(content)
+                record = file_format.read_record(content)
             _check(file.name, record)
         except FileNotFoundError:
             return None
-        except (format.DamagedFile, OSError) as error:
+        except (file_format.DamagedFile, OSError) as error:
             self.warn(f"{self._place.describe(file.name)} is damaged ({error}) and left out")
             return None
         divergence = record["divergence"]
@@ -508,18 +508,18 @@ def _check(name: str, record: Mapping[str, Any]) -> None:
         _check_fields(record["divergence"], _DIVERGENCE)
     _check_fields(record["history"], dict.fromkeys(record["history"], list))
     if not 0 <= record["created"] < _LAST_TIME:
-        raise format.DamagedFile(f"it was created at {record['created']}")
+        raise file_format.DamagedFile(f"it was created at {record['created']}")
     if _parse(name) != (record.get("key"), record.get("epochs")):
-        raise format.DamagedFile("it holds another fit than its name says")
+        raise file_format.DamagedFile("it holds another fit than its name says")
 
 
 def _check_fields(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     missing = sorted(fields.keys() - record.keys())
     if missing:
-        raise format.DamagedFile(f"it has no {', '.join(missing)}")
+        raise file_format.DamagedFile(f"it has no {', '.join(missing)}")
     for name, kind in fields.items():
         if not isinstance(record[name], int | float if kind is float else kind):
-            raise format.DamagedFile(f"its {name} is a {type(record[name]).__name__}")
+            raise file_format.DamagedFile(f"its {name} is a {type(record[name]).__name__}")
 
 
 def _reason(error: Exception) -> str:

@@ -22,9 +22,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from kerasearch import compare
-from kerasearch.results._comparison import _holm, _ratio_of
+from kerasearch.results.comparison import _holm, _ratio_of
 
-from .tables import cv_results
+from ..cv_results.tables import cv_results
 
 
 def naive(differences, test_fraction):

@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from kerasearch import compare, merge, summarize, zoom
 
-from .tables import cv_results
+from ..cv_results.tables import cv_results
 
 
 def search(iris, grid, kind=GridSearchCV, **options):

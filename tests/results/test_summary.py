@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from kerasearch import summarize
 
-from .tables import cv_results
+from ..cv_results.tables import cv_results
 
 
 def test_a_row_has_the_statistics_of_its_folds():

@@ -29,7 +29,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
 from kerasearch import BayesSearchCV, HyperbandSearchCV, TimeBudget, log_uniform, uniform
-from kerasearch.search import _base
+from kerasearch.search import base
 
 from .conftest import Learner
 
@@ -60,7 +60,7 @@ def test_scikit_learn_still_has_the_hooks_that_base_uses(name, expected):
     hook = getattr(BaseSearchCV, name, None)
     found = [] if hook is None else list(inspect.signature(hook).parameters)
     assert [p for p in found if p != "callback_ctx"] == expected, (
-        f"scikit-learn changed BaseSearchCV.{name}: adapt kerasearch/search/_base.py"
+        f"scikit-learn changed BaseSearchCV.{name}: adapt kerasearch/search/base.py"
     )
 
 
@@ -81,7 +81,7 @@ def test_scikit_learn_still_calls_the_hooks_as_base_expects(iris):
             return seen["results"]
 
     search = Probe(Learner(), {"quality": [0.1, 0.2]}, cv=3, return_train_score=True).fit(*iris)
-    advice = "scikit-learn changed its search: adapt kerasearch/search/_base.py"
+    advice = "scikit-learn changed its search: adapt kerasearch/search/base.py"
     assert seen["evaluate"][:3] == ["candidate_params", "cv", "more_results"], advice
     names = {"fit_error", "test_scores", "train_scores", "n_test_samples", "fit_time", "score_time"}
     assert seen["out"] == names, advice
@@ -94,10 +94,10 @@ def test_scikit_learn_still_words_the_failure_of_all_fits_the_same():
     with pytest.raises(ValueError) as caught:
         _warn_or_raise_about_fit_failures(out, np.nan)
     message = str(caught.value)
-    advice = "scikit-learn changed its message: adapt kerasearch/search/_base.py"
-    assert _base._ALL_FAILED.match(message), advice
-    assert _base._DETAILS in message, advice
-    assert _base.error_message([{"fit_error": message}]) == "ValueError: no", advice
+    advice = "scikit-learn changed its message: adapt kerasearch/search/base.py"
+    assert base._ALL_FAILED.match(message), advice
+    assert base._DETAILS in message, advice
+    assert base.error_message([{"fit_error": message}]) == "ValueError: no", advice
 
 
 # ---------------------------------------------------------------- results

@@ -26,8 +26,8 @@ from kerasearch import (
     to_study,
     uniform,
 )
-from kerasearch.search._trials import TrialSpace
-from kerasearch.space.values import identity
+from kerasearch._utils.values import identity
+from kerasearch.search.optuna_space import TrialSpace
 
 from .conftest import Learner
 

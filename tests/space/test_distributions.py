@@ -16,7 +16,7 @@ from sklearn.model_selection import ParameterSampler
 
 from kerasearch import choice, integers, layers, log_integers, log_uniform, uniform
 from kerasearch.space import Choice, Integers, Layers, LogUniform, Uniform
-from kerasearch.space.quantiles import as_distribution
+from kerasearch.space.scipy_distributions import as_distribution
 
 quick = settings(deadline=None, max_examples=40)
 floats = st.floats(-1e6, 1e6, allow_nan=False)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerasearch import DivergenceError, FitStore, KerasClassifier, training
-from kerasearch.training import stored
+from kerasearch.training import stored_fits
 
 from . import nets
 
@@ -234,7 +234,7 @@ def test_equal_instances_of_an_optimizer_are_the_same_fit_and_program(iris):
 
 @pytest.fixture
 def always_checkpoints(monkeypatch):
-    monkeypatch.setattr(stored, "_SECONDS_PER_CHECKPOINT", -1.0)
+    monkeypatch.setattr(stored_fits, "_SECONDS_PER_CHECKPOINT", -1.0)
 
 
 def test_a_finished_fit_leaves_none_of_its_checkpoints(iris, always_checkpoints):
@@ -248,14 +248,14 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(iris, always_checkpoints
     store = FitStore()
     epochs_seen = []
 
-    def interrupted(self, n_epochs, model, after_epoch=stored.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
         after_epoch(self, n_epochs, model)
         epochs_seen.append(n_epochs)
         if n_epochs == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(store=store).fit(*iris)
     assert [fit.epochs for fit in store] == [4]
@@ -269,12 +269,12 @@ def test_weights_that_are_not_finite_make_no_checkpoint(iris, always_checkpoints
     store = FitStore()
     settings = {"optimizer": "sgd", "optimizer__learning_rate": 1e38, "batch_size": -1}
 
-    def interrupted(self, n_epochs, model, after_epoch=stored.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
         after_epoch(self, n_epochs, model)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(**settings, store=store).fit(X * 1e4, y)
     for place in (None, store):

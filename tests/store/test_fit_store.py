@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from kerasearch.store import FitStore, StoredFit
-from kerasearch.store import format as format_module
-from kerasearch.store import places as places_module
+from kerasearch.store import file_format as format_module
+from kerasearch.store import locations as places_module
 
 from . import nets
 from .conftest import ROOT, age, files, ours, output, run

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasearch.store import format
+from kerasearch.store import file_format
 
 RECORD = {"key": "ab" * 20, "epochs": 3, "history": {"loss": [1.5, 0.1, math.inf]}}
 ARRAYS = {
@@ -28,12 +28,12 @@ ARRAYS = {
 
 def written(record=RECORD, arrays=ARRAYS):
     file = io.BytesIO()
-    format.write(file, record, arrays)
+    file_format.write(file, record, arrays)
     return file.getvalue()
 
 
 def read(content):
-    return format.read(io.BytesIO(content))
+    return file_format.read(io.BytesIO(content))
 
 
 def assert_equal(arrays, expected=ARRAYS):
@@ -46,12 +46,15 @@ def assert_equal(arrays, expected=ARRAYS):
 
 def test_a_fit_is_read_as_it_was_written():
     record, arrays = read(written())
-    assert record == {"format": format.VERSION, **RECORD}
+    assert record == {"format": file_format.VERSION, **RECORD}
     assert_equal(arrays)
 
 
 def test_the_record_alone_is_read_without_the_arrays():
-    assert format.read_record(io.BytesIO(written())) == {"format": format.VERSION, **RECORD}
+    assert file_format.read_record(io.BytesIO(written())) == {
+        "format": file_format.VERSION,
+        **RECORD,
+    }
 
 
 @pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn])
@@ -98,8 +101,8 @@ def test_reading_a_file_runs_no_code(tmp_path):
     assert pickle  # what a reader must not use
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("weight.9.npy", array.getvalue())
-    with pytest.raises(format.DamagedFile, match="allow_pickle"):
-        format.read(content)
+    with pytest.raises(file_format.DamagedFile, match="allow_pickle"):
+        file_format.read(content)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -113,7 +116,7 @@ def test_reading_a_file_runs_no_code(tmp_path):
     ],
 )
 def test_what_is_no_stored_fit_is_damaged(content, message):
-    with pytest.raises(format.DamagedFile, match=message):
+    with pytest.raises(file_format.DamagedFile, match=message):
         read(content)
 
 
@@ -121,7 +124,7 @@ def test_a_file_cut_short_is_damaged_wherever_it_was_cut():
     content = written()
     assert len(content) > 2000
     for n_bytes in range(0, len(content), 41):
-        with pytest.raises(format.DamagedFile):
+        with pytest.raises(file_format.DamagedFile):
             read(content[:n_bytes])
 
 
@@ -134,10 +137,10 @@ def test_a_flipped_bit_is_noticed_or_harmless():
         damaged[bit // 8] ^= 1 << bit % 8
         try:
             record, arrays = read(bytes(damaged))
-        except format.DamagedFile:
+        except file_format.DamagedFile:
             n_noticed += 1
         else:  # a date in the zip's directory, say
-            assert record == {"format": format.VERSION, **RECORD}
+            assert record == {"format": file_format.VERSION, **RECORD}
             assert_equal(arrays)
     assert n_noticed > 500
 
@@ -146,5 +149,5 @@ def test_a_flipped_bit_is_noticed_or_harmless():
 def test_the_size_is_known_before_writing(n_arrays):
     arrays = {f"optimizer.{i}": np.zeros((i, 7), np.float32) for i in range(n_arrays)}
     record = {**RECORD, "history": {"per_class": [np.ones(3)] * 50}}
-    expected, real = format.size(record, arrays), len(written(record, arrays))
+    expected, real = file_format.size(record, arrays), len(written(record, arrays))
     assert expected - 512 * (n_arrays + 2) < real <= expected

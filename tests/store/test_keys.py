@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kerasearch import FitStore, KerasClassifier
-from kerasearch.training import signature
+from kerasearch.training import fingerprint
 
 FACTOR = 1.0
 
@@ -343,7 +343,7 @@ def test_columns_of_several_outputs_keep_their_names():
         inputs = keras.Input((3,))
         model = keras.Model(inputs, [keras.layers.Dense(1, name=n)(inputs) for n in names])
         model.compile("sgd", ["mse"] * len(names))
-        return signature.of_training(model).digest
+        return fingerprint.of_training(model).digest
 
     assert digest("dense_77") == digest("dense_78")
     assert digest("dense_77", "b") != digest("dense_78", "b")

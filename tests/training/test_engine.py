@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kerasearch import training
-from kerasearch.training import loop, program
+from kerasearch.training import compiled_loop, program_cache
 
 from . import zoo
 
@@ -94,7 +94,7 @@ def test_cutting_an_epoch_into_calls_does_not_change_the_numbers(monkeypatch):
     expected = _numbers(0, "own_train_step")
     for n_steps in (1, 2, 4):
         monkeypatch.setattr(
-            loop,
+            compiled_loop,
             "_calls",
             lambda found, total, n=n_steps: [
                 (begin, min(total, begin + n)) for begin in range(0, total, n)
@@ -150,7 +150,7 @@ def test_the_cache_is_bounded_in_programs_and_in_bytes_least_recently_used_out_f
         def __init__(self, n_bytes):
             self.n_bytes = n_bytes
 
-    cache = program.Cache(max_programs=2, max_bytes=100)
+    cache = program_cache.Cache(max_programs=2, max_bytes=100)
     for key in ("a", "b"):
         cache.put(key, Fake(10))
     assert cache.get("a") is not None
@@ -166,7 +166,7 @@ def test_the_cache_is_bounded_in_programs_and_in_bytes_least_recently_used_out_f
     cache.put("e", Fake(1000))  # one program is always kept
     assert cache.describe().count == 1
     cache.clear()
-    assert cache.describe() == program.Programs(0, 0, 0, 0, 0)
+    assert cache.describe() == program_cache.Programs(0, 0, 0, 0, 0)
 
 
 def test_a_program_does_not_keep_the_models_that_ran_on_it():

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasearch import training
-from kerasearch.training import signature
+from kerasearch.training import fingerprint
 
 from . import zoo
 
@@ -395,8 +395,8 @@ def test_the_signature_is_the_same_in_another_process():
     ).stdout.split()
     model = training.build(zoo.ZOO["layer_with_loss_and_metric"], 4)
     assert printed == [
-        signature.of_training(model).digest,
-        signature.of_network(model).digest,
+        fingerprint.of_training(model).digest,
+        fingerprint.of_network(model).digest,
     ]
 
 

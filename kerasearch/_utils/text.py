@@ -1,0 +1,35 @@
+"""Counts, durations and lists in words, for people to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def listed(names: Iterable[object], limit: int = 12) -> str:
+    """Join names by commas, the first `limit` of them."""
+    texts = [str(name) for name in names]
+    more = f", ... ({len(texts)} in all)" if len(texts) > limit else ""
+    return ", ".join(texts[:limit]) + more
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: ``1 row``, ``1,797 rows``."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span as a person would: ``0.42 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if seconds < 10:
+        return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """Put a text on one line, and cut it where it is long."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else f"{line[:limit]}..."

@@ -1,0 +1,1 @@
+"""The command line: its arguments, its data, what it prints."""

@@ -1,0 +1,73 @@
+"""``--model module:function``: the user's model-building function."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from .._utils.names import did_you_mean
+from .._utils.text import one_line
+from .errors import UsageError
+
+
+@contextlib.contextmanager
+def current_directory_importable() -> Iterator[None]:
+    """Let modules of the current directory be imported, as ``python -m`` does."""
+    here = os.getcwd()
+    if here in sys.path or "" in sys.path:
+        yield
+        return
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def check(model: str | None) -> None:
+    """Raise `UsageError` for a module that is not there, without importing it."""
+    if model is None:
+        return
+    module, colon, function = model.partition(":")
+    names = [*module.split("."), function]
+    if not colon or not all(map(str.isidentifier, names)) or module.endswith(".py"):
+        raise UsageError(
+            f"--model {model} is not MODULE:FUNCTION, such as mymodule:build for the function "
+            "build in mymodule.py"
+        )
+    if importlib.util.find_spec(names[0]) is None:  # of a submodule it would import the package
+        raise UsageError(f"--model {model}: there is no module {names[0]!r} here or installed")
+
+
+def load(model: str | None) -> Any:
+    """Import the function; None for the default network.
+
+    Raises
+    ------
+    UsageError
+        If the module does not import or has nothing of that name.
+    """
+    if model is None:
+        return None
+    name, _, function = model.partition(":")
+    try:
+        module = importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        raise _import_error(model, name, error) from None
+    if not hasattr(module, function):
+        near = did_you_mean(function, [n for n in vars(module) if not n.startswith("_")])
+        raise UsageError(f"--model {model}: module {name!r} has no {function!r}{near}")
+    built = getattr(module, function)
+    if not callable(built):
+        raise UsageError(f"--model {model}: {function!r} is not a function but {built!r}")
+    return built
+
+
+def _import_error(model: str, module: str, error: BaseException) -> UsageError:
+    what = f"{type(error).__name__}: {one_line(error)}"
+    return UsageError(f"--model {model}: importing {module!r} failed with {what}")

@@ -1,0 +1,321 @@
+"""From a CSV file or the name of a bundled data set to rows, target and preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn import datasets
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+from .._utils.names import did_you_mean
+from .._utils.text import counted, listed
+from .errors import UsageError
+
+BUNDLED = {
+    "digits": datasets.load_digits,
+    "iris": datasets.load_iris,
+    "wine": datasets.load_wine,
+    "breast_cancer": datasets.load_breast_cancer,
+    "diabetes": datasets.load_diabetes,
+}
+# whole numbers with at most so many distinct values are taken for classes
+MAX_CLASSES = 20
+# a text column keeps so many categories; the rarer ones become one
+MAX_CATEGORIES = 50
+# a text column with more distinct values than this, most of them once, is taken for an identifier
+MAX_IDENTIFIERS = 20
+
+
+@dataclass
+class Dataset:
+    """What a search trains on.
+
+    Attributes
+    ----------
+    name : str
+        The file's name or the bundled data set's.
+    X : DataFrame
+        The raw rows, with the used columns alone.
+    y : Series
+        The target: labels, or floats for a regression.
+    task : {"classification", "regression"}
+        What kind of target it is.
+    numbers, dates, categories : list of str
+        The columns of X by how they are encoded.
+    notes : list of str
+        What was left out or decided, for the user to know.
+    read_options : dict
+        What ``pandas.read_csv`` must be told to find the same columns in the file.
+    """
+
+    name: str
+    X: pd.DataFrame
+    y: pd.Series
+    task: str
+    numbers: list[str] = field(default_factory=list)
+    dates: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    read_options: dict[str, Any] = field(default_factory=dict)
+
+    def preprocessing(self) -> ColumnTransformer:
+        """Make the transformer from raw rows to numbers, not yet fitted.
+
+        Numbers are imputed with the median and standardized; dates count as days and are treated
+        likewise; the others are one-hot encoded, where a missing value is a category of its own.
+        """
+        branches: list[tuple[str, Any, list[str]]] = []
+        if self.numbers:
+            numbers = FunctionTransformer(as_numbers, feature_names_out="one-to-one")
+            branches.append(("numbers", make_pipeline(numbers, *_impute_and_scale()), self.numbers))
+        if self.dates:
+            days = FunctionTransformer(days_since_epoch, feature_names_out="one-to-one")
+            branches.append(("dates", make_pipeline(days, *_impute_and_scale()), self.dates))
+        if self.categories:
+            text = FunctionTransformer(as_text, feature_names_out="one-to-one")
+            one_hot = OneHotEncoder(
+                handle_unknown="ignore", max_categories=MAX_CATEGORIES, sparse_output=False
+            )
+            branches.append(("categories", make_pipeline(text, one_hot), self.categories))
+        return ColumnTransformer(branches, verbose_feature_names_out=False)
+
+    def folds(self, n_folds: int, seed: int) -> BaseCrossValidator:
+        """Make the splitter: stratified for classes, shuffled for both.
+
+        Raises
+        ------
+        UsageError
+            If there are fewer rows, or rows of one class, than folds.
+        """
+        if len(self.y) < n_folds:
+            raise UsageError(f"{counted(len(self.y), 'row')} cannot make {n_folds} folds (--cv)")
+        if self.task == "regression":
+            return KFold(n_folds, shuffle=True, random_state=seed)
+        sizes = self.y.value_counts()
+        if sizes.min() < n_folds:
+            hint = (
+                " or --task regression" if types.is_numeric_dtype(self.y) and len(sizes) > 2 else ""
+            )
+            raise UsageError(
+                f"class {sizes.idxmin()} of {self.y.name!r} has {counted(sizes.min(), 'row')}, "
+                f"fewer than the {n_folds} folds: use a smaller --cv{hint}, or leave the class out"
+            )
+        return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+
+
+def load(source: str, target: str | None, task: str | None, drop: Sequence[str] = ()) -> Dataset:
+    """Read a data set and decide how each column is used.
+
+    Parameters
+    ----------
+    source : str
+        The name of a bundled data set, or the path of a CSV file.
+    target : str or None
+        The column to predict; None for a bundled data set, which has its own.
+    task : {"classification", "regression"} or None
+        None infers it: text, booleans, and whole numbers with at most 20 distinct values are
+        classes; any other numbers are a regression.
+    drop : sequence of str, default=()
+        Columns not to use.
+
+    Returns
+    -------
+    dataset : Dataset
+
+    Raises
+    ------
+    UsageError
+        If there is nothing to learn from; the message says why.
+    """
+    if source in BUNDLED:
+        frame, target = _bundled(source, target), "target"
+        name, options = source, dict[str, Any]()
+        task = task or ("regression" if source == "diabetes" else "classification")
+    else:
+        frame, target, options = _csv(source, target)
+        name = Path(source).name
+    _check_columns(frame, drop, "--drop")
+    if target in drop:
+        raise UsageError(f"--drop {target}: that is the target")
+    unused = [target, *drop]
+    row_numbers = [c for c in frame.columns.difference(unused) if _numbers_the_rows(frame[c])]
+    y = frame[target].replace([np.inf, -np.inf], np.nan)
+    kept = y.notna()
+    frame, y = frame[kept].reset_index(drop=True), y[kept].reset_index(drop=True).infer_objects()
+    if y.empty:
+        raise UsageError(f"column {target!r} of {name} has no values")
+    task, why = _task(y, task)
+    labels = _as_classes(y) if task == "classification" else y.astype(float)
+    dataset = Dataset(name, frame, labels, task, read_options=options)
+    if why:
+        dataset.notes.append(why)
+    if not kept.all():
+        rows = counted((~kept).sum(), "row")
+        dataset.notes.append(f"left out {rows} without a value of {target!r}")
+    if drop:
+        dataset.notes.append(f"left out {listed(drop)}, as told")
+    for column in row_numbers:
+        dataset.notes.append(f"left out {column!r}: it numbers the rows")
+    _sort_columns(dataset, frame.drop(columns=[*unused, *row_numbers]))
+    return dataset
+
+
+def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns into floats; what is no finite number becomes NaN."""
+    return frame.apply(_numbers)
+
+
+def days_since_epoch(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn columns of ISO 8601 dates into days since 1970, as floats; others become NaN."""
+    return frame.apply(_days)
+
+
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn every value into text, so that True and "True" are the same, as are all missing ones."""
+    text = frame.astype(object)
+    return text.where(text.notna(), "(missing)").map(lambda value: str(value).strip())
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    return numbers.replace([np.inf, -np.inf], np.nan)
+
+
+def _days(column: pd.Series) -> pd.Series:
+    dates = pd.to_datetime(column, errors="coerce", format="ISO8601", utc=True)
+    return (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
+
+
+def _bundled(name: str, target: str | None) -> pd.DataFrame:
+    if target not in (None, "target"):
+        raise UsageError(f"the bundled data set {name} has its own target; leave --target out")
+    return BUNDLED[name](as_frame=True).frame
+
+
+def _csv(source: str, target: str | None) -> tuple[pd.DataFrame, str, dict[str, Any]]:
+    path = Path(source)
+    if not path.exists():
+        near = did_you_mean(source, BUNDLED)
+        raise UsageError(f"no such file: {source}{near}")
+    frame, options = _read(path)
+    columns = f"its columns are {listed(frame.columns)}"
+    if target is None:
+        raise UsageError(f"--target COLUMN must say what to predict in {path.name}; {columns}")
+    if frame.empty:
+        raise UsageError(f"{path.name} has a header and no rows")
+    _check_columns(frame, [target], "--target")
+    return frame, target, options
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a CSV file with the separator that makes the most columns of its header."""
+
+    def header(**options: Any) -> list[str]:
+        return list(pd.read_csv(path, nrows=0, **options).columns)
+
+    options: dict[str, Any] = {}
+    try:
+        separator = max(",;\t", key=lambda mark: len(header(sep=mark)))
+        if separator != ",":
+            options["sep"] = separator
+        if header(**options) != header(**options, skipinitialspace=True):
+            options["skipinitialspace"] = True
+        frame = pd.read_csv(path, na_values="?", low_memory=False, **options)
+    except pd.errors.EmptyDataError:
+        raise UsageError(f"{path.name} is empty") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path.name} is not a CSV file in UTF-8") from None
+    except (pd.errors.ParserError, OSError, ValueError) as error:
+        raise UsageError(f"{path.name} cannot be read as CSV: {error}") from None
+    return frame, options
+
+
+def _check_columns(frame: pd.DataFrame, names: Sequence[str], option: str) -> None:
+    for name in names:
+        if name not in frame.columns:
+            near = did_you_mean(name, frame.columns)
+            hint = near or f"; the columns are {listed(frame.columns)}"
+            raise UsageError(f"{option} {name}: there is no such column{hint}")
+
+
+def _task(y: pd.Series, given: str | None) -> tuple[str, str]:
+    """Decide between classes and numbers, and say why where it was a guess."""
+    n_distinct = y.nunique()
+    numeric = types.is_numeric_dtype(y) and not types.is_bool_dtype(y)
+    whole = numeric and bool((y % 1 == 0).all())
+    if given == "regression" and not numeric:
+        raise UsageError(f"--task regression needs numbers; {y.name!r} has {y.iloc[0]}")
+    if given == "classification" and numeric and not whole:
+        fraction = y[y % 1 != 0].iloc[0]
+        raise UsageError(
+            f"--task classification needs classes; {y.name!r} has fractions, such as {fraction:g}"
+        )
+    if n_distinct == 1:
+        raise UsageError(f"{y.name!r} has one value alone, {y.iloc[0]}: nothing to learn")
+    if given or not numeric:
+        return given or "classification", ""
+    if whole and n_distinct <= MAX_CLASSES:
+        if n_distinct == 2:
+            return "classification", ""
+        return "classification", (
+            f"{y.name!r} has {n_distinct} distinct whole numbers, taken for classes "
+            "(--task regression takes them for numbers)"
+        )
+    return "regression", ""
+
+
+def _as_classes(y: pd.Series) -> pd.Series:
+    if types.is_bool_dtype(y):
+        return y.astype(bool)
+    if types.is_numeric_dtype(y):
+        return y.astype(np.int64)
+    return y.map(lambda label: str(label).strip()).astype(object)
+
+
+def _sort_columns(dataset: Dataset, frame: pd.DataFrame) -> None:
+    """Decide how each column is encoded; keep those that say something."""
+    for name in frame.columns:
+        column = frame[name]
+        present = column.dropna()
+        if present.empty:
+            dataset.notes.append(f"left out {name!r}: no values")
+        elif types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
+            dataset.numbers.append(name)
+        elif types.is_bool_dtype(column):
+            dataset.categories.append(name)
+        elif _days(present.map(str)).notna().all():
+            dataset.dates.append(name)
+        elif present.nunique() > max(MAX_IDENTIFIERS, len(present) / 2):
+            dataset.notes.append(
+                f"left out {name!r}: {present.nunique()} distinct texts in {len(present)} rows, "
+                "too many to learn from"
+            )
+        else:
+            dataset.categories.append(name)
+    dataset.X = frame[[*dataset.numbers, *dataset.dates, *dataset.categories]]
+    if dataset.X.columns.empty:
+        raise UsageError(f"{dataset.name} has no column to learn from; {'; '.join(dataset.notes)}")
+
+
+def _numbers_the_rows(column: pd.Series) -> bool:
+    first = column.iloc[0]
+    return (
+        types.is_integer_dtype(column)
+        and len(column) > MAX_CLASSES
+        and first in (0, 1)
+        and bool((column == np.arange(first, first + len(column))).all())
+    )
+
+
+def _impute_and_scale() -> tuple[SimpleImputer, StandardScaler]:
+    return SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()

@@ -1,0 +1,273 @@
+"""The command line: ``python -m kerasearch`` tunes a network on a CSV file or a bundled data set.
+
+Without arguments it runs the textbook search on scikit-learn's digits. Keras, scikit-learn and
+pandas are imported where they are needed, so that ``--help`` and most errors are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .._utils.names import did_you_mean
+from .._utils.text import one_line
+from . import arguments, builder
+from .errors import SearchFailed, UsageError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from .data import Dataset
+
+
+STOPPED = {"timeout": "The time was up", "interrupted": "Interrupted"}
+
+
+_TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; None takes those of the process.
+
+    Returns
+    -------
+    status : int
+        0; 1 if every candidate failed; 2 for wrong arguments or data; 130 after Ctrl-C.
+    """
+    args = None
+    try:
+        args = arguments.parser().parse_args(argv)
+        with builder.current_directory_importable():
+            _run(args)
+    except UsageError as error:
+        return _complain(error, 2)
+    except SearchFailed as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        stored = args is not None and args.store
+        hint = "; run it again to go on" if stored else ""
+        return _complain(f"interrupted, nothing was saved{hint}", 130)
+    return 0
+
+
+def _complain(error: object, status: int) -> int:
+    print(f"kerasearch: {one_line(error)}", file=sys.stderr)
+    return status
+
+
+def _run(args: argparse.Namespace) -> None:
+    """Check the cheap things first, then search and print what was found."""
+    typed = arguments.typed_space(args)
+    arguments.check_writable(args.save)
+    arguments.check_writable(args.report, "--report")
+    builder.check(args.model)
+    arguments.check_store(args.store)
+
+    from . import data, output
+    from .parameters import resolve
+
+    dataset = data.load(args.data, args.target, args.task, args.drop)
+    folds = dataset.folds(args.cv, args.seed)
+    metric = args.scoring or arguments.DEFAULT_SCORING[dataset.task]
+    baseline = _baseline(dataset, folds, metric)
+    print(output.describe_dataset(dataset), flush=True)
+
+    estimator = _estimator(args, dataset)
+    space = resolve(estimator, typed)
+    n_candidates = arguments.n_candidates(args, space)
+    print(output.describe_search(args, space, n_candidates), flush=True)
+
+    search = _search(args, estimator, space, n_candidates, folds)
+    begin = time.monotonic()
+    errors = _fit(search, dataset, metric, space, n_candidates)
+    seconds = time.monotonic() - begin
+    reason = getattr(search, "stop_reason_", "finished")
+    if reason in STOPPED:
+        print(f"\n{STOPPED[reason]}; this is what was finished by then.")
+    n_fits = len(search.cv_results_["params"]) * args.cv
+    results = output.most_epochs(search.cv_results_)
+    result = output.Result(results, space, metric, args.cv, baseline, errors, n_fits)
+    print(output.describe_result(result, seconds), flush=True)
+    if args.report is not None:
+        _write_report(search, dataset, metric, errors, args)
+    if args.save is not None:
+        _save(estimator, dataset, result.best_params, args.save)
+    print(output.next_steps(args, dataset, typed, result))
+
+
+def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
+    """Score a model that ignores the features, which shows too whether the score can be used."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+    from sklearn.metrics import get_scorer_names
+    from sklearn.model_selection import cross_val_score
+
+    known = get_scorer_names()
+    if metric not in known:
+        hint = did_you_mean(metric, known)
+        raise UsageError(f"--scoring {metric}: scikit-learn has no such score{hint}")
+    dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            scores = cross_val_score(
+                dummy, dataset.X, dataset.y, cv=folds, scoring=metric, error_score="raise"
+            )
+        except Exception as error:
+            variants = [name for name in known if name.startswith(f"{metric}_")]
+            hint = f"; there are {', '.join(variants)}" if variants else ""
+            raise UsageError(
+                f"--scoring {metric} does not suit this target: {one_line(error)}{hint}"
+            ) from None
+    return float(scores.mean())
+
+
+def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
+    """One pipeline from raw rows to predictions."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from ..estimators import KerasClassifier, KerasRegressor
+
+    kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
+    network: Any = kind(
+        builder.load(args.model),
+        epochs=arguments.n_epochs(args),
+        random_state=args.seed,
+        store=args.store,
+    )
+    if dataset.task == "regression":  # a network learns a target of any scale once it is standard
+        network = TransformedTargetRegressor(network, transformer=StandardScaler())
+    return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)])
+
+
+def _search(
+    args: argparse.Namespace,
+    estimator: Pipeline,
+    space: dict[str, Any],
+    n_candidates: int,
+    folds: Any,
+) -> Any:
+    """The search, without the fit on all rows: only ``--save`` needs that."""
+    from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+
+    from ..search import BayesSearchCV, HyperbandSearchCV
+
+    common: dict[str, Any] = {"cv": folds, "refit": False, "n_jobs": args.n_jobs}
+    if args.method == "grid":
+        return GridSearchCV(estimator, space, **common)
+    common["random_state"] = args.seed
+    if args.method == "bayes":
+        return BayesSearchCV(estimator, space, n_iter=n_candidates, timeout=args.timeout, **common)
+    if args.method == "hyperband":
+        most = arguments.n_epochs(args)
+        return HyperbandSearchCV(
+            estimator, space, max_epochs=most, eta=arguments.ETA, timeout=args.timeout, **common
+        )
+    return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
+
+
+def _fit(
+    search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
+) -> list[tuple[int, str]]:
+    """Run the search under a progress line; tell which errors failed how many fits."""
+    import numpy as np
+    from sklearn.exceptions import FitFailedWarning
+    from sklearn.metrics import get_scorer
+
+    from .output import failures
+    from .progress import Progress
+
+    errors: list[tuple[int, str]] = []
+    # tells the rungs of Hyperband's candidates apart
+    resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
+    progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
+    with warnings.catch_warnings(record=True) as caught, progress:
+        warnings.simplefilter("always", FitFailedWarning)
+        search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
+        try:
+            search.fit(dataset.X, dataset.y)
+        except ValueError as error:  # scikit-learn's, where no fit succeeded
+            if str(error).startswith("Invalid parameter"):  # with some of the values alone
+                raise UsageError(f"--param: {error}") from None
+            if "fits failed" not in str(error):
+                raise
+            raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+        if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
+            raise KeyboardInterrupt
+    for warning in caught:
+        if issubclass(warning.category, FitFailedWarning):
+            errors += failures(str(warning.message))
+        elif issubclass(warning.category, DeprecationWarning):
+            pass  # for the libraries' developers
+        elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
+            print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
+    if not np.isfinite(search.cv_results_["mean_test_score"]).any():
+        reason = errors[0][1] if errors else f"{metric} was not a number"
+        raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
+    return errors
+
+
+def _write_report(
+    search: Any,
+    dataset: Dataset,
+    metric: str,
+    errors: list[tuple[int, str]],
+    args: argparse.Namespace,
+) -> None:
+    """Write what was found as one HTML file."""
+    from ..html_report import report
+
+    search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
+    counts = {one_line(error): n for n, error in errors}
+    title = f"{metric} on {dataset.name}"
+    share = 1 / args.cv
+    try:
+        report(search, args.report, errors=counts, test_fraction=share, title=title)
+    except OSError as error:
+        raise SearchFailed(f"--report {args.report}: {error}") from None
+    print(f"\nWrote the report to {args.report}.", flush=True)
+
+
+def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: Path) -> None:
+    """Train one candidate on all rows, and keep the whole pipeline."""
+    import joblib
+    from sklearn.base import clone
+
+    print(f"\nTraining the best candidate on all {len(dataset.y):,} rows ...", flush=True)
+    try:
+        best = clone(estimator).set_params(**params).fit(dataset.X, dataset.y)
+    except Exception as error:
+        what = f"{type(error).__name__}: {one_line(error)}"
+        raise SearchFailed(f"training on all rows failed, nothing was saved: {what}") from None
+    best.set_params(**{n: None for n in best.get_params() if n.endswith("__store")})  # stays here
+    try:
+        joblib.dump(best, path)
+    except OSError as error:
+        raise SearchFailed(f"--save {path}: {error.strerror}") from None
+    print(f"Saved it, with its preprocessing, to {path}.")
+
+
+def run() -> None:
+    """Run the command line in a process of its own, and leave with its status."""
+    # this process is ours, so TensorFlow may be told to be silent; workers inherit the first line
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,356 @@
+"""What the command line prints."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._utils.names import short_names
+from .._utils.text import counted, duration, one_line
+from . import arguments
+from .data import BUNDLED, Dataset
+from .parameters import describe, is_distribution, show
+
+MAX_ROWS = 20
+TITLES = {
+    "grid": "Grid search",
+    "random": "Random search",
+    "bayes": "Bayesian search",
+    "hyperband": "Hyperband",
+}
+# an error's own line in a traceback: "ValueError: ...", "keras.errors.SomeError: ..."
+_ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
+_SHARED = re.compile(r"^(\d+) fits failed with the following error:$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished search, and what is needed to judge it.
+
+    Attributes
+    ----------
+    cv_results : dict
+        ``cv_results_`` of the search.
+    space : dict of str to list or distribution
+        What was searched, by full names.
+    metric : str
+        The name of the score; larger is better.
+    n_folds : int
+        How many fits a candidate had.
+    baseline : float
+        The score of a model that ignores the features.
+    errors : list of (int, str)
+        How many fits failed with which error.
+    n_fits : int
+        How many fits there were.
+    """
+
+    cv_results: Mapping[str, Any]
+    space: Mapping[str, Any]
+    metric: str
+    n_folds: int
+    baseline: float
+    errors: Sequence[tuple[int, str]]
+    n_fits: int
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """Indices of the candidates: best mean score first, failed ones last."""
+        means = np.asarray(self.cv_results["mean_test_score"], dtype=float)
+        return np.argsort(np.where(np.isnan(means), np.inf, -means), kind="stable")
+
+    @property
+    def best_params(self) -> dict[str, Any]:
+        """The best candidate, in the order of the space."""
+        params = self.cv_results["params"][self.ranking[0]]
+        return {name: _plain(params[name]) for name in self.space}
+
+
+def most_epochs(results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Keep the candidates with the most epochs, where Hyperband gave them different numbers."""
+    if "n_resources" not in results:
+        return results
+    scored = np.isfinite(results["mean_test_score"])
+    kept = np.flatnonzero(results["n_resources"] == results["n_resources"][scored].max())
+    params = [results["params"][i] for i in kept]
+    return {
+        **{k: np.asarray(v)[kept] for k, v in results.items() if k != "params"},
+        "params": params,
+    }
+
+
+def describe_dataset(dataset: Dataset) -> str:
+    """Say what there is to learn from, and what was left out."""
+    kinds = {
+        "numeric": len(dataset.numbers),
+        "date": len(dataset.dates),
+        "categorical": len(dataset.categories),
+    }
+    kinds = {kind: n for kind, n in kinds.items() if n}
+    if len(kinds) == 1:
+        ((kind, n),) = kinds.items()
+        columns = counted(n, f"{kind} column")
+    else:
+        each = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+        columns = f"{counted(sum(kinds.values()), 'column')} ({each})"
+    task = dataset.task
+    if task == "classification":
+        task += f" into {counted(dataset.y.nunique(), 'class', 'classes')}"
+    lines = [f"{dataset.name}: {counted(len(dataset.y), 'row')}, {columns}, {task}"]
+    return "\n".join([*lines, *(f"  {note}" for note in dataset.notes)])
+
+
+def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candidates: int) -> str:
+    """Say what will be tried, and how many fits that is."""
+    names = short_names(list(space))
+    width = max(map(len, names.values()))
+    n_epochs = arguments.n_epochs(args)
+    each = "" if "epochs" in names.values() else f" of {counted(n_epochs, 'epoch')}"
+    if args.method == "hyperband":
+        each = f" of 1 to {n_epochs} epochs"
+    return "\n".join(
+        [
+            f"\n{TITLES[args.method]}: {counted(n_candidates, 'candidate')} x "
+            f"{args.cv} folds = {counted(n_candidates * args.cv, 'fit')}{each}",
+            *(f"  {names[full]:{width}}  {describe(values)}" for full, values in space.items()),
+        ]
+    )
+
+
+def describe_result(result: Result, seconds: float) -> str:
+    """Write the ranked table, the best candidate, and how far to trust it."""
+    results, first = result.cv_results, result.ranking[0]
+    lines = [
+        "",
+        table(result),
+        "",
+        f"Best: {assignments(result.best_params)}",
+        f"  {result.metric} {_score(result, first)} over {result.n_folds} folds; "
+        f"a model that ignores the features has {number(result.baseline)}",
+    ]
+    means, std = _means(result), results["std_test_score"][first]
+    if means[first] - std <= result.baseline:
+        lines.append("  That is not clearly better: these columns may not tell the target")
+    n_close = int((means >= means[first] - std).sum()) - 1
+    if n_close:
+        lines.append(
+            f"  {counted(n_close, 'other candidate')} within one standard deviation of it: more "
+            f"folds (--cv {max(10, 2 * result.n_folds)}) would tell them apart better"
+        )
+    for n_failed, error in result.errors:
+        lines.append(f"{counted(n_failed, 'fit')} failed: {one_line(error)}")
+    return "\n".join([*lines, f"{counted(result.n_fits, 'fit')} took {duration(seconds)}"])
+
+
+def table(result: Result) -> str:
+    """Write the ranked candidates, one a line: parameters, score, time of a fit."""
+    heads = ["rank", *short_names(list(result.space)).values()]
+    rows = []
+    for rank, i in enumerate(result.ranking, start=1):
+        params = result.cv_results["params"][i]
+        values = [show(params[name], digits=4) for name in result.space]
+        seconds = duration(result.cv_results["mean_fit_time"][i])
+        rows.append([str(rank), *values, _score(result, i), seconds])
+    lines = _aligned([[*heads, f"{result.metric} (mean ± std)", "fit time"], *rows[:MAX_ROWS]])
+    if len(rows) > MAX_ROWS:
+        lines.append(f"... and {counted(len(rows) - MAX_ROWS, 'more candidate')}")
+    return "\n".join(lines)
+
+
+def failures(message: str) -> list[tuple[int, str]]:
+    """Read scikit-learn's message about failed fits: how many failed with which error."""
+    counts = [int(n) for n in _SHARED.findall(message)]
+    blocks = _SHARED.split(message)[2::2] if counts else [message]
+    errors: Counter[str] = Counter()
+    for count, block in zip(counts or [1], blocks, strict=True):
+        found = _ERROR.findall(block)
+        errors[found[-1] if found else block.strip().splitlines()[-1]] += count
+    return [(count, error) for error, count in errors.most_common()]
+
+
+def next_steps(
+    args: argparse.Namespace, dataset: Dataset, typed: Mapping[str, Any], result: Result
+) -> str:
+    """Write what to do now: commands to paste, and lines of Python."""
+    best = dict(zip(typed, result.best_params.values(), strict=True))
+    steps = [f"The best {edge}; beyond may be better." for edge in _edges(typed, best)]
+    nearer = {name: _narrower(typed[name], best[name]) for name in typed}
+    if any(nearer.values()):
+        space = {name: nearer[name] or show(best[name], digits=4) for name in typed}
+        method = "random" if args.method == "grid" else args.method
+        steps += ["Look closer, around the best:", f"  {_command(args, space, method)}"]
+    if args.save is None:
+        fixed = {name: show(value) for name, value in best.items()}
+        steps += [
+            "Train the best on all rows and keep it:",
+            f"  {_command(args, fixed, 'grid', save='best.joblib')}",
+        ]
+    if args.data in BUNDLED:
+        steps += [
+            "Search on your own data, a CSV file with a header:",
+            "  python -m kerasearch data.csv --target COLUMN --save best.joblib",
+        ]
+    lines = ["", "What next", *(f"  {step}" for step in steps)]
+    # Python starts at the margin, to be pasted
+    if args.save is not None:
+        lines += ["  Use what was saved, in Python:", "", *_loading(args, dataset)]
+    elif _is_textbook(args, dataset):
+        lines += ["  The same search in Python:", "", *_searching(args, result)]
+    return "\n".join(lines)
+
+
+def assignments(params: Mapping[str, Any]) -> str:
+    """Write parameters by their short names."""
+    names = short_names(list(params))
+    return ", ".join(f"{names[name]}={show(value, digits=6)}" for name, value in params.items())
+
+
+def number(score: float) -> str:
+    """Write a score: four decimals, or six digits for large ones."""
+    return f"{score:.4f}" if abs(score) < 100 else f"{score:.6g}"
+
+
+def _means(result: Result) -> np.ndarray:
+    return np.asarray(result.cv_results["mean_test_score"], dtype=float)
+
+
+def _score(result: Result, i: int) -> str:
+    mean = _means(result)[i]
+    if not np.isnan(mean):
+        return f"{number(mean)} ± {number(result.cv_results['std_test_score'][i])}"
+    scores = [result.cv_results[f"split{k}_test_score"][i] for k in range(result.n_folds)]
+    failed = int(np.isnan(scores).sum())
+    if failed == result.n_folds:
+        return "failed"
+    return f"failed in {failed} of {result.n_folds} folds"
+
+
+def _edges(space: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
+    """Name the numbers that are best at an end of three or more values."""
+    edges = []
+    for name, values in space.items():
+        if is_distribution(values) or len(values) < 3 or not all(map(_is_number, values)):
+            continue
+        if best[name] in (min(values), max(values)):
+            which = "smallest" if best[name] == min(values) else "largest"
+            edges.append(f"{name}, {show(best[name])}, is the {which} that was tried")
+    return edges
+
+
+def _narrower(values: Any, best: Any) -> str | None:
+    """Write a log range round the best of floats that span more than a factor of ten, or None."""
+    if not isinstance(best, float):
+        return None
+    tried = values.support() if hasattr(values, "support") else (min(values), max(values))
+    if tried[0] <= 0 or tried[1] <= 10 * tried[0]:
+        return None
+    return f"log({best / 3:.2g},{best * 3:.2g})"
+
+
+def _command(
+    args: argparse.Namespace, space: Mapping[str, str], method: str, save: str | None = None
+) -> str:
+    """Write a command like the present one, for another search."""
+    words = ["python", "-m", "kerasearch"]
+    if args.data != "digits":
+        words.append(args.data)
+    for option in ("target", "task", "scoring", "model", "epochs"):
+        if getattr(args, option) is not None:
+            words += [f"--{option}", str(getattr(args, option))]
+    if args.method == "hyperband" and args.epochs is None and method != "hyperband":
+        words += ["--epochs", str(arguments.n_epochs(args))]
+    for column in args.drop:
+        words += ["--drop", column]
+    for option, usual in (("cv", arguments.FOLDS), ("seed", 0), ("n_jobs", 1)):
+        if getattr(args, option) != usual:
+            words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
+    if method != "grid":
+        words += ["--method", method]
+    for name, values in space.items():
+        words += ["--param", f"{name}={values}"]
+    if args.store is not None:
+        words += ["--store", args.store]
+    if save is not None:
+        words += ["--save", save]
+    return shlex.join(words)
+
+
+def _loading(args: argparse.Namespace, dataset: Dataset) -> list[str]:
+    """Lines that load what was saved and predict."""
+    if args.data in BUNDLED:
+        imported = f"from sklearn.datasets import load_{args.data}"
+        rows = f"load_{args.data}(as_frame=True).data"
+    else:
+        imported = "import pandas"
+        options = "".join(f", {k}={v!r}" for k, v in dataset.read_options.items())
+        rows = f"pandas.read_csv({args.data!r}{options})"
+    module = f"  # imports {args.model.partition(':')[0]}" if args.model else ""
+    return [
+        "import joblib",
+        imported,
+        f"best = joblib.load({str(args.save)!r}){module}",
+        f"print(best.predict({rows}))",
+    ]
+
+
+def _is_textbook(args: argparse.Namespace, dataset: Dataset) -> bool:
+    """Tell whether the search is plain enough to be written in a few lines."""
+    plain = args.method == "grid" and not (args.model or args.drop or args.scoring)
+    return plain and args.data in BUNDLED and dataset.task == "classification"
+
+
+def _searching(args: argparse.Namespace, result: Result) -> list[str]:
+    """Lines that do the present grid search without the command line."""
+    settings = f"epochs={args.epochs or arguments.EPOCHS}, random_state={args.seed}"
+    if args.store is not None:
+        settings += f", store={str(args.store)!r}"
+    network = f"KerasClassifier({settings})"
+    grid = [
+        f'    "kerasclassifier__{full.removeprefix("network__")}": {values!r},'
+        for full, values in result.space.items()
+    ]
+    return [
+        f"from sklearn.datasets import load_{args.data}",
+        "from sklearn.model_selection import GridSearchCV, StratifiedKFold",
+        "from sklearn.pipeline import make_pipeline",
+        "from sklearn.preprocessing import StandardScaler",
+        "from kerasearch import KerasClassifier",
+        f"X, y = load_{args.data}(return_X_y=True)",
+        f"network = make_pipeline(StandardScaler(), {network})",
+        "grid = {",
+        *grid,
+        "}",
+        f"folds = StratifiedKFold({args.cv}, shuffle=True, random_state={args.seed})",
+        "search = GridSearchCV(network, grid, cv=folds, verbose=1).fit(X, y)",
+        "print(search.best_params_)",
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Pad columns to one width: numbers to the right, anything else to the left."""
+    justify: list[Callable[[str, int], str]] = []
+    for column in zip(*rows[1:], strict=True):
+        numeric = all(cell[:1] in set("-0123456789") and "±" not in cell for cell in column)
+        justify.append(str.rjust if numeric else str.ljust)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            put(cell, width) for put, cell, width in zip(justify, row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,153 @@
+"""A live line about a running search.
+
+scikit-learn's searches report nothing that a line could be made of, the same way in one process and
+in several, in all versions. But they call the scorer once after each fit, wherever the fit ran. So
+the scorer appends each score to a temporary file, and a thread of the main process reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from .._utils.text import counted, duration
+
+_REFRESH_SECONDS = 0.2
+_LINES_WITHOUT_TERMINAL = 5
+
+
+@dataclass(frozen=True)
+class ReportingScorer:
+    """A scorer that also writes down each score that it gives.
+
+    Parameters
+    ----------
+    scorer : callable
+        The scorer, ``scorer(estimator, X, y)``.
+    names : tuple of str
+        The parameters that tell one candidate from another.
+    path : str
+        The file to append to. One line is one write, so that processes do not mix theirs.
+    """
+
+    scorer: Callable[..., float]
+    names: tuple[str, ...]
+    path: str
+
+    def __call__(self, estimator: Any, X: Any, y: Any) -> float:
+        """Score, and write it down."""
+        score = float(self.scorer(estimator, X, y))
+        params = estimator.get_params()
+        candidate = repr([params.get(name) for name in self.names])
+        with open(self.path, "ab", buffering=0) as file:
+            file.write(json.dumps([candidate, score]).encode() + b"\n")
+        return score
+
+
+class Progress:
+    """Fits done, best mean score so far, time spent and time left, on one line of a terminal.
+
+    Where the stream is no terminal, it gets a few plain lines. A fit that fails is never scored
+    and so not counted; the table after the search has it.
+
+    Parameters
+    ----------
+    n_candidates, n_folds : int
+        What the search will fit.
+    stream : text stream
+        Where to write, usually standard error.
+
+    Examples
+    --------
+    >>> import sys
+    >>> from sklearn.metrics import get_scorer
+    >>> with Progress(6, 3, sys.stderr) as progress:
+    ...     scorer = progress.watch(get_scorer("accuracy"), ["network__epochs"])
+    """
+
+    def __init__(self, n_candidates: int, n_folds: int, stream: TextIO) -> None:
+        self.total = n_candidates * n_folds
+        self.n_folds = n_folds
+        self.stream = stream
+        self.live = stream.isatty()
+        self._scores: dict[str, list[float]] = defaultdict(list)
+        self._read_to = 0
+        self._lines = 0
+        self._width = 0
+
+    def watch(self, scorer: Callable[..., float], names: Sequence[str]) -> ReportingScorer:
+        """Make a scorer whose calls this line counts."""
+        return ReportingScorer(scorer, tuple(names), self._path)
+
+    def __enter__(self) -> Progress:
+        handle, self._path = tempfile.mkstemp(prefix="kerasearch-progress-")
+        os.close(handle)
+        self._begin = time.monotonic()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        os.unlink(self._path)
+        if self.live:
+            self._write_over("")
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_REFRESH_SECONDS):
+            self._read()
+            self._show()
+        self._read()
+        self._show()
+
+    def _read(self) -> None:
+        with open(self._path, "rb") as file:
+            file.seek(self._read_to)
+            lines = file.read()
+        lines = lines[: lines.rfind(b"\n") + 1]  # a line may still be on its way
+        self._read_to += len(lines)
+        for line in lines.splitlines():
+            candidate, score = json.loads(line)
+            self._scores[candidate].append(score)
+
+    def _show(self) -> None:
+        if self.live:
+            self._write_over(self._line())
+            return
+        reached = self._done() * _LINES_WITHOUT_TERMINAL // self.total
+        if reached > self._lines:
+            self._lines = reached
+            print(self._line(), file=self.stream, flush=True)
+
+    def _done(self) -> int:
+        return sum(map(len, self._scores.values()))
+
+    def _line(self) -> str:
+        spent = time.monotonic() - self._begin
+        done = self._done()
+        parts = [f"{done}/{counted(self.total, 'fit')}"]
+        means = [sum(s) / len(s) for s in self._scores.values() if len(s) == self.n_folds]
+        means = [mean for mean in means if math.isfinite(mean)]
+        if means:
+            parts.append(f"best so far {max(means):.4g}")
+        parts.append(f"{duration(spent)} spent")
+        if 0 < done < self.total:
+            parts.append(f"about {duration(spent / done * (self.total - done))} left")
+        return ", ".join(parts)
+
+    def _write_over(self, line: str) -> None:
+        line = line[: shutil.get_terminal_size().columns - 1]
+        self.stream.write(f"\r{line.ljust(self._width)}" + ("" if line else "\r"))
+        self.stream.flush()
+        self._width = len(line)

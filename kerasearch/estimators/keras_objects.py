@@ -1,0 +1,256 @@
+"""From parameters to Keras objects: optimizers, losses, metrics and callbacks.
+
+Every fit gets objects of its own. Names and classes are instantiated with the routed parameters;
+an instance that the user gave is a template and is never used itself, losses excepted: they carry
+no state.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import keras
+
+from ..training import serialization
+from .label_encoder import unflatten_params
+
+INSTANCES = (keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
+UNKNOWN = object()  # a name that Keras does not know
+
+
+def make_optimizer(optimizer: Any, params: Mapping[str, Any]) -> Any:
+    """Make the optimizer of one fit.
+
+    Parameters
+    ----------
+    optimizer : str, class, instance or dict
+        What the estimator got as `optimizer`.
+    params : mapping
+        The parameters routed to it, the prefix removed.
+
+    Raises
+    ------
+    ValueError
+        If the name is not that of an optimizer; the message has the nearest ones.
+    """
+    params = dict(params)
+    rate = params.get("learning_rate")
+    if isinstance(rate, int) and not isinstance(rate, bool):
+        params["learning_rate"] = float(rate)  # Keras wants a float
+    if isinstance(optimizer, Mapping):
+        optimizer = keras.optimizers.deserialize(dict(optimizer))
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        return serialization.copy_object(optimizer, **params)
+    cls = optimizer_class(optimizer)
+    if cls is None:
+        raise ValueError(_unknown("optimizer", optimizer, _classes("optimizers")))
+    return unflatten_params(cls, params)
+
+
+def make_loss(loss: Any, params: Mapping[str, Any]) -> Any:
+    """Make the loss of one fit; without parameters, names and functions stay what they are."""
+    if isinstance(loss, str) and resolve("loss", loss) is UNKNOWN:
+        raise ValueError(_unknown("loss", loss, _classes("losses")))
+    if not params:
+        return unflatten_params(loss, {})
+    if isinstance(loss, keras.losses.Loss):
+        return type(loss).from_config({**loss.get_config(), **params})
+    return unflatten_params(resolve("loss", loss), dict(params))
+
+
+def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
+    """Make the metrics of one fit, as a list or dict, or None."""
+    if metrics is None:
+        return None
+    for name in _names_in(metrics):
+        if resolve("metrics", name) is UNKNOWN:
+            raise ValueError(_unknown("metrics", name, _classes("metrics")))
+    if params:
+        metrics = resolve("metrics", metrics)
+    # they carry variables, which belong to one model
+    metrics = _map_instances(keras.metrics.Metric, serialization.copy_object, metrics)
+    metrics = unflatten_params(metrics, dict(params))
+    return metrics if isinstance(metrics, (list, dict)) else [metrics]
+
+
+def make_callbacks(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
+    """Make the callbacks of one fit.
+
+    Parameters
+    ----------
+    callbacks : callback, class, or list or dict of them, lists nested or not; or None
+        What the estimator got as `callbacks`.
+    params : mapping
+        The parameters routed to them, the prefix removed.
+
+    Raises
+    ------
+    TypeError
+        If one of them is neither a Keras callback nor a class of them.
+    """
+    if callbacks is None:
+        return []
+    callbacks = _map_instances(keras.callbacks.Callback, _copy_callback, callbacks)
+    made = _flatten(unflatten_params(callbacks, dict(params)))
+    for callback in made:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
+                f"dict, or one alone; got {callback!r}"
+            )
+    return made
+
+
+def optimizer_class(optimizer: Any) -> type | None:
+    """The class that an `optimizer` parameter stands for, None where it stands for none.
+
+    Keras' own look-up makes an instance, which is slow.
+    """
+    if isinstance(optimizer, str):
+        registered = keras.saving.get_registered_object(optimizer)
+        return registered or _classes("optimizers").get(optimizer.lower())
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        return type(optimizer)
+    if inspect.isclass(optimizer):
+        return optimizer
+    return None
+
+
+def resolve(kind: str, value: Any) -> Any:
+    """Replace names by the classes (or functions) they stand for, in lists and dicts too."""
+    if isinstance(value, (list, tuple)):
+        return type(value)(resolve(kind, v) for v in value)
+    if isinstance(value, dict):
+        return {k: resolve(kind, v) for k, v in value.items()}
+    if not isinstance(value, str):
+        return value
+    if kind == "optimizer":
+        return optimizer_class(value) or UNKNOWN
+    if kind == "callbacks":
+        return value
+    return _loss_or_metric(kind, value)
+
+
+def config(instance: Any) -> dict[str, Any]:
+    """The configuration of an instance, {} where it has none."""
+    get_config = getattr(instance, "get_config", None)
+    return dict(get_config()) if get_config is not None else {}
+
+
+def same_optimizer(given: Any, compiled: Any) -> bool:
+    """Tell whether a model was compiled with what an `optimizer` parameter stands for."""
+    if isinstance(given, keras.optimizers.Optimizer):
+        ours, theirs = config(given), config(compiled)
+        return type(given) is type(compiled) and {**ours, "name": ""} == {**theirs, "name": ""}
+    return optimizer_class(given) is type(compiled)
+
+
+def same_loss(given: Any, compiled: Any) -> bool:
+    """Tell whether a model was compiled with what a `loss` parameter stands for."""
+    if loss_label(given) != loss_label(compiled):
+        return False
+    settings = []
+    for loss in (resolve("loss", given), resolve("loss", compiled)):
+        # a name and a class stand for the default settings
+        made = loss() if inspect.isclass(loss) and is_keras_loss(loss) else loss
+        settings.append({**config(made), "name": ""})
+    return settings[0] == settings[1]
+
+
+def is_keras_loss(loss: Any) -> bool:
+    """Tell whether a loss, by name, function, class or instance, is one of Keras' own."""
+    loss = resolve("loss", loss)
+    if isinstance(loss, keras.losses.Loss):
+        loss = type(loss)
+    return (getattr(loss, "__module__", None) or "").startswith("keras.")
+
+
+def loss_label(loss: Any) -> str:
+    """A name under which the same loss as string, function, class or instance is found equal."""
+    loss = resolve("loss", loss)
+    if isinstance(loss, keras.losses.Loss):
+        loss = type(loss)
+    return getattr(loss, "__name__", str(loss)).replace("_", "").lower()
+
+
+def _loss_or_metric(kind: str, name: str) -> Any:
+    module = keras.losses if kind == "loss" else keras.metrics
+    if kind == "metrics" and name in ("acc", "accuracy", "ce", "crossentropy"):
+        return name  # Keras chooses the kind by the output and the loss
+    registered = keras.saving.get_registered_object(name)
+    if registered is not None:
+        return registered
+    classes = _classes("losses" if kind == "loss" else "metrics")
+    bare = name.replace("_", "").lower()
+    if bare in classes:
+        return classes[bare]
+    try:
+        found = module.get(name)
+    except ValueError:
+        return UNKNOWN
+    function_name = getattr(found, "__name__", "").replace("_", "").lower()
+    return classes.get(function_name, found)
+
+
+@lru_cache
+def _classes(module: str) -> dict[str, type]:
+    """The public classes of ``keras.<module>`` by lower-case name."""
+    base = {
+        "optimizers": keras.optimizers.Optimizer,
+        "losses": keras.losses.Loss,
+        "metrics": keras.metrics.Metric,
+    }[module]
+    found = vars(getattr(keras, module)).items()
+    return {n.lower(): c for n, c in found if inspect.isclass(c) and issubclass(c, base)}
+
+
+def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
+    module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
+    near = difflib.get_close_matches(str(name).replace("_", "").lower(), known, n=2)
+    names = [known[n].__name__ for n in near]
+    hint = f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+    return f"{kind}={name!r} is none of Keras' {module}{hint}"
+
+
+def _map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
+    """Apply `function` to the instances of `kind` in nested lists and dicts."""
+    if isinstance(items, (list, tuple)):
+        return [_map_instances(kind, function, item) for item in items]
+    if isinstance(items, dict):
+        return {key: _map_instances(kind, function, item) for key, item in items.items()}
+    return function(items) if isinstance(items, kind) else items
+
+
+def _names_in(items: Any) -> list[str]:
+    if isinstance(items, Mapping):
+        items = list(items.values())
+    if isinstance(items, (list, tuple)):
+        return [name for item in items for name in _names_in(item)]
+    return [items] if isinstance(items, str) else []
+
+
+def _flatten(callbacks: Any) -> list[Any]:
+    if isinstance(callbacks, Mapping):
+        callbacks = list(callbacks.values())
+    if not isinstance(callbacks, (list, tuple)):
+        return [callbacks]
+    return [flat for callback in callbacks for flat in _flatten(callback)]
+
+
+def _copy_callback(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    model = getattr(callback, "_model", None)
+    # a callback used before holds a model, which must not be copied along
+    memo = {} if model is None else {id(model): None}
+    try:
+        return copy.deepcopy(callback, memo)
+    except (TypeError, ValueError, RuntimeError) as error:
+        name = type(callback).__name__
+        raise TypeError(
+            f"the callback {name} cannot be copied ({error}), and each fit needs one of its own: "
+            f"pass the class, callbacks=[{name}], and its arguments as callbacks__0__..."
+        ) from error

@@ -1,0 +1,108 @@
+"""The default model, a multilayer perceptron: what ``model=None`` stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["mlp"]
+
+
+def mlp(
+    meta: Mapping[str, Any],
+    hidden_layer_sizes: int | Sequence[int] = (100,),
+    activation: str = "relu",
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    l2: float = 0.0,
+) -> keras.Model:
+    """Build a multilayer perceptron whose output layer follows the target.
+
+    Each hidden layer is dense, then batch normalization if asked for, the activation, and dropout.
+    The model is not compiled: the estimator does that, with a loss that follows the target too.
+
+    Parameters
+    ----------
+    meta : mapping
+        What the estimator knows of the data: ``X_shape_``, ``target_type_``, ``n_classes_``,
+        ``n_outputs_``. The estimator fills it in.
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        The width of each hidden layer; ``()`` gives a linear model.
+    activation : str, default="relu"
+        The activation of the hidden layers, by Keras' name.
+    dropout : float in [0, 1), default=0.0
+        The share of each hidden layer's outputs that is dropped in training.
+    batch_norm : bool, default=False
+        Whether to normalize each hidden layer over the batch.
+    l2 : float, default=0.0
+        The factor of the L2 penalty on the weights, biases left out.
+
+    Returns
+    -------
+    keras.Model
+        An uncompiled functional model. Inputs with more than one axis are flattened.
+
+    Raises
+    ------
+    ValueError
+        If a layer's width is not a positive integer, or the target's type is not supported.
+
+    Examples
+    --------
+    >>> from kerasearch import mlp
+    >>> meta = {"X_shape_": (150, 4), "target_type_": "multiclass", "n_classes_": 3}
+    >>> mlp(meta, hidden_layer_sizes=(16, 8)).count_params()
+    243
+    """
+    import keras
+
+    layers = keras.layers
+    regularizer = keras.regularizers.L2(l2) if l2 else None
+    inputs = keras.Input(shape=tuple(meta["X_shape_"][1:]))
+    hidden = inputs if len(inputs.shape) == 2 else layers.Flatten()(inputs)
+    for width in _widths(hidden_layer_sizes):
+        hidden = layers.Dense(width, kernel_regularizer=regularizer, use_bias=not batch_norm)(
+            hidden
+        )
+        if batch_norm:
+            hidden = layers.BatchNormalization()(hidden)
+        hidden = layers.Activation(activation)(hidden)
+        if dropout:
+            hidden = layers.Dropout(dropout)(hidden)
+    outputs = [
+        layers.Dense(units, activation=output_activation, kernel_regularizer=regularizer)(hidden)
+        for units, output_activation in _output_layers(meta)
+    ]
+    return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
+
+
+def _widths(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
+    import numpy as np
+
+    widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object)).tolist()
+    for width in widths:
+        if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
+            raise ValueError(
+                f"hidden_layer_sizes={hidden_layer_sizes!r} must hold positive integers, "
+                "one for each hidden layer"
+            )
+    return [int(width) for width in widths]
+
+
+def _output_layers(meta: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Units and activation of each output layer."""
+    target_type = meta["target_type_"]
+    if target_type == "binary":
+        return [(1, "sigmoid")]
+    if target_type == "multiclass":
+        return [(meta["n_classes_"], "softmax")]
+    if target_type == "multilabel-indicator":
+        return [(meta["n_classes_"], "sigmoid")]
+    if target_type == "multiclass-multioutput":
+        return [(n_classes, "softmax") for n_classes in meta["n_classes_"]]
+    if target_type.startswith("continuous"):
+        return [(meta["n_outputs_"], "linear")]
+    raise ValueError(f"mlp cannot build an output layer for a target of type {target_type!r}")

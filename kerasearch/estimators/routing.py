@@ -1,0 +1,384 @@
+"""The parameter language of the estimators: which names there are, and what each is routed to.
+
+A routed name is ``<route>__<argument>``: ``model__units`` goes to the model-building function,
+``optimizer__learning_rate`` to the optimizer's class, ``callbacks__stopping__patience`` to the
+callback called ``stopping``. The arguments of the builder and of the optimizer are read from their
+signatures, so they need not be declared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras.src.backend.common import global_state
+from sklearn.base import BaseEstimator
+
+from .._utils.names import PARENTS, last_part
+from .._utils.plain_data import plain
+from ..training import serialization
+from . import keras_objects
+
+ROUTES = (
+    "model",
+    "optimizer",
+    "loss",
+    "metrics",
+    "callbacks",
+    "compile",
+    "fit",
+    "predict",
+    "score",
+)
+# what a builder may ask for and the estimator fills in
+FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
+# Keras' own arguments that scikeras took without a route
+_ALIASES = {
+    "loss_weights": "compile__loss_weights",
+    "weighted_metrics": "compile__weighted_metrics",
+    "jit_compile": "compile__jit_compile",
+    "initial_epoch": "fit__initial_epoch",
+    "validation_freq": "fit__validation_freq",
+    "validation_steps": "fit__validation_steps",
+    "steps": "predict__steps",
+}
+# the arguments of Keras' methods that are heeded, the estimator's own parameters aside
+ARGUMENTS = {
+    "compile": {
+        *("loss_weights", "weighted_metrics", "jit_compile", "steps_per_execution"),
+        "auto_scale_loss",
+    },
+    "fit": {
+        *("epochs", "initial_epoch", "batch_size", "shuffle", "class_weight", "callbacks"),
+        *("validation_split", "validation_data", "validation_batch_size", "validation_steps"),
+        *("validation_freq", "verbose"),
+    },
+    "predict": {"batch_size", "verbose", "steps", "callbacks"},
+}
+
+
+class RoutedParameters(BaseEstimator):
+    """scikit-learn's get_params, set_params and clone for estimators with routed parameters.
+
+    A subclass's constructor passes its ``**kwargs`` to `_store_routed`.
+    """
+
+    def _store_routed(self, kwargs: Mapping[str, Any]) -> None:
+        # a private dict, since scikit-learn's check of __init__ allows no other attributes
+        self._routed = {_full_name(name): value for name, value in kwargs.items()}
+        self._dtype_policy = _own_dtype_policy()
+
+    def _model_builder(self) -> Callable[..., keras.Model]:
+        raise NotImplementedError
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Give a constructor with ``**kwargs`` the signature that it really has.
+
+        scikit-learn reads the parameters from the last ``__init__`` alone, so a subclass that
+        hands ``**kwargs`` on would lose ``epochs`` and all others of its parent.
+        """
+        super().__init_subclass__(**kwargs)
+        init = vars(cls).get("__init__")
+        if init is None:
+            return
+        parent = inspect.signature(super(cls, cls).__init__).parameters
+        own = inspect.signature(init).parameters
+        if any(p.kind is p.VAR_KEYWORD for p in own.values()):
+            inherited = [
+                p.replace(kind=p.KEYWORD_ONLY)
+                for name, p in parent.items()
+                if name not in own and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            ]
+            *first, last = own.values()
+            init.__signature__ = inspect.Signature([*first, *inherited, last])
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Get the parameters of this estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to add the arguments of the model-building function and of the optimizer that
+            have not been set, with their defaults.
+
+        Returns
+        -------
+        params : dict
+            Parameter names mapped to their values.
+        """
+        params = {name: getattr(self, name) for name in self._get_param_names()}
+        params.update(self._routed)
+        return {**self._discovered(), **params} if deep else params
+
+    def set_params(self, **params: Any) -> RoutedParameters:
+        """Set parameters, by their full routed names or a builder's argument by its own name.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameter names and values, for example ``optimizer__learning_rate=0.01``,
+            ``model__units=32`` or, the same, ``units=32``.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the message has the nearest names.
+        """
+        own = set(self._get_param_names())
+        for name in sorted(own & params.keys(), key=lambda name: name not in PARENTS):
+            setattr(self, name, params[name])
+        routed = params.keys() - own
+        if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
+            defaults = self._discovered()
+            routed = {n for n in routed if defaults.get(n, _MISSING) is not params[n]}
+        # a schedule's class comes before its arguments
+        for name in sorted(routed, key=lambda name: name.count("__")):
+            full = _full_name(name)
+            self._check_name(full, name)
+            self._routed[full] = params[name]
+        return self
+
+    def _discovered(self) -> dict[str, Any]:
+        """Arguments with defaults of the builder and the optimizer, by their full names."""
+        found = {}
+        try:
+            builder = self._model_builder()
+        except (TypeError, ValueError):  # not something that builds models: fit says so
+            builder = None
+        if builder is not None:
+            found.update(_prefixed("model", arguments(builder).defaults, FILLED_IN))
+        optimizer = keras_objects.optimizer_class(self.optimizer)
+        if isinstance(self.optimizer, keras.optimizers.Optimizer):
+            config = keras_objects.config(self.optimizer)
+            found.update(_prefixed("optimizer", config, {"name"}))
+        elif optimizer is not None:
+            found.update(_prefixed("optimizer", arguments(optimizer).defaults, {"name"}))
+        return found
+
+    def _check_names(self) -> None:
+        """Raise for a routed parameter that nothing would take."""
+        for name in self._routed:
+            self._check_name(name, name)
+
+    def _check_name(self, full: str, given: str) -> None:
+        if self._accepts(full):
+            return
+        if full.startswith("model__") and ("__" not in given or full == "model__build_fn"):
+            full = given.removeprefix("model__")
+        raise ValueError(
+            f"Invalid parameter {full!r} for estimator {type(self).__name__}. "
+            f"{self._suggestion(full)}"
+            "`get_params().keys()` lists the valid ones."
+        )
+
+    def _accepts(self, full: str) -> bool:
+        route, _, rest = full.partition("__")
+        path = rest.split("__")
+        if route not in ROUTES or not rest:
+            return False
+        if route == "model":
+            try:
+                taken = arguments(self._model_builder())
+            except (TypeError, ValueError):
+                return True
+            return rest not in FILLED_IN and len(path) == 1 and taken.accepts(rest)
+        if route in ("optimizer", "loss", "metrics", "callbacks"):
+            return self._item_accepts(
+                keras_objects.resolve(route, getattr(self, route)), path, route
+            )
+        if route in ("fit", "predict") and path[0] == "callbacks":
+            items = self._routed.get(f"{route}__callbacks")
+            return len(path) == 1 or self._item_accepts(items, path[1:], f"{route}__callbacks")
+        return route == "score" or rest in ARGUMENTS[route]
+
+    def _item_accepts(self, item: Any, path: list[str], prefix: str) -> bool:
+        """Tell whether a class, an instance or a container of them takes a routed argument."""
+        head, *tail = path
+        if isinstance(item, (list, tuple, dict)):
+            members = item if isinstance(item, dict) else {str(i): v for i, v in enumerate(item)}
+            if head in members:
+                return bool(tail) and self._item_accepts(members[head], tail, f"{prefix}__{head}")
+            return any(self._item_accepts(v, path, prefix) for v in members.values())
+        if item is keras_objects.UNKNOWN:
+            return True  # fit says what is wrong with the name
+        if isinstance(item, (keras.callbacks.Callback, str)) or item is None:
+            return False
+        if not callable(item) or isinstance(item, keras_objects.INSTANCES):
+            return not tail and head in keras_objects.config(item)
+        taken = arguments(item)
+        if not tail:
+            return taken.accepts(head) or head.isdigit()
+        value = self._routed.get(f"{prefix}__{head}", taken.defaults.get(head))
+        return self._item_accepts(value, tail, f"{prefix}__{head}")
+
+    def _suggestion(self, name: str) -> str:
+        if name == "build_fn":
+            return "The model-building function is `model`. "
+        known = [*self.get_params(deep=True), *_ALIASES]
+        last = last_part(name)
+        by_last: dict[str, list[str]] = {}
+        for full in known:
+            by_last.setdefault(last_part(full), []).append(full)
+        near = [*by_last.get(last, []), *difflib.get_close_matches(name, known, n=2, cutoff=0.85)]
+        for close in difflib.get_close_matches(last, by_last, n=2):
+            near += by_last[close]
+        near = [n for n in dict.fromkeys(near) if n != name][:3]
+        return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+
+    def __getattr__(self, name: str) -> Any:
+        # scikeras kept routed parameters as attributes, and code written for it reads them
+        routed = vars(self).get("_routed", {})
+        for full in (name, f"model__{name}"):
+            if full in routed:
+                return routed[full]
+        return object.__getattribute__(self, name)  # raises, with a property's own error
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.partition("__")[0] in ROUTES and "__" in name:
+            self._routed[name] = value
+        elif self._is_builder_argument(name):
+            self._routed[f"model__{name}"] = value
+        else:
+            super().__setattr__(name, value)
+
+    def _is_builder_argument(self, name: str) -> bool:
+        if (
+            name.startswith("_")
+            or name.endswith("_")
+            or not {"model", "_routed"} <= vars(self).keys()
+        ):
+            return False
+        full = f"model__{name}"
+        return full in self._routed or (
+            name not in vars(self)
+            and name not in self._get_param_names()
+            and full in self._discovered()
+        )
+
+    def __sklearn_clone__(self) -> RoutedParameters:
+        # Builders and Keras objects are handed on by reference: fit never changes them, and a deep
+        # copy of a bound method copies its object, that of a custom layer fails.
+        by_reference = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name == "model" or serialization.contains_keras_objects(value)
+        }
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(vars(self))
+        twin._routed = dict(self._routed)
+        twin._put(dict.fromkeys(by_reference))
+        copy = BaseEstimator.__sklearn_clone__(twin)
+        copy._put(by_reference)
+        copy._dtype_policy = _own_dtype_policy() or self._dtype_policy
+        return copy
+
+    @contextlib.contextmanager
+    def _dtype_policy_of_construction(self) -> Iterator[None]:
+        """Carry the dtype policy, which Keras keeps per thread, into threads and processes."""
+        own = global_state.get_global_attribute("dtype_policy")
+        try:
+            if own is None and self._dtype_policy is not None:
+                keras.config.set_dtype_policy(self._dtype_policy)
+            yield
+        finally:
+            # also where nothing was set: the first layer of a thread sets the default for good
+            global_state.set_global_attribute("dtype_policy", own)
+
+    def _put(self, params: Mapping[str, Any]) -> None:
+        for name, value in params.items():
+            if name in self._routed:
+                self._routed[name] = value
+            else:
+                setattr(self, name, value)
+
+    def _get_params_html(self, *args: Any, **kwargs: Any) -> Any:
+        # the table would show every discovered default as set by the user
+        kwargs["deep"] = False
+        return super()._get_params_html(*args[1:], **kwargs)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a callable can be called with, by name."""
+
+    defaults: dict[str, Any]
+    required: tuple[str, ...]
+    takes_any: bool
+
+    def accepts(self, name: str) -> bool:
+        """Tell whether there is an argument `name`."""
+        return self.takes_any or name in self.defaults or name in self.required
+
+
+def arguments(target: Callable[..., Any]) -> Arguments:
+    """Read the arguments of a function, bound method, partial, callable object or class.
+
+    A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments.
+    """
+    defaults: dict[str, Any] = {}
+    required: list[str] = []
+    takes_any = True
+    for signature in _signatures(target):
+        takes_any = False
+        for p in signature.parameters.values():
+            if p.kind is p.VAR_KEYWORD:
+                takes_any = True
+            elif p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+                if p.name in defaults or p.name in required or p.name == "self":
+                    continue
+                if p.default is p.empty:
+                    required.append(p.name)
+                else:
+                    defaults[p.name] = p.default
+        if not takes_any:
+            break
+    if inspect.isclass(target) and issubclass(target, keras.optimizers.Optimizer):
+        takes_any = False  # they take **kwargs, and refuse what they do not know
+    return Arguments(defaults, tuple(required), takes_any)
+
+
+def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
+    """The parameters below `destination`, that prefix removed and NumPy's scalars made Python's."""
+    prefix = f"{destination}__"
+    return {
+        name[len(prefix) :]: plain(value)
+        for name, value in params.items()
+        if name.startswith(prefix)
+    }
+
+
+_MISSING = object()
+
+
+def _own_dtype_policy() -> str | None:
+    """The name of the policy that this thread has set, None where it has set none."""
+    policy = global_state.get_global_attribute("dtype_policy")
+    return None if policy is None else policy.name
+
+
+def _full_name(name: str) -> str:
+    return name if "__" in name else _ALIASES.get(name, f"model__{name}")
+
+
+def _prefixed(prefix: str, values: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
+    return {f"{prefix}__{name}": v for name, v in values.items() if name not in left_out}
+
+
+def _signatures(target: Callable[..., Any]) -> list[inspect.Signature]:
+    if inspect.isclass(target):
+        keras_like = [c for c in target.__mro__ if c is not object and "__init__" in vars(c)]
+        return [inspect.signature(vars(c)["__init__"]) for c in keras_like]
+    try:
+        return [inspect.signature(target)]
+    except ValueError:  # a builtin without a signature takes what it takes
+        return []

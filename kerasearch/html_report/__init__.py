@@ -1,0 +1,5 @@
+"""A search as one self-contained HTML file."""
+
+from .build import report
+
+__all__ = ["report"]

@@ -1,0 +1,237 @@
+"""How fast a search got how far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .._utils.names import last_part
+from ..cv_results.reading import SearchResults, read
+from . import drawing as drawing
+from .scales import shortened
+
+FEW = 20  # candidates that are all shown
+_LABELS = {
+    "candidates": "candidates",
+    "fits": "fits",
+    "epochs": "epochs trained, all folds",
+    "seconds": "fit and score time, all folds (s)",
+}
+
+
+class ProgressDisplay:
+    """The best score so far against what was spent; several searches in one picture.
+
+    Of more than 20 candidates, the axis shows the better half.
+
+    Use `from_search` to make one.
+
+    Parameters
+    ----------
+    spent : mapping of str to array-like of shape (n_candidates,)
+        Name of each search to what it had spent after each candidate, in the order tried.
+    scores : mapping of str to array-like of shape (n_candidates,)
+        Name of each search to its mean test scores; NaN where a candidate failed.
+    unit : {"candidates", "fits", "epochs", "seconds"}, default="candidates"
+        What was spent.
+    metric : str, default="score"
+        Name of the score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+    lines_ : list of matplotlib Line2D
+        The best score so far of each search.
+    """
+
+    def __init__(
+        self,
+        spent: Mapping[str, Any],
+        scores: Mapping[str, Any],
+        *,
+        unit: str = "candidates",
+        metric: str = "score",
+    ) -> None:
+        self.spent = spent
+        self.scores = scores
+        self.unit = unit
+        self.metric = metric
+
+    @classmethod
+    def from_search(
+        cls,
+        search: Any,
+        *,
+        unit: Literal["candidates", "fits", "epochs", "seconds"] = "candidates",
+        metric: str | None = None,
+        ax: Any = None,
+    ) -> ProgressDisplay:
+        """Draw one search, or several.
+
+        Parameters
+        ----------
+        search : fitted search, dict, DataFrame, or several of them
+            A search or its ``cv_results_``; to compare some, a dict from name to search, or a
+            sequence. The candidates are taken to have been tried in the order of
+            ``cv_results_``. A column ``search``, as `merge` makes it, tells searches apart.
+        unit : {"candidates", "fits", "epochs", "seconds"}, default="candidates"
+            What to draw the score against. Epochs need a count: a scorer's ``epochs``,
+            a hyperparameter or a resource of that name, or the estimator's. Seconds are the work of
+            all folds, not the time on the clock where they ran in parallel.
+        metric : str, default=None
+            Which score; None takes the one that the search refitted by, or the first.
+        ax : matplotlib Axes, default=None
+            Axes to draw on. None makes a figure.
+
+        Returns
+        -------
+        display : ProgressDisplay
+
+        Raises
+        ------
+        ValueError
+            If `unit` is not known, or the search does not tell it.
+        """
+        drawing.needs_matplotlib(cls.__name__)
+        if unit not in _LABELS:
+            raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
+        spent, scores, name = {}, {}, metric
+        for label, results in _several(search).items():
+            name = results.metric_label(metric)
+            total = np.cumsum(_cost(results, unit))
+            for part, rows in _parts(results, label).items():
+                before = total[rows[0] - 1] if rows[0] else 0.0
+                spent[part] = total[rows] - before
+                scores[part] = results.mean(metric)[rows]
+        return cls(spent, scores, unit=unit, metric=name or "score").plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> ProgressDisplay:
+        """Draw on `ax`, or on axes of a new figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+
+        Returns
+        -------
+        display : ProgressDisplay
+            This object, with the attributes that end in ``_``.
+        """
+        drawing.needs_matplotlib(type(self).__name__)
+        ax = drawing.one_axes(ax, (5.6, 3.6))
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_: list[Any] = []
+        ax.set_ylim(*drawing.score_limits(self._worth_showing()))
+        drawing.plain_ticks(ax, "y")
+        furthest = max(float(np.max(spent)) for spent in self.spent.values())
+        ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
+        for i, (name, spent) in enumerate(self.spent.items()):
+            self._draw(name, np.asarray(spent), np.asarray(self.scores[name], dtype=float), i)
+        ax.set_xlabel(_LABELS.get(self.unit, self.unit))
+        ax.set_ylabel(drawing.score_label(self.metric))
+        if self.unit in ("candidates", "fits"):
+            from matplotlib.ticker import MaxNLocator
+
+            ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        drawing.legend_outside(ax)
+        return self
+
+    def _worth_showing(self) -> np.ndarray:
+        """The best so far, and the better half of the candidates: the rest would flatten them."""
+        shown = []
+        for scores in self.scores.values():
+            finite = np.asarray(scores, dtype=float)
+            finite = finite[np.isfinite(finite)]
+            if len(finite):
+                low = np.median(finite) if len(finite) > FEW else finite.min()
+                shown += [np.fmax.accumulate(finite), finite[finite >= low]]
+        return np.concatenate(shown) if shown else np.empty(0)
+
+    def _draw(self, name: str, spent: np.ndarray, scores: np.ndarray, i: int) -> None:
+        ax, color = self.ax_, drawing.CYCLE[i % len(drawing.CYCLE)]
+        finite = np.isfinite(scores)
+        best = np.fmax.accumulate(np.where(finite, scores, np.nan))
+        several = len(self.spent) > 1
+        drawn = finite & (scores >= ax.get_ylim()[0])
+        ax.scatter(
+            spent[drawn],
+            scores[drawn],
+            s=0.6 * drawing.point_size(len(scores)),
+            color=color,
+            alpha=0.35,
+            linewidths=0,
+            label=None if several else "a candidate",
+        )
+        style = ("-", "--", "-.", ":")[i // len(drawing.CYCLE) % 4]
+        label = shortened(name, 24) if several else "best so far"
+        self.lines_ += ax.step(
+            np.append(spent, ax.get_xlim()[1]),
+            np.append(best, best[-1]),
+            where="post",
+            color=color,
+            linewidth=2,
+            linestyle=style,
+            label=label,
+        )
+        if not several:
+            drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
+
+
+def _several(search: Any) -> dict[str, SearchResults]:
+    """Name the searches: one alone, a dict of them or a sequence of them."""
+    if isinstance(search, Mapping) and not any(str(k).startswith("mean_test_") for k in search):
+        if not search:
+            raise ValueError("search is empty: give at least one search")
+        return {str(name): read(one) for name, one in search.items()}
+    if isinstance(search, Sequence) and not isinstance(search, str):
+        if not search:
+            raise ValueError("search is empty: give at least one search")
+        return {f"search {i}": read(one) for i, one in enumerate(search, start=1)}
+    return {"": read(search)}
+
+
+def _parts(results: SearchResults, label: str) -> dict[str, np.ndarray]:
+    """Split merged searches into the rows of each."""
+    column = results.extras.get("search")
+    if column is None:
+        return {label: np.arange(len(results))}
+    names = dict.fromkeys(map(str, column))
+    prefix = f"{label}: " if label else ""
+    return {f"{prefix}{name}": np.flatnonzero(column.astype(str) == name) for name in names}
+
+
+def _cost(results: SearchResults, unit: str) -> np.ndarray:
+    """What each candidate cost, over all its folds."""
+    n_folds = max(results.n_folds, 1)
+    if unit == "candidates":
+        return np.ones(len(results))
+    if unit == "fits":
+        return np.full(len(results), float(n_folds))
+    if unit == "seconds":
+        fit, score = results.time("fit", total=True), results.time("score", total=True)
+        if fit is None:
+            raise ValueError("unit='seconds': the search has no mean_fit_time")
+        return np.nan_to_num(fit) + (0 if score is None else np.nan_to_num(score))
+    return n_folds * np.nan_to_num(_epochs(results))
+
+
+def _epochs(results: SearchResults) -> np.ndarray:
+    """Epochs of one fold of each candidate: counted, or as they were asked for."""
+    if results.all_epochs is not None:
+        return results.all_epochs
+    named = [name for name in results.names if last_part(name) == "epochs"]
+    asked = results.numbers(named[0]) if len(named) == 1 else None
+    if asked is not None:
+        return asked
+    if hasattr(results.estimator, "get_params"):
+        given = results.estimator.get_params()
+        found = [value for name, value in given.items() if last_part(name) == "epochs"]
+        if len(found) == 1 and isinstance(found[0], int):
+            return np.full(len(results), float(found[0]))
+    raise ValueError(
+        "unit='epochs': the search does not tell its epochs; use a scorer that returns "
+        "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"
+    )

@@ -1,0 +1,191 @@
+"""Where the values of a hyperparameter go on an axis: numbers, logarithms or categories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from .._utils.plain_data import plain
+from ..cv_results.values import MISSING, is_log_spread, numeric, readable
+
+LONGEST_LABEL = 18  # characters of a category's label
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Positions of one hyperparameter's values, and what is written on their axis.
+
+    Attributes
+    ----------
+    label : str
+        Name of the axis.
+    positions : ndarray of shape (n_candidates,), float
+        The numbers themselves, or the places of categories, 0, 1, ...; NaN where there is no value.
+    categories : list of str or None
+        What the places of categories stand for; None for numbers.
+    log : bool
+        Whether the numbers are spread on a logarithmic scale.
+    whole : bool
+        Whether all numbers are integers.
+    """
+
+    label: str
+    positions: np.ndarray
+    categories: list[str] | None = None
+    log: bool = False
+    whole: bool = False
+
+    @classmethod
+    def of(cls, label: str, values: Sequence[Any]) -> Scale:
+        """Choose the scale that suits the values; ``MISSING`` has no place."""
+        numbers = numeric(values)
+        if numbers is not None:
+            given = [value for value in map(plain, values) if value is not MISSING]
+            whole = all(isinstance(value, int) for value in given)
+            finite = np.where(np.isfinite(numbers), numbers, np.nan)
+            return cls(label, finite, None, is_log_spread(finite), whole)
+        cells = [plain(value) for value in values]
+        by_text = {readable(cell): cell for cell in cells if cell is not MISSING}
+        texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
+        place = {text: float(i) for i, text in enumerate(texts)}
+        positions = [math.nan if c is MISSING else place[readable(c)] for c in cells]
+        return cls(label, np.array(positions), [shortened(text) for text in texts])
+
+    @property
+    def distinct(self) -> np.ndarray:
+        """The different positions, in ascending order."""
+        return np.unique(self.positions[np.isfinite(self.positions)])
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Ends of an axis that shows every position, with a margin; never a single point."""
+        if self.categories is not None:
+            return -0.5, max(len(self.categories), 1) - 0.5
+        if not len(self.distinct):
+            return 0.0, 1.0
+        low, high = self._stretched(self.distinct[[0, -1]])
+        share = 0.15 if len(self.distinct) <= 3 else 0.05
+        margin = share * (high - low) or (0.5 if self.log or not low else 0.5 * abs(low))
+        low, high = low - margin, high + margin
+        return (10**low, 10**high) if self.log else (low, high)
+
+    def unit(self, positions: np.ndarray) -> np.ndarray:
+        """Map positions to [0, 1]; all the same goes to the middle."""
+        if not len(self.distinct):
+            return np.full(np.shape(positions), np.nan)
+        low, high = self._stretched(self.distinct[[0, -1]])
+        if low == high:
+            return np.where(np.isfinite(positions), 0.5, np.nan)
+        return (self._stretched(positions) - low) / (high - low)
+
+    def ticks(self, most: int = 7) -> list[tuple[float, str]]:
+        """Choose at most about `most` positions to write at, and what to write."""
+        if self.categories is not None:
+            step = math.ceil(len(self.categories) / most)
+            return [(float(i), self.categories[i]) for i in range(0, len(self.categories), step)]
+        places = self.distinct
+        gaps = np.diff(self.unit(places))
+        if len(places) > most or (len(gaps) and gaps.min() < 0.8 / most):
+            places = (_log_places if self.log else _linear_places)(places[0], places[-1], most)
+        digits = enough_digits(places)
+        return [(float(place), number(place, digits)) for place in places]
+
+    def bins(self, most: int = 10) -> tuple[np.ndarray, list[str]]:
+        """Sort candidates into cells: the distinct values, or ranges where they are too many.
+
+        Returns
+        -------
+        cells : ndarray of shape (n_candidates,), int
+            The cell of each candidate; -1 where it has no value.
+        labels : list of str
+            What is in each cell.
+        """
+        known = np.isfinite(self.positions)
+        distinct = self.distinct
+        cells = np.full(len(self.positions), -1)
+        if self.categories is not None or len(distinct) <= most:
+            cells[known] = np.searchsorted(distinct, self.positions[known])
+            names, digits = self.categories, enough_digits(distinct)
+            return cells, [number(v, digits) if names is None else names[int(v)] for v in distinct]
+        low, high = self._stretched(distinct[[0, -1]])
+        edges = np.linspace(low, high, most + 1)
+        inner = np.searchsorted(edges, self._stretched(self.positions[known]), side="right") - 1
+        cells[known] = np.clip(inner, 0, most - 1)
+        edges = 10**edges if self.log else edges
+        digits = enough_digits(edges, 2)
+        ends = [number(edge, digits) for edge in edges]
+        return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
+
+    def _stretched(self, positions: np.ndarray) -> np.ndarray:
+        return np.log10(positions) if self.log else np.asarray(positions, dtype=float)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number in few digits, exactly where that is short: ``0.9999``, ``1e-05``, ``128``."""
+    exact = f"{value:.6g}"
+    if len(exact) <= 7 and float(exact) == value:
+        return exact
+    rounded = float(f"{value:.{digits}g}")
+    if rounded.is_integer() and abs(rounded) < 1e6:
+        return str(int(value) if float(value).is_integer() else int(rounded))
+    return f"{rounded:.{digits}g}"
+
+
+def enough_digits(values: Iterable[float], least: int = 3) -> int:
+    """Find how many digits tell these different numbers apart: 1.0001 from 1.0002, with five."""
+    values = list(values)
+    for digits in range(least, 10):
+        if len({number(value, digits) for value in values}) == len(values):
+            return digits
+    return least
+
+
+def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Cut a label in the middle, since both its ends may tell it from others.
+
+    Dollar signs are escaped: matplotlib would take what is between two of them as a formula.
+    """
+    if len(text) > longest:
+        head = (longest - 1) // 2
+        text = f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+    return text.replace("$", r"\$")
+
+
+def sort_key(value: Any, text: str) -> tuple[Any, ...]:
+    """Order mixed values: None, booleans, numbers, words, sequences of numbers, the rest."""
+    if value is None:
+        return (0,)
+    if isinstance(value, bool):
+        return (1, value)
+    if isinstance(value, int | float):
+        return (2, value)
+    if isinstance(value, str):
+        return (3, value.casefold(), value)
+    if isinstance(value, tuple | list) and all(isinstance(part, int | float) for part in value):
+        return (4, len(value), *value)
+    return (5, text)
+
+
+def _log_places(low: float, high: float, most: int) -> np.ndarray:
+    """1, 2, 5, or 1, 3, or powers of ten, whichever is the finest that is not too many."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    decades = np.arange(first, last + 1, dtype=float)
+    for within in ((1, 2, 5), (1, 3), (1,)):
+        places = np.array([m * 10**d for d in decades for m in within])
+        places = places[(places >= low * 0.999) & (places <= high * 1.001)]
+        if len(places) <= most:
+            break
+    return places[:: math.ceil(len(places) / most)] if len(places) else np.array([low, high])
+
+
+def _linear_places(low: float, high: float, most: int) -> np.ndarray:
+    """Multiples of 1, 2 or 5 times a power of ten."""
+    rough = (high - low) / max(most - 1, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
+    return np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * step

@@ -1,0 +1,411 @@
+"""What a search will do, before it runs."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from .._utils.names import last_part
+from .._utils.values import unique
+from ..space.scipy_distributions import as_distribution, is_distribution
+from ..space.spaces import Branch, as_branches, candidate_identity, cartesian
+from .hyperband import brackets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# what a compiled program takes as data; all else is part of it
+SHARED = frozenset({"learning_rate", "batch_size", "epochs", "random_state", "seed"})
+_MOST_COUNTED = 100_000
+_HEADING = "With one more value of a parameter:"
+_DRAWN = "Candidates are drawn: more values, and more parameters, cost no more fits"
+
+
+@dataclass(frozen=True, repr=False)
+class Cost:
+    """What a search will do. `cost` makes it.
+
+    Attributes
+    ----------
+    n_candidates : int or None
+        Different settings that are tried; None where it depends on the data.
+    n_splits : int
+        Folds: fits of a candidate.
+    n_fits : int or None
+        Fits in all, with the last one on all rows; None where it depends on the data.
+    n_epochs : int or None
+        Epochs in all; None where they are not known. Early stopping, and a store of fits, make
+        fewer. Where epochs are searched and drawn, or the best candidate's are not known, it is
+        what is to be expected.
+    n_programs : int
+        Different combinations of what is neither learning rate, batch size, epochs nor seed:
+        these share a compiled program. The most there can be, if candidates are drawn.
+    frame : DataFrame
+        A row for each parameter, and one for all together: ``n_values``, and what there would be
+        with one more value of it: ``n_candidates``, ``n_fits``, ``n_epochs``, ``growth``.
+    note : str
+        What cannot be told, or how the candidates are reduced; often empty.
+    """
+
+    n_candidates: int | None
+    n_splits: int
+    n_fits: int | None
+    n_epochs: int | None
+    n_programs: int | None
+    frame: pd.DataFrame = field(compare=False)
+    note: str = ""
+
+    def __repr__(self) -> str:
+        if not self._grows():
+            return self._summary()
+        table = self.frame.to_string(na_rep="", formatters=_FORMATS)
+        return f"{self._summary()}\n\n{_HEADING}\n{table}"
+
+    def _repr_html_(self) -> str:
+        summary = "<br>".join(map(html.escape, self._summary().splitlines()))
+        if not self._grows():
+            return f"<p>{summary}</p>"
+        table = self.frame.to_html(na_rep="", formatters=_FORMATS)
+        return f"<p>{summary}</p><p>{_HEADING}</p>{table}"
+
+    def _grows(self) -> bool:
+        return bool((self.frame["growth"] > 0).any())
+
+    def _summary(self) -> str:
+        fits = f"{_counted(self.n_fits, 'fit')}, {_counted(self.n_epochs, 'epoch')}"
+        lines = [
+            f"{_counted(self.n_candidates, 'candidate')}, "
+            f"{_counted(self.n_splits, 'fold')}: {fits}",
+            f"{_counted(self.n_programs, 'program')} to compile at most",
+        ]
+        return "\n".join([*lines, self.note] if self.note else lines)
+
+
+def cost(
+    search_or_space: Any, cv: Any = None, n_iter: int | None = None, epochs: int | None = None
+) -> Cost:
+    """Tell what a search will do, before it runs.
+
+    Parameters
+    ----------
+    search_or_space : search, dict or list of dict
+        A search that need not have run: scikit-learn's, or one of this package's that has a
+        space. Or a space alone, which `GridSearchCV` will search, or `RandomizedSearchCV` where
+        `n_iter` is given; with a last fit on all rows.
+    cv : int, splitter or list of splits, default=None
+        Of a space; None is 5 folds. A search has its own.
+    n_iter : int, default=None
+        How many candidates are drawn from a space. A search has its own.
+    epochs : int, default=None
+        Epochs of a fit, where neither the space nor the search's estimator says. Early stopping
+        may make fewer.
+
+    Returns
+    -------
+    Cost
+
+    Raises
+    ------
+    TypeError
+        If it is neither a search nor a space.
+    ValueError
+        If `n_iter` is missing for a space with distributions, or a number is not positive; or
+        the number of folds depends on the data.
+
+    Examples
+    --------
+    The curse of dimensionality:
+
+    >>> from kerasearch import cost
+    >>> cost({"optimizer__learning_rate": [0.1, 0.01], "units": [16, 32, 64]}, cv=3, epochs=10)
+    6 candidates, 3 folds: 19 fits, 190 epochs
+    3 programs to compile at most
+    <BLANKLINE>
+    With one more value of a parameter:
+                             n_values n_candidates n_fits n_epochs growth
+    optimizer__learning_rate        2            9     28      280   +47%
+    units                           3            8     25      250   +32%
+    all of them                                 12     37      370   +95%
+    """
+    for name, value in (("n_iter", n_iter), ("epochs", epochs)):
+        if value is not None and (not isinstance(value, int | np.integer) or value < 1):
+            raise ValueError(f"{name}={value!r} must be a positive integer")
+    if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
+        if cv is not None or n_iter is not None:
+            raise ValueError("cv and n_iter are those of the search; give them for a space alone")
+        plan = _plan_of_search(search_or_space, epochs)
+    else:
+        branches = as_branches(search_or_space)
+        plan = _Plan(branches, _n_splits(5 if cv is None else cv), n_iter, epochs)
+        if n_iter is None:
+            _check_lists(branches)
+        else:
+            plan.note = _DRAWN
+    return plan.cost()
+
+
+@dataclass
+class _Plan:
+    """A search, reduced to what its cost follows from."""
+
+    branches: list[Branch]
+    n_splits: int
+    n_iter: int | None = None
+    epochs: int | None = None
+    refit: bool = True
+    rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
+    note: str = ""
+    depends_on_rows: tuple[str, ...] = ()
+
+    def cost(self) -> Cost:
+        import pandas as pd
+
+        first = self._counts([_sizes(branch) for branch in self.branches])
+        names = list(dict.fromkeys(name for branch in self.branches for name in branch))
+        rows = {
+            name: {"n_values": self._n_values(name), **self._row(first, {name})} for name in names
+        }
+        if len(names) > 1:
+            rows["all of them"] = {"n_values": math.nan, **self._row(first, set(names))}
+        frame = pd.DataFrame.from_dict(rows, orient="index", dtype=float)
+        n_candidates, n_fits, n_epochs = first
+        return Cost(
+            n_candidates,
+            self.n_splits,
+            n_fits,
+            n_epochs,
+            self._n_programs(n_candidates),
+            frame,
+            self.note,
+        )
+
+    def _n_values(self, name: str) -> float:
+        """How many values a parameter has in all branches together."""
+        specs = [branch[name] for branch in self.branches if name in branch]
+        if any(is_distribution(spec) for spec in specs):
+            return max(map(_size, specs))
+        return len(unique(value for spec in specs for value in spec))
+
+    def _grown(self, names: set[str]) -> list[dict[str, float]]:
+        """The sizes with one more value: in one branch where each has values of its own."""
+        sizes = [_sizes(branch) for branch in self.branches]
+        for name in names:
+            having = [i for i, branch in enumerate(self.branches) if name in branch]
+            same = len({repr(self.branches[i][name]) for i in having}) == 1
+            for i in having if same else having[:1]:
+                sizes[i][name] += 1
+        return sizes
+
+    def _row(self, first: tuple[Any, Any, Any], names: set[str]) -> dict[str, float]:
+        """Count with one more value of each of these parameters."""
+        after = self._counts(self._grown(names))
+        grown, before = next(
+            ((a, b) for a, b in ((after[1], first[1]), (after[0], first[0])) if a is not None),
+            (math.nan, 1),
+        )
+        counts = [math.nan if count is None else count for count in after]
+        row = dict(zip(("n_candidates", "n_fits", "n_epochs"), counts, strict=True))
+        return {**row, "growth": grown / before - 1}
+
+    def _counts(self, sizes: list[dict[str, float]]) -> tuple[int | None, int | None, int | None]:
+        """Candidates, fits and epochs of a search whose parameters have so many values."""
+        n_possible = sum(math.prod(size.values()) for size in sizes)
+        if "n_candidates" in self.depends_on_rows:
+            return None, None, None
+        n_candidates = int(n_possible if self.n_iter is None else min(self.n_iter, n_possible))
+        if self.depends_on_rows:
+            return n_candidates, None, None
+        if self.rungs is not None:
+            n_fits = sum(n for n, _ in self.rungs) * self.n_splits + self.refit
+            each_rung = [(n, each or self.epochs) for n, each in self.rungs]
+            fits = [(n * self.n_splits, each) for n, each in each_rung]
+            fits.append((int(self.refit), each_rung[-1][1]))
+            n_epochs = sum(n * each for n, each in fits if each is not None)
+            return n_candidates, n_fits, n_epochs or None
+        n_fits = n_candidates * self.n_splits + self.refit
+        mean = self._mean_epochs()
+        return n_candidates, n_fits, None if mean is None else round(n_fits * mean)
+
+    def _mean_epochs(self) -> float | None:
+        """Epochs of a fit, on the average of the candidates."""
+        weights, means = [], []
+        for branch in self.branches:
+            n = math.prod(_sizes(branch).values()) if self.n_iter is None else 1.0
+            specs = [spec for name, spec in branch.items() if _is_epochs(name)]
+            mean = _mean(specs[0]) if specs else self.epochs
+            if mean is None:
+                return None
+            weights.append(n)
+            means.append(mean)
+        return float(np.average(means, weights=weights))
+
+    def _n_programs(self, n_candidates: int | None) -> int | None:
+        if n_candidates is None:
+            return None
+        fixed = [
+            {name: spec for name, spec in branch.items() if last_part(name) not in SHARED}
+            for branch in self.branches
+        ]
+        sizes = [math.prod(_sizes(branch).values()) for branch in fixed]
+        if sum(sizes) <= _MOST_COUNTED:
+            lists = [{name: list(_listed(spec)) for name, spec in b.items()} for b in fixed]
+            different = {candidate_identity(c) for b in lists for c in cartesian(b)}
+            return min(len(different), n_candidates)
+        return int(min(sum(sizes), n_candidates))
+
+
+def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
+    """Read a search by the names of its parameters."""
+    params = search.get_params(deep=False)
+    kind = type(search).__name__
+    space = next(
+        (params[k] for k in ("param_grid", "param_distributions", "space") if k in params), None
+    )
+    if space is None:
+        raise TypeError(f"cannot tell what {kind} searches: it has neither a grid nor a space")
+    branches = as_branches(space)
+    plan = _Plan(
+        branches,
+        _n_splits(params.get("cv")),
+        params.get("n_iter"),
+        _own_epochs(search.estimator, epochs),
+        bool(params.get("refit")),
+    )
+    if "factor" in params and "min_resources" in params:
+        _plan_halving(plan, params, search.estimator)
+    elif "max_epochs" in params and "eta" in params:
+        _plan_hyperband(plan, params)
+    elif plan.n_iter is None:
+        _check_lists(branches)
+    else:
+        plan.note = _DRAWN
+    return plan
+
+
+def _plan_halving(plan: _Plan, params: Mapping[str, Any], estimator: Any) -> None:
+    """Follow scikit-learn's successive halving, where it does not depend on the number of rows."""
+    factor, most = params["factor"], params["max_resources"]
+    least = params["min_resources"]
+    n_possible = sum(math.prod(_sizes(branch).values()) for branch in plan.branches)
+    n = params.get("n_candidates", n_possible)
+    if params["resource"] == "n_samples" or not isinstance(most, int):
+        plan.depends_on_rows = ("n_fits", "n_candidates") if n == "exhaust" else ("n_fits",)
+        plan.n_iter = n if isinstance(n, int) and "n_candidates" in params else None
+        plan.note = "Successive halving: how many fits there are depends on the number of rows"
+        return
+    least_whole = least if isinstance(least, int) else 1
+    if n == "exhaust":
+        n = most // least_whole
+    n = plan.n_iter = int(min(n, n_possible))
+    n_required = 1 + _floor_log(n, factor)
+    if least == "exhaust":
+        least_whole = max(least_whole, int(most // factor ** (n_required - 1)))
+    n_rungs = 1 + _floor_log(most // least_whole, factor)
+    early = n_required - n_rungs if params["aggressive_elimination"] else 0
+    n_rungs = n_required if params["aggressive_elimination"] else min(n_rungs, n_required)
+    plan.rungs = []
+    for rung in range(n_rungs):
+        resources = min(int(factor ** max(0, rung - max(early, 0)) * least_whole), most)
+        plan.rungs.append((n, resources))
+        n = math.ceil(n / factor)
+    plan.note = "Successive halving: " + ", then ".join(
+        f"{n} with {params['resource']}={r}" for n, r in plan.rungs
+    )
+    if not _is_epochs(params["resource"]):
+        plan.rungs = [(n, None) for n, _ in plan.rungs]
+
+
+def _floor_log(x: float, base: float) -> int:
+    return math.floor(math.log(x, base) + 1e-12)
+
+
+def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
+    schedule = brackets(params["max_epochs"], params["eta"])
+    plan.rungs = list(zip(schedule["n_candidates"], schedule["n_epochs"], strict=True))
+    plan.n_iter = int(schedule.loc[schedule["rung"] == 0, "n_candidates"].sum())
+    plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
+
+
+def _check_lists(branches: Iterable[Branch]) -> None:
+    for branch in branches:
+        for name, spec in branch.items():
+            if is_distribution(spec):
+                raise ValueError(
+                    f"{name}: {spec!r} is a distribution: give n_iter, how many candidates will "
+                    "be drawn"
+                )
+
+
+def _n_splits(cv: Any) -> int:
+    if hasattr(cv, "__next__"):
+        raise ValueError("cv is an iterator, which counting would use up; give a list of splits")
+    try:
+        return int(check_cv(cv).get_n_splits())
+    except (TypeError, ValueError) as error:
+        if cv is None or isinstance(cv, int) or not hasattr(cv, "get_n_splits"):
+            raise ValueError(f"cv={cv!r} must be a number of folds or a splitter") from error
+        raise ValueError(
+            f"cv={cv!r}: how many splits it makes depends on the data; count them, and give "
+            "cost() a space and that number"
+        ) from error
+
+
+def _own_epochs(estimator: Any, epochs: int | None) -> int | None:
+    """What the estimator says of the epochs of a fit, else `epochs`."""
+    own = {value for name, value in estimator.get_params().items() if _is_epochs(name)}
+    counts = [value for value in own if isinstance(value, int | np.integer)]
+    return int(counts[0]) if len(counts) == 1 else epochs
+
+
+def _is_epochs(name: str) -> bool:
+    return last_part(name) == "epochs"
+
+
+def _sizes(branch: Branch) -> dict[str, float]:
+    return {name: _size(spec) for name, spec in branch.items()}
+
+
+def _size(spec: Any) -> float:
+    if not is_distribution(spec):
+        return len(spec)
+    try:
+        return as_distribution(spec).n_values
+    except TypeError:
+        return math.inf
+
+
+def _listed(spec: Any) -> Iterable[Any]:
+    return as_distribution(spec)  # type: ignore[return-value]  # finite, where it is asked for
+
+
+def _mean(spec: Any) -> float:
+    if not is_distribution(spec):
+        return float(np.mean(spec))
+    distribution = as_distribution(spec)
+    return float(np.mean([distribution.at([(i + 0.5) / 1000]) for i in range(1000)]))
+
+
+def _counted(n: int | None, noun: str) -> str:
+    if n is None:
+        return f"{noun}s: not known"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def _count(value: float) -> str:
+    return "" if math.isnan(value) else "inf" if math.isinf(value) else f"{value:,.0f}"
+
+
+def _growth(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:+.0%}"
+
+
+_FORMATS: Any = {
+    **dict.fromkeys(("n_values", "n_candidates", "n_fits", "n_epochs"), _count),
+    "growth": _growth,
+}

@@ -1,0 +1,214 @@
+"""Between our spaces and Optuna's trials, in both directions.
+
+Optuna is imported where it is used: it is an optional dependency.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._utils.values import identity, unique
+from ..space.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
+from ..space.hidden_sizes import Layers
+from ..space.scipy_distributions import Quantiles
+from .checks import branches, n_combinations
+
+BRANCH = "branch"  # which dict of a list of dicts
+
+
+def optuna() -> Any:
+    """Import Optuna, or say how to install it."""
+    try:
+        with warnings.catch_warnings():  # of the progress bar in notebooks, which is not used
+            warnings.filterwarnings("ignore", "IProgress not found")
+            import optuna as module
+    except ImportError:
+        raise ImportError(
+            "Bayesian search is done by Optuna: pip install 'kerasearch[bayes]'"
+        ) from None
+    return module
+
+
+class TrialSpace:
+    """A search space as Optuna sees it.
+
+    Parameters
+    ----------
+    space : dict, list of dict or callable
+        Distributions by parameter name, or ``space(trial) -> params``.
+    """
+
+    def __init__(self, space: Any) -> None:
+        self.function: Callable[[Any], Any] | None = None
+        self.branches: list[dict[str, Distribution]] = []
+        if callable(space):
+            self.function = space
+        else:
+            self.branches = branches(space)
+        self.n_values = math.inf if self.function else n_combinations(space)
+
+    @property
+    def names(self) -> set[str]:
+        """The parameters that are searched; none are known of a function."""
+        return {name for branch in self.branches for name in branch}
+
+    def suggest(self, trial: Any) -> dict[str, Any]:
+        """Ask a trial for a candidate; a finished trial gives the one that it had."""
+        if self.function is not None:
+            params = self.function(trial)
+            if not isinstance(params, Mapping):
+                raise TypeError(f"space(trial) must return a dict of parameters; got {params!r}")
+            return dict(params)
+        i = 0
+        if len(self.branches) > 1:
+            i = trial.suggest_categorical(BRANCH, list(range(len(self.branches))))
+        return {
+            name: _suggest(trial, self._label(i, name), values)
+            for name, values in self.branches[i].items()
+        }
+
+    def encode(self, params: Mapping[str, Any], partial: bool = False) -> dict[str, Any] | None:
+        """Write a candidate as a trial's parameters; None if it lies outside the space.
+
+        Parameters that the space does not have are left out. With `partial`, the candidate may
+        lack some of the space's.
+        """
+        if self.function is not None:
+            return dict(params)
+        for i, branch in enumerate(self.branches):
+            if not partial and not branch.keys() <= params.keys():
+                continue
+            encoded: dict[str, Any] | None = {BRANCH: i} if len(self.branches) > 1 else {}
+            for name in branch.keys() & params.keys():
+                code = _encode(self._label(i, name), branch[name], params[name])
+                if code is None or encoded is None:
+                    encoded = None
+                else:
+                    encoded.update(code)
+            if encoded:
+                return encoded
+        return None
+
+    def finished_trial(self, params: Mapping[str, Any], score: float) -> Any:
+        """Make a finished trial of a candidate; None if it lies outside the space."""
+        module = optuna()
+        encoded = self.encode(params)
+        if encoded is None:
+            return None
+        fixed = module.trial.FixedTrial(encoded)
+        try:
+            self.suggest(fixed)
+        except (ValueError, KeyError):  # the callable asks for something else
+            return None
+        complete = math.isfinite(score)
+        state = module.trial.TrialState
+        return module.trial.create_trial(
+            params=fixed.params,
+            distributions=fixed.distributions,
+            value=score if complete else None,
+            state=state.COMPLETE if complete else state.FAIL,
+        )
+
+    def _label(self, i: int, name: str) -> str:
+        return name if len(self.branches) == 1 else f"{i}:{name}"
+
+
+def _suggest(trial: Any, name: str, values: Distribution) -> Any:
+    if isinstance(values, Uniform | LogUniform):
+        log = isinstance(values, LogUniform)
+        return trial.suggest_float(name, values.low, values.high, log=log)
+    if isinstance(values, LogIntegers):
+        return trial.suggest_int(name, values.low, values.high, log=True)
+    if isinstance(values, Integers):
+        return trial.suggest_int(name, values.low, values.high, step=values.step)
+    if isinstance(values, Choice):
+        if _is_plain(values.values):
+            return trial.suggest_categorical(name, list(values.values))
+        return values.values[trial.suggest_categorical(name, list(range(len(values.values))))]
+    if isinstance(values, Layers):
+        return _suggest_layers(trial, name, values)
+    return values.at([trial.suggest_float(name, 0.0, 1.0)])
+
+
+def _suggest_layers(trial: Any, name: str, layers: Layers) -> tuple[int, ...]:
+    """Depth and widths are parameters of their own, as many widths as there are layers."""
+    n = trial.suggest_int(f"{name}.depth", *layers.depth)
+    if n == 0:
+        return ()
+    if layers.shape == "constant":
+        return (trial.suggest_int(f"{name}.units", *layers.units, log=True),) * n
+    if layers.shape == "free":
+        return tuple(
+            trial.suggest_int(f"{name}.units_{i}", *layers.units, log=True) for i in range(1, n + 1)
+        )
+    first = trial.suggest_float(f"{name}.first", 0.0, 1.0)
+    last = trial.suggest_float(f"{name}.last", 0.0, 1.0) if n > 1 else 0.0
+    return layers.at([_middle(n, *layers.depth), first, last])
+
+
+def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | None:
+    """Write one value as the trial's parameters; None if the distribution does not have it."""
+    if isinstance(values, Choice):
+        known = [identity(v) for v in values.values]
+        if identity(value) not in known:
+            return None
+        i = known.index(identity(value))
+        return {name: values.values[i] if _is_plain(values.values) else i}
+    if isinstance(values, Layers):
+        return _encode_layers(name, values, value)
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        return None
+    if isinstance(values, Quantiles):
+        return {name: float(values.frozen.cdf(value))}
+    number = value.item() if hasattr(value, "item") else value
+    low, high = values.support()  # type: ignore[attr-defined]
+    if not low <= number <= high:
+        return None
+    if isinstance(values, Uniform | LogUniform):
+        return {name: float(number)}
+    step = values.step if isinstance(values, Integers) else 1
+    return {name: int(number)} if (number - low) % step == 0 else None
+
+
+def _encode_layers(name: str, layers: Layers, value: Any) -> dict[str, Any] | None:
+    low, high = layers.units
+    if not isinstance(value, tuple | list) or not layers.depth[0] <= len(value) <= layers.depth[1]:
+        return None
+    if not all(low <= width <= high for width in value):
+        return None
+    code: dict[str, Any] = {f"{name}.depth": len(value)}
+    if not value:
+        return code
+    if layers.shape == "free":
+        return {**code, **{f"{name}.units_{i}": w for i, w in enumerate(value, start=1)}}
+    if layers.shape == "constant":
+        return {**code, f"{name}.units": value[0]} if len(set(value)) == 1 else None
+    first, last = value[0], value[-1]
+    code[f"{name}.first"] = _log_middle(first, low, high)
+    if len(value) > 1:
+        code[f"{name}.last"] = _log_middle(last, low, first)
+    point = [_middle(len(value), *layers.depth), code[f"{name}.first"], code.get(f"{name}.last", 0)]
+    return code if layers.at(point) == tuple(value) else None
+
+
+def _middle(k: int, low: int, high: int) -> float:
+    """The point of [0, 1] in the middle of what stands for the integer `k`."""
+    return (k - low + 0.5) / (high - low + 1)
+
+
+def _log_middle(k: int, low: int, high: int) -> float:
+    return math.log((k + 0.5) / low) / math.log((high + 1) / low)
+
+
+def _is_plain(values: Sequence[Any]) -> bool:
+    """Tell whether Optuna can have the values themselves: it compares by ``==`` and keeps JSON."""
+    plain = all(type(v) in (type(None), bool, int, float, str) for v in values)
+    return plain and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
+
+
+def nan_free(values: Sequence[Any]) -> bool:
+    """Tell whether there is no NaN among the values."""
+    return all(value == value for value in values)

@@ -1,0 +1,139 @@
+"""Layer widths: a distribution of tuples, of how many layers and how wide each is."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._utils.values import as_integer
+from .distributions import Distribution, log_integer
+
+SHAPES = ("free", "constant", "funnel")
+
+
+def layers(
+    depth: int | tuple[int, int] = (1, 3),
+    units: int | tuple[int, int] = (16, 128),
+    shape: str = "free",
+) -> Layers:
+    """Tuples of layer widths: how many layers, and how wide each is.
+
+    Made for ``hidden_layer_sizes`` of the default network, and for any builder that takes a
+    tuple. The number of layers is drawn first, all equally likely, and decides how many widths
+    there are. Widths are uniform in their logarithm, as `log_integers` has it.
+
+    Parameters
+    ----------
+    depth : int or (int, int), default=(1, 3)
+        How many layers: the fewest and the most, both included, or exactly so many; 0 layers are
+        the empty tuple.
+    units : int or (int, int), default=(16, 128)
+        Width of a layer: the narrowest and the widest, both included, or exactly so wide.
+    shape : {"free", "constant", "funnel"}, default="free"
+        ``"free"``: each width is drawn by itself. ``"constant"``: all layers have the same.
+        ``"funnel"``: the first width is drawn, then the last one from the narrowest to the first;
+        those between them narrow by the same factor from layer to layer.
+
+    Returns
+    -------
+    Layers
+
+    Raises
+    ------
+    ValueError
+        If a range is reversed or not of positive integers, or `shape` is none of the three.
+
+    Examples
+    --------
+    >>> from kerasearch import layers
+    >>> layers(depth=(1, 2), units=(16, 128)).rvs(random_state=0)
+    (71, 56)
+    >>> layers(depth=3, units=(16, 64), shape="funnel").at([0, 1, 0])
+    (64, 32, 16)
+    """
+    return Layers(_pair(depth), _pair(units), shape)
+
+
+@dataclass(frozen=True, repr=False)
+class Layers(Distribution):
+    """See `layers`."""
+
+    depth: tuple[int, int]
+    units: tuple[int, int]
+    shape: str = "free"
+
+    def __post_init__(self) -> None:
+        for name, least in (("depth", 0), ("units", 1)):
+            given = getattr(self, name)
+            ends = [as_integer(end) for end in given] if len(given) == 2 else [None]
+            if None in ends or not least <= ends[0] <= ends[1]:  # type: ignore[operator]
+                raise ValueError(
+                    f"layers: {name}={given!r} must be an integer of at least {least}, or two of "
+                    "them, the smaller first"
+                )
+            object.__setattr__(self, name, tuple(ends))
+        if self.shape not in SHAPES:
+            raise ValueError(f"layers: shape={self.shape!r} must be one of {', '.join(SHAPES)}")
+
+    @property
+    def n_dimensions(self) -> int:  # type: ignore[override]
+        """One for the depth; one for each width that is drawn."""
+        return 1 + {"free": self.depth[1], "constant": 1, "funnel": 2}[self.shape]
+
+    @property
+    def n_values(self) -> float:
+        """How many tuples there are."""
+        n_widths = self.units[1] - self.units[0] + 1
+        return sum(self._n_values_of_depth(n, n_widths) for n in self._depths())
+
+    def _n_values_of_depth(self, n: int, n_widths: int) -> int:
+        if self.shape == "free" or n < 2:
+            return n_widths**n
+        return n_widths if self.shape == "constant" else n_widths * (n_widths + 1) // 2
+
+    def __len__(self) -> int:
+        return min(int(self.n_values), sys.maxsize)  # len() can return no more
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        widths = range(self.units[0], self.units[1] + 1)
+        for n in self._depths():
+            if self.shape == "free" or n < 2:
+                yield from itertools.product(widths, repeat=n)
+            elif self.shape == "constant":
+                yield from ((width,) * n for width in widths)
+            else:
+                yield from (
+                    _funnel(first, last, n) for first in widths for last in widths if last <= first
+                )
+
+    def _at(self, u: list[float]) -> tuple[int, ...]:
+        low, high = self.units
+        depths = self._depths()
+        n = depths[min(int(u[0] * len(depths)), len(depths) - 1)]
+        if self.shape == "constant":
+            return (log_integer(low, high, u[1]),) * n
+        if self.shape == "free":
+            return tuple(log_integer(low, high, x) for x in u[1 : n + 1])
+        first = log_integer(low, high, u[1])
+        return _funnel(first, log_integer(low, first, u[2]), n)
+
+    def _depths(self) -> range:
+        return range(self.depth[0], self.depth[1] + 1)
+
+    def __repr__(self) -> str:
+        return f"layers(depth={self.depth}, units={self.units}, shape={self.shape!r})"
+
+
+def _pair(ends: Any) -> tuple[Any, ...]:
+    return tuple(ends) if np.iterable(ends) else (ends, ends)
+
+
+def _funnel(first: int, last: int, n: int) -> tuple[int, ...]:
+    if n < 2:
+        return (first,) * n
+    return tuple(round(first * (last / first) ** (i / (n - 1))) for i in range(n))

@@ -1,0 +1,122 @@
+"""Quasi-random designs: points that fill a space more evenly than independent draws."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .._utils.user_warnings import warn
+from .distributions import Distribution
+from .scipy_distributions import as_distribution
+from .spaces import Branch, as_branches, candidate_identity, cartesian
+
+_MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate
+
+
+def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[Any]]]:
+    """Choose `n` candidates by a scrambled Sobol sequence.
+
+    Random draws leave holes and clusters; these points fill every range, and every pair of
+    ranges, evenly. A power of two for `n` does it best. Each coordinate goes through the
+    quantiles of its distribution. In a list of dicts one more coordinate chooses the dict, each
+    as often as the others.
+
+    Parameters
+    ----------
+    space : dict or list of dict
+        Lists and distributions by full parameter names, as `distributions` and `grid` make them.
+        scipy's distributions need a ``ppf``.
+    n : int
+        How many candidates. A candidate is there once, so a small discrete space may have fewer.
+    random_state : int, RandomState or None, default=None
+        For the scrambling.
+
+    Returns
+    -------
+    list of dict
+        Grids of one candidate each: the ``param_grid`` of a `GridSearchCV`.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than `n` different candidates.
+
+    Raises
+    ------
+    TypeError
+        If the space is no dict or list of dicts, or a distribution has no quantile function.
+    ValueError
+        If `n` is not a positive integer.
+
+    References
+    ----------
+    I. M. Sobol, "On the distribution of points in a cube and the approximate evaluation of
+    integrals", 1967; scrambling: A. B. Owen, "Scrambling Sobol and Niederreiter-Xing points",
+    Journal of Complexity 14, 1998. In tuning: J. Bergstra and Y. Bengio, "Random Search for
+    Hyper-Parameter Optimization", JMLR 13, 2012, section 4.
+
+    Examples
+    --------
+    >>> from kerasearch import log_uniform, sobol
+    >>> design = sobol({"alpha": log_uniform(1e-4, 1), "penalty": ["l1", "l2"]}, 4, random_state=0)
+    >>> sorted(candidate["penalty"][0] for candidate in design)
+    ['l1', 'l1', 'l2', 'l2']
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"n={n!r} must be a positive integer")
+    branches = as_branches(space)
+    distributions = [{k: as_distribution(spec) for k, spec in b.items()} for b in branches]
+    n_possible = sum(math.prod(d.n_values for d in b.values()) for b in distributions)
+    if n_possible <= n:
+        chosen = {candidate_identity(c): c for b in distributions for c in _all(b)}
+    else:
+        chosen = _first_distinct(distributions, int(n), check_random_state(random_state))
+    if len(chosen) < n:
+        warn(f"n={n} candidates were asked for; {len(chosen)} different ones were found")
+    return [{name: [value] for name, value in c.items()} for c in chosen.values()]
+
+
+def _all(branch: dict[str, Distribution]) -> Any:
+    return cartesian({name: list(d) for name, d in branch.items()})  # type: ignore[call-overload]
+
+
+def _first_distinct(
+    branches: list[dict[str, Distribution]], n: int, rng: np.random.RandomState
+) -> dict[Any, Branch]:
+    """Draw until there are `n` different candidates, or chance of finding more is small."""
+    from scipy.stats import qmc
+
+    columns = _columns(branches)
+    n_dimensions = 1 + sum(len(columns_) for columns_ in columns.values())
+    seed = np.random.default_rng(rng.randint(2**31))
+    new_name = "rng" in inspect.signature(qmc.Sobol).parameters  # SciPy 1.15
+    sequence = qmc.Sobol(n_dimensions, **{"rng" if new_name else "seed": seed})
+    chosen: dict[Any, Branch] = {}
+    size = 2 ** math.ceil(math.log2(n))  # blocks of powers of two keep the sequence's balance
+    while sequence.num_generated < _MOST_POINTS * size:
+        for point in sequence.random(max(size, sequence.num_generated)):
+            branch = branches[min(int(point[0] * len(branches)), len(branches) - 1)]
+            candidate = {
+                name: d.at(point[columns[name]][: d.n_dimensions]) for name, d in branch.items()
+            }
+            chosen.setdefault(candidate_identity(candidate), candidate)
+            if len(chosen) == n:
+                return chosen
+    return chosen
+
+
+def _columns(branches: list[dict[str, Distribution]]) -> dict[str, list[int]]:
+    """The coordinates of each parameter; branches share those of the same name."""
+    sizes: dict[str, int] = {}
+    for branch in branches:
+        for name, distribution in branch.items():
+            sizes[name] = max(sizes.get(name, 0), distribution.n_dimensions)
+    ends = np.cumsum([1, *sizes.values()]).tolist()
+    return {
+        name: list(range(begin, begin + size))
+        for (name, size), begin in zip(sizes.items(), ends, strict=False)
+    }

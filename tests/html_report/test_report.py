@@ -1,0 +1,290 @@
+"""The report: what is in it, that it is safe, and that a browser opens it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.svm import SVC
+
+from kerasearch import report
+
+from ..plots.test_displays import curves, random, results
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+EVIL = "<script>document.title = 'taken'; console.error('ran')</script><img src=x onerror=alert(1)>"
+
+
+class Page(HTMLParser):
+    """The headings, tables, images and visible text of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.words, self.rows, self.images = [], [], [], [], []
+        self.feed(text)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag not in ("meta", "link", "img"):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+        if tag == "img":
+            self.images.append(dict(attrs))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag  # every element is closed, in order
+
+    def handle_data(self, data):
+        if "script" not in self.open and "style" not in self.open:
+            self.words.append(data)
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}, cv=5)
+    return search.fit(*load_iris(return_X_y=True))
+
+
+def page_of(search, path, **options):
+    return Page(report(search, path, **options).read_text(encoding="utf-8"))
+
+
+def failing():
+    params = [{"a": EVIL, "b": 1}, {"a": "x", "b": 2}, {"a": "y", "b": 3}, {"a": "z", "b": 4}]
+    messages = np.array([None, "ValueError: " + EVIL, "ValueError: " + EVIL, ""], dtype=object)
+    return results(params, [0.9, np.nan, np.nan, 0.8], error_messages=messages)
+
+
+# ---------------------------------------------------------------- content
+
+
+def test_it_tells_the_best_candidate_what_was_searched_and_the_versions(fitted, tmp_path):
+    page = page_of(fitted, tmp_path / "a.html")
+    for words in (
+        "GridSearchCV of SVC",
+        "The best candidate",
+        f"{fitted.best_score_:.4g}",
+        "0.1, 1, 10",
+        "Cost",
+        "scikit-learn 1.",
+    ):
+        assert words in page.text
+    assert ["C", str(fitted.best_params_["C"])] in page.rows
+    assert "other candidates of 5 cannot be told from it" in page.text
+    assert "too few to tell the importance" in page.text
+    assert "Failures" not in page.text
+
+
+def test_it_tells_what_mattered(tmp_path):
+    page = page_of(random(60), tmp_path / "a.html")
+    assert "explains (fANOVA)" in page.text
+    assert any(row[0] == "rate" and "% ±" in row[1] for row in page.rows)
+
+
+def test_every_candidate_is_a_row_of_the_table(tmp_path):
+    page = page_of(random(60), tmp_path / "a.html", test_fraction=1 / 3)
+    head = next(row for row in page.rows if "rate" in row and "rank" in row)
+    body = [row for row in page.rows if len(row) == len(head)]
+    assert len(body) == 61
+
+
+def test_the_pictures_are_inside_with_a_text_for_those_who_do_not_see_them(fitted, tmp_path):
+    page = page_of(fitted, tmp_path / "a.html", curves=curves())
+    assert len(page.images) == 6
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.images)
+    assert all(image["alt"] for image in page.images)
+
+
+def test_nothing_is_loaded_from_elsewhere(fitted, tmp_path):
+    text = report(fitted, tmp_path / "a.html").read_text()
+    assert "default-src 'none'" in text
+    assert not re.findall(r"(?:src|href)=[\"'](?!data:)", text)
+    assert "url(" not in text
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_text_of_a_search_is_never_markup(tmp_path):
+    page = page_of(failing(), tmp_path / "a.html", title=EVIL, errors={EVIL: 3})
+    assert page.tags.count("script") == 1
+    assert all(image["src"].startswith("data:") for image in page.images)
+    assert EVIL in page.text
+
+
+def test_failures_are_counted_with_their_messages(tmp_path):
+    page = page_of(failing(), tmp_path / "a.html")
+    assert "2 candidates of 4 failed." in page.text
+    assert ["2", f"ValueError: {EVIL}"] in page.rows
+    page = page_of(results([{"a": 1}, {"a": 2}], [0.5, np.nan]), tmp_path / "a.html")
+    assert "kept no messages" in page.text
+    page = page_of(failing(), tmp_path / "a.html", errors={"KeyError: 3": 7})
+    assert ["7", "KeyError: 3"] in page.rows
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        random(1),
+        results([{"a": 1}, {"a": 1}], [0.5, 0.6]),
+        results([{"a": 1}, {"a": 2}], [[0.5], [0.6]]),
+        results([{"a": 1}, {"a": 2}], [np.nan, np.nan]),
+        results([{"a": 1, "b": 2}, {"a": 2, "b": 2}], [0.5, 0.5], "accuracy"),
+        results([{}], [0.5], param_a=["x"]),
+        pd.DataFrame(random(20)).drop(columns="mean_fit_time"),
+        random(20) | {"mean_test_epochs": np.full(20, 4.0), "bracket": np.zeros(20, dtype=int)},
+    ],
+    ids=["one", "constant", "one fold", "all failed", "ties", "no parameters", "frame", "columns"],
+)
+def test_a_hard_case_is_reported_without_a_warning(search, tmp_path, recwarn):
+    assert "<h1>" in report(search, tmp_path / "a.html").read_text()
+    assert not [str(w.message) for w in recwarn]
+
+
+def test_without_matplotlib_it_says_how_to_get_the_pictures(tmp_path):
+    code = (
+        "import sys; sys.modules['matplotlib'] = sys.modules['matplotlib.figure'] = None\n"
+        "from kerasearch import report\n"
+        "search = {'params': [{'a': 1}, {'a': 2}], 'mean_test_score': [0.5, 0.6]}\n"
+        f"print(report(search, {str(tmp_path / 'a.html')!r}).read_text())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "pip install &#x27;kerasearch[plot]&#x27;" in done.stdout
+
+
+def test_no_figure_is_left_open(fitted, tmp_path):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    before = plt.get_fignums()
+    report(fitted, tmp_path / "a.html")
+    assert plt.get_fignums() == before
+
+
+def test_five_hundred_candidates_are_two_megabytes_and_ten_seconds_at_most(tmp_path):
+    begin = time.perf_counter()
+    path = report(random(500), tmp_path / "a.html", test_fraction=1 / 3)
+    assert time.perf_counter() - begin < 10
+    assert path.stat().st_size < 2e6
+
+
+# ---------------------------------------------------------------- the file
+
+
+def test_a_path_that_cannot_be_written_is_known_first(tmp_path):
+    unfitted = GridSearchCV(SVC(), {"C": [1]})
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        report(unfitted, tmp_path / "missing" / "a.html")
+    with pytest.raises(IsADirectoryError, match="give the name of a file"):
+        report(unfitted, tmp_path)
+    with pytest.raises(NotFittedError):
+        report(unfitted, tmp_path / "a.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_test_fraction_is_told_rather_than_left_out(fitted, tmp_path):
+    with pytest.raises(ValueError, match="test_fraction=3"):
+        report(fitted, tmp_path / "search.html", test_fraction=3)
+
+
+def test_a_report_replaces_the_file_only_when_it_is_complete(fitted, tmp_path, monkeypatch):
+    path = tmp_path / "a.html"
+    path.write_text("before")
+    with pytest.raises(ValueError, match="metric='f1'"):
+        report(fitted, path, metric="f1")
+    assert path.read_text() == "before"
+    assert report(fitted, str(path)) == path
+    assert path.read_text().startswith("<!DOCTYPE html>")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# ---------------------------------------------------------------- in a browser
+
+
+def opened(path, *options):
+    """Open a page in a browser without a screen: its DOM at the end, and what its console said."""
+    if BROWSER is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
+    command = [
+        *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
+        *("--virtual-time-budget=3000", *options, "--dump-dom", path.as_uri()),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def with_script(path, script):
+    """Copy a page, with a script at its end and without the policy that forbids it."""
+    text = re.sub(r"<meta http-equiv[^>]*>", "", path.read_text())
+    copy = path.with_name("copy.html")
+    copy.write_text(text.replace("</body>", f"<script>{script}</script></body>"))
+    return copy
+
+
+def test_a_browser_opens_it_without_a_complaint(tmp_path):
+    dom, console = opened(report(failing(), tmp_path / "a.html"))
+    assert console == []
+    assert "<h1>A hyperparameter search</h1>" in dom
+    assert "<title>A hyperparameter search</title>" in dom  # what was planted did not run
+
+
+def test_a_complaint_of_the_browser_would_be_seen(tmp_path):
+    path = report(failing(), tmp_path / "a.html")
+    path.write_text(path.read_text().replace("</main>", "<script>1</script></main>"))
+    assert "Content Security Policy" in opened(path)[1][0]
+
+
+def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path):
+    search = results(
+        [
+            {"a": 10, "w": "b", "m": 0.001},
+            {"a": 9, "w": "C", "m": None},
+            {"w": "a", "m": 0.01},
+            {"a": 1, "w": "d", "m": 0.0001},
+        ],
+        [0.1, 0.2, 0.3, 0.4],
+    )
+    script = """
+      const table = document.querySelector("table.sortable");
+      const heads = [...table.tHead.rows[0].cells];
+      const said = [];
+      for (const name of ["a", "a", "w", "m"]) {
+        const column = heads.findIndex((head) => head.textContent === name);
+        heads[column].querySelector("button").click();
+        const cells = [...table.tBodies[0].rows].map((row) => row.cells[column].textContent);
+        said.push(cells.join(" ") + " " + heads[column].getAttribute("aria-sort"));
+      }
+      said.push(heads.filter((head) => head.hasAttribute("aria-sort")).length);
+      document.title = said.join("; ");
+    """
+    dom, console = opened(with_script(report(search, tmp_path / "a.html"), script))
+    assert console == []
+    title = re.search("<title>(.*?)</title>", dom)[1].replace("\N{EN DASH}", "missing")
+    assert title.split("; ") == [
+        "1 9 10 missing ascending",
+        "10 9 1 missing descending",
+        "a b C d ascending",
+        "0.0001 0.001 0.01 None ascending",
+        "1",
+    ]
+
+
+def test_the_page_is_no_wider_than_a_small_screen(tmp_path):
+    script = "document.title = document.documentElement.scrollWidth <= window.innerWidth"
+    path = with_script(report(random(60), tmp_path / "a.html"), script)
+    dom, _ = opened(path, "--window-size=500,900")
+    assert "<title>true</title>" in dom
