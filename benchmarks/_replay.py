@@ -155,9 +155,9 @@ def _in_order(candidates: np.ndarray) -> Steps:
 
 def _brackets(table: Table, seed: int, which: Any) -> Steps:
     """Run brackets of Hyperband, round after round."""
-    from kerasearch import brackets
+    from kerasearch import hyperband_schedule
 
-    schedule = brackets(max_epochs=EPOCHS[LAST], eta=3)
+    schedule = hyperband_schedule(max_resources=EPOCHS[LAST], factor=3)
     draws = np.random.default_rng(seed)
     for _ in count():
         for bracket in which:
@@ -169,7 +169,7 @@ def _brackets(table: Table, seed: int, which: Any) -> Steps:
 def bracket_of(table: Table, rungs: pd.DataFrame, alive: np.ndarray) -> Steps:
     """Run one bracket, from the candidates of its first rung on."""
     scores = np.nan_to_num(table.validation, nan=-np.inf)
-    for n, epochs in zip(rungs["n_candidates"], rungs["n_epochs"], strict=True):
+    for n, epochs in zip(rungs["n_candidates"], rungs["n_resources"], strict=True):
         rung = EPOCHS.index(epochs)
         if len(alive) > n:
             alive = alive[np.argsort(-scores[alive, rung - 1], kind="stable")[:n]]

@@ -145,7 +145,7 @@ def kerasearch(work: str, seed: int, trials: int, epochs: int, folds: int = 1) -
     elif work == "bayesian":
         search = BayesSearchCV(estimator, space, n_iter=trials, **settings)
     else:
-        search = HyperbandSearchCV(estimator, space, max_epochs=epochs, eta=3, **settings)
+        search = HyperbandSearchCV(estimator, space, max_resources=epochs, factor=3, **settings)
     with timed() as times:
         search.fit(*parts["both"])
     best = estimator.set_params(**search.best_params_).fit(*parts["both"])
@@ -203,7 +203,7 @@ def plain_optuna(work: str, seed: int, trials: int, epochs: int) -> dict[str, fl
     import keras
     import optuna
 
-    from kerasearch import brackets
+    from kerasearch import hyperband_schedule
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     keras.utils.set_random_seed(seed)
@@ -239,7 +239,7 @@ def plain_optuna(work: str, seed: int, trials: int, epochs: int) -> dict[str, fl
         return model.evaluate(*parts["val"], verbose=0, return_dict=True)["accuracy"]
 
     def stop_after_one_pass(study: Any, trial: Any) -> None:
-        if epochs_trained[0] >= brackets(epochs, 3)["n_new_epochs"].sum():
+        if epochs_trained[0] >= hyperband_schedule(epochs, 3)["n_new_resources"].sum():
             study.stop()
 
     kind = optuna.samplers.TPESampler if work == "bayesian" else optuna.samplers.RandomSampler

@@ -13,7 +13,7 @@ from sklearn.model_selection import HalvingRandomSearchCV
 from benchmarks import search_quality
 from benchmarks._replay import LAST, METHODS, bracket_of, curve, curves, index, points
 from benchmarks._table import _COLUMNS, EPOCHS, GRID, SHAPE, SPACE, Table, _file, _write
-from kerasearch import HyperbandSearchCV, brackets
+from kerasearch import HyperbandSearchCV, hyperband_schedule
 
 N = math.prod(SHAPE)
 FULL = EPOCHS[LAST]
@@ -126,13 +126,13 @@ def test_what_is_not_paid_for_is_not_found():
     assert found.tolist() == [1, 2]
 
 
-def test_a_pass_of_hyperband_costs_what_brackets_says():
-    schedule = brackets(FULL, 3)
+def test_a_pass_of_hyperband_costs_what_schedule_says():
+    schedule = hyperband_schedule(FULL, 3)
     runs = int(schedule["n_candidates"].sum())
     steps = list(islice(METHODS["Hyperband"](table(shuffled()), 0), runs))
     assert [EPOCHS[rung] for _, rung in steps] == [
         epochs
-        for n, epochs in zip(schedule["n_candidates"], schedule["n_epochs"], strict=True)
+        for n, epochs in zip(schedule["n_candidates"], schedule["n_resources"], strict=True)
         for _ in range(n)
     ]
     had, spent = {}, 0
@@ -141,23 +141,23 @@ def test_a_pass_of_hyperband_costs_what_brackets_says():
         had[candidate] = max(EPOCHS[rung], had.get(candidate, 0))
     drawn_twice = 49 - len(had)
     assert drawn_twice <= 3
-    assert spent <= schedule["n_new_epochs"].sum() == 357
+    assert spent <= schedule["n_new_resources"].sum() == 357
     assert spent == 357 or drawn_twice
 
 
 # ---------------------------------------------------------------- as the real searches do
 
 
-def test_brackets_are_run_as_the_real_search_runs_them():
+def test_schedule_are_run_as_the_real_search_runs_them():
     rising = np.random.default_rng(0).normal(size=(N, len(EPOCHS))).cumsum(axis=1)
     made = table(rising)
     search = HyperbandSearchCV(
-        Lookup(made), SPACE, max_epochs=FULL, cv=2, refit=False, random_state=0
+        Lookup(made), SPACE, max_resources=FULL, cv=2, refit=False, random_state=0
     ).fit(np.zeros((4, 1)))
     results = pd.DataFrame(search.cv_results_)
     results["candidate"] = [index([SPACE[n].index(p[n]) for n in SPACE]) for p in results["params"]]
     for bracket, rows in results.groupby("bracket"):
-        rungs = search.brackets_[search.brackets_["bracket"] == bracket]
+        rungs = search.schedule_[search.schedule_["bracket"] == bracket]
         first = rows.loc[rows["rung"] == 0, "candidate"].to_numpy()
         replayed = [(c, EPOCHS[rung]) for c, rung in bracket_of(made, rungs, first)]
         assert replayed == list(zip(rows["candidate"], rows["n_resources"], strict=True))
@@ -168,9 +168,9 @@ def test_halving_has_the_schedule_of_scikit_learn():
     search = HalvingRandomSearchCV(
         Lookup(table(shuffled())), SPACE, cv=2, refit=False, random_state=0, **settings
     ).fit(np.zeros((4, 1)), np.zeros(4))
-    widest = brackets(FULL, 3).query("bracket == bracket.max()")
+    widest = hyperband_schedule(FULL, 3).query("bracket == bracket.max()")
     assert search.n_candidates_ == widest["n_candidates"].tolist() == [27, 9, 3, 1]
-    assert search.n_resources_ == widest["n_epochs"].tolist() == list(EPOCHS)
+    assert search.n_resources_ == widest["n_resources"].tolist() == list(EPOCHS)
 
 
 # ---------------------------------------------------------------- what is said of it

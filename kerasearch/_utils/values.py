@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -47,27 +45,6 @@ def as_list(values: Any, name: str) -> list[Any]:
     if not found:
         raise ValueError(f"{name}: the list of values is empty")
     return found
-
-
-def as_integer(value: Any) -> int | None:
-    """Python's integer of an integer of any kind; None of anything else."""
-    if isinstance(value, bool | np.bool_):
-        return None
-    try:
-        return operator.index(value)
-    except TypeError:
-        return None
-
-
-def as_real(value: Any) -> float | None:
-    """Python's float of a finite number; None of anything else."""
-    if isinstance(value, bool | np.bool_ | str):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
 
 
 def unique(values: Iterable[Any]) -> list[Any]:

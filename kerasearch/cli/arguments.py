@@ -18,7 +18,7 @@ DEFAULT_PARAMS = {
     "grid": ["learning_rate=0.01,0.001,0.0001", "batch_size=32,64"],
     "random": ["learning_rate=log(1e-4,1e-1)", "batch_size=16,32,64,128"],
 }
-ETA = 3  # Hyperband keeps one in so many
+FACTOR = 3  # Hyperband keeps one in so many
 MOST_EPOCHS = 27  # of --method hyperband
 DEFAULT_SCORING = {"classification": "accuracy", "regression": "r2"}
 
@@ -30,7 +30,8 @@ values of --param:
   'learning_rate=log(1e-4,1e-1)'            --method random: uniform in the logarithm
   'dropout=uniform(0,0.5)'                  --method random: uniform
   'batch_size=int(16,128)', logint(16,512)  --method random: whole numbers; also int(16,128,16)
-  'hidden_layer_sizes=layers((1,3),(16,128),funnel)'   --method random: 1 to 3 layers of 16 to 128
+  'hidden_layer_sizes=layer_sizes((1,3),(16,128),funnel)'
+                                            --method random: 1 to 3 layers of 16 to 128
                                             units, each narrower; free and constant are others
   'activation=choice(relu,tanh)'            --method random: like a list
   Both ends are included.
@@ -241,8 +242,8 @@ def _check_hyperband(args: argparse.Namespace, space: Mapping[str, Any]) -> None
         raise UsageError(
             "--param epochs=...: with --method hyperband, --epochs says how many at most"
         )
-    if args.epochs is not None and args.epochs < ETA:
-        raise UsageError(f"--epochs {args.epochs}: --method hyperband needs at least {ETA}")
+    if args.epochs is not None and args.epochs < FACTOR:
+        raise UsageError(f"--epochs {args.epochs}: --method hyperband needs at least {FACTOR}")
 
 
 def n_epochs(args: argparse.Namespace) -> int:
@@ -280,9 +281,9 @@ def n_candidates(args: argparse.Namespace, space: Mapping[str, Any]) -> int:
     With Hyperband, a candidate counts once for each of its rungs.
     """
     if args.method == "hyperband":
-        from ..search import brackets
+        from ..search import hyperband_schedule
 
-        return int(brackets(n_epochs(args), ETA)["n_candidates"].sum())
+        return int(hyperband_schedule(n_epochs(args), FACTOR)["n_candidates"].sum())
     lists = [len(values) for values in space.values() if isinstance(values, list)]
     n_combinations = math.prod(lists) if len(lists) == len(space) else math.inf
     if args.method == "grid":

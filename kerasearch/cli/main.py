@@ -175,7 +175,12 @@ def _search(
     if args.method == "hyperband":
         most = arguments.n_epochs(args)
         return HyperbandSearchCV(
-            estimator, space, max_epochs=most, eta=arguments.ETA, timeout=args.timeout, **common
+            estimator,
+            space,
+            max_resources=most,
+            factor=arguments.FACTOR,
+            timeout=args.timeout,
+            **common,
         )
     return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
 

@@ -21,7 +21,7 @@ from ..space import (
     Uniform,
     choice,
     integers,
-    layers,
+    layer_sizes,
     log_integers,
     log_uniform,
     uniform,
@@ -39,7 +39,7 @@ _FORMS: dict[str, tuple[Callable[..., Any], str]] = {
     "int": (integers, "a,b"),
     "logint": (log_integers, "a,b"),
     "choice": (lambda *values: choice(values), "a,b,..."),
-    "layers": (layers, "depth,units,shape"),
+    "layer_sizes": (layer_sizes, "depth,units,shape"),
 }
 _CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_][\w.\-]*")
@@ -96,7 +96,7 @@ def parse_values(name: str, text: str) -> Any:
     text : str
         Python literals or bare words with commas between them, or one of ``log(a,b)``,
         ``uniform(a,b)``, ``int(a,b)``, ``logint(a,b)``, ``choice(a,b,...)`` and
-        ``layers(depth,units,shape)``, whose bounds are all included.
+        ``layer_sizes(depth,units,shape)``, whose bounds are all included.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def describe(values: Any) -> str:
         case LogIntegers(low, high):
             return f"logint({low},{high})"
         case Layers(depth, units, shape):
-            return f"layers({show(depth)},{show(units)},{shape})"
+            return f"layer_sizes({show(depth)},{show(units)},{shape})"
         case Choice():
             return f"choice({','.join(map(show, values))})"
     return ",".join(map(show, values))

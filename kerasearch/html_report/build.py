@@ -62,7 +62,7 @@ def report(
         Share of the rows in a test fold, between 0 and 1, where the search does not tell it, as
         for `compare`.
     curves : object, default=None
-        What `learning_curves` takes, or its frame: draws the training curves.
+        What `training_history` takes, or its frame: draws the training curves.
     errors : mapping of str to int, default=None
         Messages of failed fits, and how many fits failed with each. scikit-learn's searches do not
         keep them; for those of this library they are known.
@@ -342,7 +342,7 @@ def _pictures(
             (5.6, 3.6),
             "best score so far",
             "How fast the search got there, in the order of cv_results_.",
-            lambda figure: plots.ProgressDisplay.from_search(
+            lambda figure: plots.OptimizationHistoryDisplay.from_search(
                 results, **common, ax=figure.add_subplot()
             ),
         )

@@ -115,7 +115,7 @@ def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
         ``keras_tuner_model(build).hyperparameters``. What such a model itself is can be given
         too.
     estimator : estimator, default=None
-        Where the names are looked up, as `distributions` does it: a pipeline, say.
+        Where the names are looked up, as `param_distributions` does it: a pipeline, say.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .coverage import CoverageDisplay
 from .heatmap import HeatmapDisplay
-from .optimization_history import ProgressDisplay
+from .optimization_history import OptimizationHistoryDisplay
 from .parallel_coordinates import ParallelCoordinatesDisplay
 from .slices import SliceDisplay
 from .training_curves import TrainingCurvesDisplay
@@ -16,8 +16,8 @@ from .training_curves import TrainingCurvesDisplay
 __all__ = [
     "CoverageDisplay",
     "HeatmapDisplay",
+    "OptimizationHistoryDisplay",
     "ParallelCoordinatesDisplay",
-    "ProgressDisplay",
     "SliceDisplay",
     "TrainingCurvesDisplay",
 ]

@@ -21,7 +21,7 @@ _LABELS = {
 }
 
 
-class ProgressDisplay:
+class OptimizationHistoryDisplay:
     """The best score so far against what was spent; several searches in one picture.
 
     Of more than 20 candidates, the axis shows the better half.
@@ -68,7 +68,7 @@ class ProgressDisplay:
         unit: Literal["candidates", "fits", "epochs", "seconds"] = "candidates",
         metric: str | None = None,
         ax: Any = None,
-    ) -> ProgressDisplay:
+    ) -> OptimizationHistoryDisplay:
         """Draw one search, or several.
 
         Parameters
@@ -76,7 +76,8 @@ class ProgressDisplay:
         search : fitted search, dict, DataFrame, or several of them
             A search or its ``cv_results_``; to compare some, a dict from name to search, or a
             sequence. The candidates are taken to have been tried in the order of
-            ``cv_results_``. A column ``search``, as `merge` makes it, tells searches apart.
+            ``cv_results_``. A column ``search``, as `merge_searches` makes it, tells searches
+            apart.
         unit : {"candidates", "fits", "epochs", "seconds"}, default="candidates"
             What to draw the score against. Epochs need a count: a scorer's ``epochs``,
             a hyperparameter or a resource of that name, or the estimator's. Seconds are the work of
@@ -88,7 +89,7 @@ class ProgressDisplay:
 
         Returns
         -------
-        display : ProgressDisplay
+        display : OptimizationHistoryDisplay
 
         Raises
         ------
@@ -108,7 +109,7 @@ class ProgressDisplay:
                 scores[part] = results.mean(metric)[rows]
         return cls(spent, scores, unit=unit, metric=name or "score").plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> ProgressDisplay:
+    def plot(self, ax: Any = None) -> OptimizationHistoryDisplay:
         """Draw on `ax`, or on axes of a new figure.
 
         Parameters
@@ -117,7 +118,7 @@ class ProgressDisplay:
 
         Returns
         -------
-        display : ProgressDisplay
+        display : OptimizationHistoryDisplay
             This object, with the attributes that end in ``_``.
         """
         drawing.needs_matplotlib(type(self).__name__)

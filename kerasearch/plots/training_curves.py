@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.names import did_you_mean, last_part
-from ..results.history import COLUMNS, learning_curves
+from ..results.history import COLUMNS, training_history
 from . import drawing as drawing
 from .scales import number, shortened
 
@@ -29,7 +29,7 @@ class TrainingCurvesDisplay:
     Parameters
     ----------
     curves : DataFrame
-        As `learning_curves` makes it.
+        As `training_history` makes it.
     metric : str, default="loss"
         Which metric of the history to draw, without ``val_``.
     lower_is_better : bool, default=None
@@ -67,7 +67,7 @@ class TrainingCurvesDisplay:
         Parameters
         ----------
         source : fitted estimators, result of cross_validate, fit store or DataFrame
-            What `learning_curves` takes, or the frame that it gives.
+            What `training_history` takes, or the frame that it gives.
         metric : str, default="loss"
             Which metric of the history to draw; ``"loss"`` and ``"val_loss"`` are the same picture.
         candidates : sequence, default=None
@@ -83,12 +83,12 @@ class TrainingCurvesDisplay:
         """
         drawing.needs_matplotlib(cls.__name__)
         if not isinstance(source, pd.DataFrame):
-            source = learning_curves(source)
+            source = training_history(source)
         curves = source
         if missing := [name for name in COLUMNS if name not in curves]:
             raise ValueError(
-                f"a frame of curves has the columns {', '.join(COLUMNS)}, as learning_curves makes "
-                f"it; this one is without {', '.join(missing)}"
+                f"a frame of curves has the columns {', '.join(COLUMNS)}, as training_history "
+                f"makes it; this one is without {', '.join(missing)}"
             )
         if not len(curves):
             raise ValueError("there are no curves in this frame")

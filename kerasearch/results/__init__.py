@@ -2,16 +2,16 @@
 
 from .comparison import compare
 from .fanova import importance
-from .history import learning_curves
-from .merging import merge
+from .history import training_history
+from .merging import merge_searches
 from .selection import one_standard_error
 from .summary import summarize
 
 __all__ = [
     "compare",
     "importance",
-    "learning_curves",
-    "merge",
+    "merge_searches",
     "one_standard_error",
     "summarize",
+    "training_history",
 ]

@@ -14,7 +14,7 @@ COLUMNS = ("candidate", "fold", "epoch", "metric", "value")
 _INSIDE = ("estimator_", "regressor_", "classifier_")
 
 
-def learning_curves(source: Any) -> pd.DataFrame:
+def training_history(source: Any) -> pd.DataFrame:
     """Collect every epoch of every fit.
 
     Parameters
@@ -47,17 +47,17 @@ def learning_curves(source: Any) -> pd.DataFrame:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> from kerasearch import learning_curves
+    >>> from kerasearch import training_history
     >>> fitted = SimpleNamespace(history_={"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
-    >>> learning_curves(fitted)
+    >>> training_history(fitted)
        candidate  fold  epoch    metric  value
     0          0     0      1      loss    0.9
     1          0     0      2      loss    0.5
     2          0     0      1  val_loss    1.0
     3          0     0      2  val_loss    0.7
     """
-    if hasattr(source, "learning_curves"):
-        curves = source.learning_curves()
+    if hasattr(source, "training_history"):
+        curves = source.training_history()
         if not len(curves):
             raise ValueError("there is no fit in this store")
         return curves

@@ -11,7 +11,7 @@ from .._utils.plain_data import plain
 from ..cv_results.reading import EPOCHS, SearchResults, read
 
 
-def merge(*searches: Any, **named: Any) -> dict[str, Any]:
+def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
     """Join several searches of one problem: manual, grid, then random, then a zoomed grid.
 
     Parameters
@@ -19,7 +19,7 @@ def merge(*searches: Any, **named: Any) -> dict[str, Any]:
     *searches : fitted search, dict or DataFrame
         Each as for :func:`summarize`. They are named ``"1"``, ``"2"``, ...
     **named : fitted search, dict or DataFrame
-        The same, with a name of your own: ``merge(grid=first, random=second)``.
+        The same, with a name of your own: ``merge_searches(grid=first, random=second)``.
 
     Returns
     -------
@@ -48,12 +48,12 @@ def merge(*searches: Any, **named: Any) -> dict[str, Any]:
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> from kerasearch import merge, summarize
+    >>> from kerasearch import merge_searches, summarize
     >>> X, y = load_iris(return_X_y=True)
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> first = GridSearchCV(tree, {"max_depth": [1, 3]}).fit(X, y)
     >>> second = GridSearchCV(tree, {"max_depth": [2, 3]}).fit(X, y)
-    >>> both = merge(coarse=first, fine=second)
+    >>> both = merge_searches(coarse=first, fine=second)
     >>> columns = ["rank", "max_depth", "search", "duplicate"]
     >>> summarize(both)[columns]  # doctest: +NORMALIZE_WHITESPACE
                rank  max_depth  search  duplicate

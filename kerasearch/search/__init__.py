@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .bayes import BayesSearchCV
-from .cost import Cost, cost
-from .hyperband import HyperbandSearchCV, brackets
+from .cost import Cost, search_cost
+from .hyperband import HyperbandSearchCV, hyperband_schedule
 from .manual import ManualSearchCV
-from .optuna_export import to_study
+from .optuna_export import to_optuna_study
 from .time_budget import TimeBudget
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "HyperbandSearchCV",
     "ManualSearchCV",
     "TimeBudget",
-    "brackets",
-    "cost",
-    "to_study",
+    "hyperband_schedule",
+    "search_cost",
+    "to_optuna_study",
 ]

@@ -15,7 +15,7 @@ from .._utils.names import last_part
 from .._utils.values import unique
 from ..space.scipy_distributions import as_distribution, is_distribution
 from ..space.spaces import Branch, as_branches, candidate_identity, cartesian
-from .hyperband import brackets
+from .hyperband import hyperband_schedule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _DRAWN = "Candidates are drawn: more values, and more parameters, cost no more f
 
 @dataclass(frozen=True, repr=False)
 class Cost:
-    """What a search will do. `cost` makes it.
+    """What a search will do. `search_cost` makes it.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Cost:
         return "\n".join([*lines, self.note] if self.note else lines)
 
 
-def cost(
+def search_cost(
     search_or_space: Any, cv: Any = None, n_iter: int | None = None, epochs: int | None = None
 ) -> Cost:
     """Tell what a search will do, before it runs.
@@ -122,8 +122,9 @@ def cost(
     --------
     The curse of dimensionality:
 
-    >>> from kerasearch import cost
-    >>> cost({"optimizer__learning_rate": [0.1, 0.01], "units": [16, 32, 64]}, cv=3, epochs=10)
+    >>> from kerasearch import search_cost
+    >>> space = {"optimizer__learning_rate": [0.1, 0.01], "units": [16, 32, 64]}
+    >>> search_cost(space, cv=3, epochs=10)
     6 candidates, 3 folds: 19 fits, 190 epochs
     3 programs to compile at most
     <BLANKLINE>
@@ -279,7 +280,7 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
     )
     if "factor" in params and "min_resources" in params:
         _plan_halving(plan, params, search.estimator)
-    elif "max_epochs" in params and "eta" in params:
+    elif "max_resources" in params and "factor" in params:
         _plan_hyperband(plan, params)
     elif plan.n_iter is None:
         _check_lists(branches)
@@ -326,8 +327,8 @@ def _floor_log(x: float, base: float) -> int:
 
 
 def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
-    schedule = brackets(params["max_epochs"], params["eta"])
-    plan.rungs = list(zip(schedule["n_candidates"], schedule["n_epochs"], strict=True))
+    schedule = hyperband_schedule(params["max_resources"], params["factor"])
+    plan.rungs = list(zip(schedule["n_candidates"], schedule["n_resources"], strict=True))
     plan.n_iter = int(schedule.loc[schedule["rung"] == 0, "n_candidates"].sum())
     plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
 
@@ -352,7 +353,7 @@ def _n_splits(cv: Any) -> int:
             raise ValueError(f"cv={cv!r} must be a number of folds or a splitter") from error
         raise ValueError(
             f"cv={cv!r}: how many splits it makes depends on the data; count them, and give "
-            "cost() a space and that number"
+            "search_cost() a space and that number"
         ) from error
 
 

@@ -30,28 +30,29 @@ from .optuna_study import propose
 _MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
 
 
-def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
+def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame:
     """Tell what Hyperband will run.
 
     Parameters
     ----------
-    max_epochs : int, default=81
+    max_resources : int, default=81
         The most epochs that a candidate gets (R in the paper).
-    eta : int, default=3
-        Of the candidates of a rung one in `eta` goes on, with `eta` times the epochs.
+    factor : int, default=3
+        Of the candidates of a rung one in `factor` goes on, with `factor` times the epochs.
 
     Returns
     -------
     schedule : DataFrame
         A row for each rung, in the order of running: ``bracket`` (s in the paper), ``rung`` (i),
-        ``n_candidates`` and ``n_epochs``, the epochs that each of them will have had;
-        ``n_new_epochs``, those trained in the rung by all of them where survivors are continued.
+        ``n_candidates`` and ``n_resources``, the epochs that each of them will have had;
+        ``n_new_resources``, those trained in the rung by all of them where survivors are continued.
         Multiply by the number of folds.
 
     Raises
     ------
     ValueError
-        If `eta` is not a whole number of at least 2, or `max_epochs` one of at least `eta`.
+        If `factor` is not a whole number of at least 2, or `max_resources` one of at least
+        `factor`.
 
     References
     ----------
@@ -62,35 +63,35 @@ def brackets(max_epochs: int = 81, eta: int = 3) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from kerasearch import brackets
-    >>> brackets(max_epochs=9, eta=3)
-       bracket  rung  n_candidates  n_epochs  n_new_epochs
-    0        2     0             9         1             9
-    1        2     1             3         3             6
-    2        2     2             1         9             6
-    3        1     0             5         3            15
-    4        1     1             1         9             6
-    5        0     0             3         9            27
+    >>> from kerasearch import hyperband_schedule
+    >>> hyperband_schedule(max_resources=9, factor=3)
+       bracket  rung  n_candidates  n_resources  n_new_resources
+    0        2     0             9            1                9
+    1        2     1             3            3                6
+    2        2     2             1            9                6
+    3        1     0             5            3               15
+    4        1     1             1            9                6
+    5        0     0             3            9               27
     """
-    check_whole("eta", eta, 2)
-    check_whole("max_epochs", max_epochs, 1)
-    if max_epochs < eta:
+    check_whole("factor", factor, 2)
+    check_whole("max_resources", max_resources, 1)
+    if max_resources < factor:
         raise ValueError(
-            f"max_epochs={max_epochs} must be at least eta={eta}: there would be one rung, which "
-            "is random search"
+            f"max_resources={max_resources} must be at least factor={factor}: there would be one "
+            "rung, which is random search"
         )
     last = 0
-    while eta ** (last + 1) <= max_epochs:
+    while factor ** (last + 1) <= max_resources:
         last += 1
     rows = []
     for bracket in range(last, -1, -1):
-        n_first = -(-(last + 1) * eta**bracket // (bracket + 1))  # rounded up
+        n_first = -(-(last + 1) * factor**bracket // (bracket + 1))  # rounded up
         had = 0
         for rung in range(bracket + 1):
-            n, epochs = n_first // eta**rung, max_epochs // eta ** (bracket - rung)
+            n, epochs = n_first // factor**rung, max_resources // factor ** (bracket - rung)
             rows.append((bracket, rung, n, epochs, n * (epochs - had)))
             had = epochs
-    names = ["bracket", "rung", "n_candidates", "n_epochs", "n_new_epochs"]
+    names = ["bracket", "rung", "n_candidates", "n_resources", "n_new_resources"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -98,7 +99,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
     """Search with Hyperband, each rung under cross-validation.
 
     Candidates are drawn at random. In a bracket all start with a few epochs; the better ones go on
-    with `eta` times as many, until the last have `max_epochs`. Brackets differ in how many
+    with `factor` times as many, until the last have `max_resources`. Brackets differ in how many
     candidates they start with, and how few epochs those get, as early scores may mislead.
 
     A Keras estimator with an integer ``random_state`` continues its training where a rung goes on
@@ -116,10 +117,11 @@ class HyperbandSearchCV(IncrementalSearchCV):
     space : dict or list of dict
         Lists or distributions by parameter name, as `RandomizedSearchCV` takes them. The resource
         must not be among them.
-    max_epochs : int, default=81
+    max_resources : int, default=81
         The most epochs that a candidate gets.
-    eta : int, default=3
-        Of the candidates of a rung one in `eta` goes on. `brackets` shows the schedule.
+    factor : int, default=3
+        Of the candidates of a rung one in `factor` goes on. `hyperband_schedule` shows
+        what comes of it.
     resource : str, default="epochs"
         The integer parameter that counts epochs, also ``"max_iter"`` or ``"n_estimators"``. In a
         pipeline ``"epochs"`` finds ``"clf__epochs"``.
@@ -144,14 +146,14 @@ class HyperbandSearchCV(IncrementalSearchCV):
         As in `RandomizedSearchCV`. ``best_params_`` has the resource.
     resource_ : str
         The full name of the resource.
-    brackets_ : DataFrame
-        The schedule, from `brackets`.
+    schedule_ : DataFrame
+        The schedule, from `hyperband_schedule`.
     stop_reason_ : str
         ``"finished"``, ``"timeout"`` or ``"interrupted"``.
 
     See Also
     --------
-    brackets : The schedule before anything runs.
+    hyperband_schedule : The schedule before anything runs.
 
     References
     ----------
@@ -172,7 +174,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
     ...     SGDClassifier(tol=None, random_state=0),
     ...     {"alpha": loguniform(1e-5, 1)},
     ...     resource="max_iter",
-    ...     max_epochs=9,
+    ...     max_resources=9,
     ...     cv=3,
     ...     random_state=0,
     ... ).fit(X, y)
@@ -187,8 +189,8 @@ class HyperbandSearchCV(IncrementalSearchCV):
         estimator: Any,
         space: Space,
         *,
-        max_epochs: int = 81,
-        eta: int = 3,
+        max_resources: int = 81,
+        factor: int = 3,
         resource: str = "epochs",
         sampler: str = "random",
         timeout: float | None = None,
@@ -214,15 +216,15 @@ class HyperbandSearchCV(IncrementalSearchCV):
             return_train_score=return_train_score,
         )
         self.space = space
-        self.max_epochs = max_epochs
-        self.eta = eta
+        self.max_resources = max_resources
+        self.factor = factor
         self.resource = resource
         self.sampler = sampler
         self.timeout = timeout
         self.random_state = random_state
 
     def _check(self) -> None:
-        schedule = brackets(self.max_epochs, self.eta)
+        schedule = hyperband_schedule(self.max_resources, self.factor)
         check_timeout(self.timeout)
         if self.sampler not in ("random", "bayes"):
             raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
@@ -244,18 +246,18 @@ class HyperbandSearchCV(IncrementalSearchCV):
             )
 
     def _n_planned(self) -> int:
-        return int(brackets(self.max_epochs, self.eta)["n_candidates"].sum())
+        return int(hyperband_schedule(self.max_resources, self.factor)["n_candidates"].sum())
 
     def _batches(self) -> Iterator[Batch]:
         """Run Algorithm 1; the names of its variables are in brackets."""
         self.resource_ = _full_name(self.estimator, self.resource)
-        self.brackets_ = brackets(self.max_epochs, self.eta)
+        self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
         with self._continuing() as unrecorded:
-            for bracket in self.brackets_["bracket"].unique().tolist():  # s
-                rungs = self.brackets_[self.brackets_["bracket"] == bracket]
+            for bracket in self.schedule_["bracket"].unique().tolist():  # s
+                rungs = self.schedule_[self.schedule_["bracket"] == bracket]
                 candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
-                for rung, epochs in zip(rungs["rung"], rungs["n_epochs"], strict=True):  # i, r_i
+                for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
                     columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
                     begin = len(self._run.evaluations)
                     yield from self._rung(candidates, columns, unrecorded)
@@ -300,10 +302,10 @@ class HyperbandSearchCV(IncrementalSearchCV):
             yield Batch(batch, filled, unrecorded)
 
     def _survivors(self, candidates: list[dict[str, Any]], begin: int) -> list[dict[str, Any]]:
-        """Keep one in `eta`, the best that have a score."""
+        """Keep one in `factor`, the best that have a score."""
         scores = [self._mean_score(evaluation) for evaluation in self._run.evaluations[begin:]]
         ranked = np.argsort([-score for score in scores], kind="stable")  # NaN comes last
-        kept = ranked[: len(candidates) // self.eta]
+        kept = ranked[: len(candidates) // self.factor]
         return [candidates[i] for i in kept if not np.isnan(scores[i])]
 
     @contextmanager

@@ -13,7 +13,7 @@ from .._utils.values import identity, unique
 from .optuna_space import nan_free, optuna
 
 
-def to_study(search: Any, metric: str | None = None) -> Any:
+def to_optuna_study(search: Any, metric: str | None = None) -> Any:
     """Make an Optuna study of a finished search.
 
     Parameters
@@ -39,12 +39,12 @@ def to_study(search: Any, metric: str | None = None) -> Any:
 
     Examples
     --------
-    >>> from kerasearch import to_study
+    >>> from kerasearch import to_optuna_study
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.model_selection import GridSearchCV
     >>> from sklearn.svm import SVC
     >>> grid = GridSearchCV(SVC(), {"C": [0.1, 1, 10]}).fit(*load_iris(return_X_y=True))
-    >>> to_study(grid).best_params
+    >>> to_optuna_study(grid).best_params
     {'C': 10.0}
     """
     module = optuna()

@@ -20,10 +20,10 @@ from .distributions import (
     log_uniform,
     uniform,
 )
-from .hidden_sizes import Layers, layers
+from .hidden_sizes import Layers, layer_sizes
 from .presets import common_space
 from .sobol_design import sobol
-from .spaces import When, distributions, grid, when
+from .spaces import When, param_distributions, param_grid, when
 from .zooming import zoom
 
 __all__ = [
@@ -37,12 +37,12 @@ __all__ = [
     "When",
     "choice",
     "common_space",
-    "distributions",
-    "grid",
     "integers",
-    "layers",
+    "layer_sizes",
     "log_integers",
     "log_uniform",
+    "param_distributions",
+    "param_grid",
     "sobol",
     "uniform",
     "when",

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._utils.checks import as_integer, as_real
 from .._utils.user_warnings import warn
-from .._utils.values import as_integer, as_list, as_real, identity, unique
+from .._utils.values import as_list, identity, unique
 
 
 def uniform(low: float, high: float) -> Uniform:
@@ -180,7 +181,7 @@ class Distribution:
     Attributes
     ----------
     n_dimensions : int
-        How many coordinates of the unit cube a value is made of; 1 but for `layers`.
+        How many coordinates of the unit cube a value is made of; 1 but for `layer_sizes`.
     n_values : int or inf
         How many values there are.
     """

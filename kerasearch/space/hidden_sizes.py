@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.values import as_integer
+from .._utils.checks import as_integer
 from .distributions import Distribution, log_integer
 
 SHAPES = ("free", "constant", "funnel")
 
 
-def layers(
+def layer_sizes(
     depth: int | tuple[int, int] = (1, 3),
     units: int | tuple[int, int] = (16, 128),
     shape: str = "free",
@@ -50,10 +50,10 @@ def layers(
 
     Examples
     --------
-    >>> from kerasearch import layers
-    >>> layers(depth=(1, 2), units=(16, 128)).rvs(random_state=0)
+    >>> from kerasearch import layer_sizes
+    >>> layer_sizes(depth=(1, 2), units=(16, 128)).rvs(random_state=0)
     (71, 56)
-    >>> layers(depth=3, units=(16, 64), shape="funnel").at([0, 1, 0])
+    >>> layer_sizes(depth=3, units=(16, 64), shape="funnel").at([0, 1, 0])
     (64, 32, 16)
     """
     return Layers(_pair(depth), _pair(units), shape)
@@ -61,7 +61,7 @@ def layers(
 
 @dataclass(frozen=True, repr=False)
 class Layers(Distribution):
-    """See `layers`."""
+    """See `layer_sizes`."""
 
     depth: tuple[int, int]
     units: tuple[int, int]
@@ -126,7 +126,7 @@ class Layers(Distribution):
         return range(self.depth[0], self.depth[1] + 1)
 
     def __repr__(self) -> str:
-        return f"layers(depth={self.depth}, units={self.units}, shape={self.shape!r})"
+        return f"layer_sizes(depth={self.depth}, units={self.units}, shape={self.shape!r})"
 
 
 def _pair(ends: Any) -> tuple[Any, ...]:

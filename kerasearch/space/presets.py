@@ -7,9 +7,9 @@ from typing import Any
 
 from .._utils.names import did_you_mean
 from .distributions import integers, log_integers, log_uniform, uniform
-from .hidden_sizes import layers
+from .hidden_sizes import layer_sizes
 from .names import check_estimator
-from .spaces import Space, distributions, when
+from .spaces import Space, param_distributions, when
 
 SIZES = ("small", "medium", "large")
 
@@ -59,8 +59,8 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     Returns
     -------
     dict or list of dict
-        By full names, as `distributions` makes it. ``"large"`` is a list: SGD has momentum, and
-        learning rates of its own.
+        By full names, as `param_distributions` makes it. ``"large"`` is a list: SGD has
+        momentum, and learning rates of its own.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     ...     print(name, values)
     optimizer__learning_rate log_uniform(0.0001, 0.01)
     batch_size [32, 64]
-    model__hidden_layer_sizes layers(depth=(1, 2), units=(16, 128), shape='free')
+    model__hidden_layer_sizes layer_sizes(depth=(1, 2), units=(16, 128), shape='free')
     """
     check_estimator(estimator)
     if size not in SIZES:
@@ -122,7 +122,7 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
             f"{type(estimator).__name__} has no Keras estimator in it, none with the parameters "
             f"{', '.join(_NETWORK)}"
         )
-    return distributions(estimator, **specs)
+    return param_distributions(estimator, **specs)
 
 
 def _networks(known: dict[str, Any]) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _of_network(prefix: str, known: dict[str, Any], size: int) -> Iterator[tuple
     yield f"{prefix}batch_size", [[32, 64], [16, 32, 64, 128], [16, 32, 64, 128, 256, 512]][size]
     widest, deepest = [128, 256, 1024][size], [2, 3, 5][size]
     ranges: dict[str, Any] = {
-        "hidden_layer_sizes": layers((1, deepest), (16, widest)),
+        "hidden_layer_sizes": layer_sizes((1, deepest), (16, widest)),
         "units": log_integers(16, widest),
         "depth": integers(1, deepest),
     }

@@ -28,8 +28,8 @@ def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[A
     Parameters
     ----------
     space : dict or list of dict
-        Lists and distributions by full parameter names, as `distributions` and `grid` make them.
-        scipy's distributions need a ``ppf``.
+        Lists and distributions by full parameter names, as `param_distributions` and
+        `param_grid` make them. scipy's distributions need a ``ppf``.
     n : int
         How many candidates. A candidate is there once, so a small discrete space may have fewer.
     random_state : int, RandomState or None, default=None

@@ -22,7 +22,7 @@ Space = Branch | list[Branch]
 _MOST_COMPARED = 100_000  # candidates of overlapping branches
 
 
-def grid(estimator: Any, /, **values: Any) -> Space:
+def param_grid(estimator: Any, /, **values: Any) -> Space:
     """Make a ``param_grid`` for `GridSearchCV`, names found however deep they are.
 
     Parameters
@@ -58,11 +58,11 @@ def grid(estimator: Any, /, **values: Any) -> Space:
     >>> from sklearn.linear_model import SGDClassifier
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from kerasearch import grid, when
+    >>> from kerasearch import param_grid, when
     >>> network = make_pipeline(StandardScaler(), SGDClassifier())
-    >>> grid(network, alpha=[1e-4, 1e-3])
+    >>> param_grid(network, alpha=[1e-4, 1e-3])
     {'sgdclassifier__alpha': [0.0001, 0.001]}
-    >>> grid(network, penalty=["l2", when("elasticnet", l1_ratio=[0.1, 0.5])])
+    >>> param_grid(network, penalty=["l2", when("elasticnet", l1_ratio=[0.1, 0.5])])
     [{'sgdclassifier__penalty': ['l2']}, \
 {'sgdclassifier__penalty': ['elasticnet'], 'sgdclassifier__l1_ratio': [0.1, 0.5]}]
     """
@@ -70,17 +70,17 @@ def grid(estimator: Any, /, **values: Any) -> Space:
     return _one_or_list(_distinct_candidates([resolve(estimator, b) for b in branches]))
 
 
-def distributions(estimator: Any, /, **specs: Any) -> Space:
+def param_distributions(estimator: Any, /, **specs: Any) -> Space:
     """Make ``param_distributions`` for `RandomizedSearchCV`, names found however deep they are.
 
     Parameters
     ----------
     estimator : estimator
-        As in `grid`.
+        As in `param_grid`.
     **specs : distribution or list
         What to draw from, by parameter: `uniform`, `log_uniform`, `integers`, `log_integers`,
-        `choice`, `layers`, a frozen distribution of scipy's, or a list whose values are equally
-        likely. A list may have entries made by `when`.
+        `choice`, `layer_sizes`, a frozen distribution of scipy's, or a list whose values are
+        equally likely. A list may have entries made by `when`.
 
     Returns
     -------
@@ -96,14 +96,14 @@ def distributions(estimator: Any, /, **specs: Any) -> Space:
     Raises
     ------
     TypeError, ValueError
-        As in `grid`; also for two numbers in a tuple, which could be meant as a range, and for a
-        distribution of scipy's that has no values, as ``loguniform(1, 0.1)``.
+        As in `param_grid`; also for two numbers in a tuple, which could be meant as a range, and
+        for a distribution of scipy's that has no values, as ``loguniform(1, 0.1)``.
 
     Examples
     --------
     >>> from sklearn.linear_model import SGDClassifier
-    >>> from kerasearch import distributions, log_uniform
-    >>> distributions(SGDClassifier(), alpha=log_uniform(1e-5, 1), penalty=["l2", "l1"])
+    >>> from kerasearch import param_distributions, log_uniform
+    >>> param_distributions(SGDClassifier(), alpha=log_uniform(1e-5, 1), penalty=["l2", "l1"])
     {'alpha': log_uniform(1e-05, 1.0), 'penalty': ['l2', 'l1']}
     """
     branches = _branches(specs, _checked_spec, each_value_apart=True)
@@ -111,7 +111,9 @@ def distributions(estimator: Any, /, **specs: Any) -> Space:
 
 
 def when(*values: Any, **children: Any) -> When:
-    """Values of a parameter that open others, as an entry of a list in `grid` or `distributions`.
+    """Values of a parameter that open others.
+
+    It is an entry of a list of values in `param_grid` or `param_distributions`.
 
     Parameters
     ----------
@@ -135,9 +137,9 @@ def when(*values: Any, **children: Any) -> When:
     Momentum with SGD only, and units of a second layer only where there is one:
 
     >>> from sklearn.linear_model import SGDClassifier
-    >>> from kerasearch import grid, when
+    >>> from kerasearch import param_grid, when
     >>> rates = when("constant", "adaptive", eta0=[0.1, 1.0])
-    >>> grid(SGDClassifier(), learning_rate=["optimal", rates], alpha=[1e-4])
+    >>> param_grid(SGDClassifier(), learning_rate=["optimal", rates], alpha=[1e-4])
     [{'learning_rate': ['optimal'], 'alpha': [0.0001]}, \
 {'learning_rate': ['constant', 'adaptive'], 'alpha': [0.0001], 'eta0': [0.1, 1.0]}]
     """
@@ -168,7 +170,7 @@ def as_branches(space: Any) -> list[Branch]:
     if not isinstance(branches, list | tuple) or not branches:
         raise TypeError(
             f"space={space!r} must be a dict from parameter names to lists or distributions, or a "
-            "list of such dicts; grid() and distributions() make them"
+            "list of such dicts; param_grid() and param_distributions() make them"
         )
     for branch in branches:
         if not isinstance(branch, Mapping):
@@ -216,7 +218,7 @@ def _grid_values(name: str, values: Any) -> list[Any]:
     if is_distribution(values):
         raise TypeError(
             f"{name}: {values!r} is a distribution, and a grid takes lists; make a list of it, or "
-            "use distributions() with RandomizedSearchCV"
+            "use param_distributions() with RandomizedSearchCV"
         )
     return _distinct(name, values)
 

@@ -176,7 +176,7 @@ class FitStore:
         """
         return _frame([_row(fit) for fit in self])
 
-    def learning_curves(self) -> pd.DataFrame:
+    def training_history(self) -> pd.DataFrame:
         """Every epoch of every fit.
 
         Returns

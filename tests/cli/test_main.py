@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasearch import FitStore, layers
+from kerasearch import FitStore, layer_sizes
 from kerasearch._utils.text import duration
 from kerasearch.cli import arguments
 from kerasearch.cli.data import load
@@ -127,7 +127,7 @@ def test_a_distribution_has_both_of_its_bounds():
         "int(16,128,step=16)",
         "logint(1,4)",
         "choice(relu,'a b',None,1.0)",
-        "layers((1,3),(16,128),funnel)",
+        "layer_sizes((1,3),(16,128),funnel)",
     ],
 )
 def test_a_distribution_is_written_as_it_was_typed(text):
@@ -135,10 +135,15 @@ def test_a_distribution_is_written_as_it_was_typed(text):
 
 
 def test_forms_of_distributions_may_leave_out_and_name_arguments():
-    typed = ["a=layers()", "b=layers(2,shape=constant)", "c=int(16,64,16)", "d=choice(1,1,2)"]
+    typed = [
+        "a=layer_sizes()",
+        "b=layer_sizes(2,shape=constant)",
+        "c=int(16,64,16)",
+        "d=choice(1,1,2)",
+    ]
     space = parse(typed)
-    assert space["a"] == layers()
-    assert space["b"] == layers(2, shape="constant")
+    assert space["a"] == layer_sizes()
+    assert space["b"] == layer_sizes(2, shape="constant")
     assert list(space["c"]) == [16, 32, 48, 64]
     assert list(space["d"]) == [1, 2]
 
@@ -166,7 +171,7 @@ def test_lists_of_one_name_are_joined():
         (["x=log(1,2,3)"], "is not of the form log(a,b)"),
         (["x=log(1,high=2,base=3)"], "is not of the form log(a,b)"),
         (["x=choice()"], "the list of values is empty"),
-        (["x=layers(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
+        (["x=layer_sizes(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
         (["x=log(1,2)", "x=3"], "given twice"),
     ],
 )

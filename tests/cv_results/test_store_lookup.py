@@ -9,7 +9,14 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerasearch import FitStore, KerasClassifier, ProgressDisplay, merge, report, summarize
+from kerasearch import (
+    FitStore,
+    KerasClassifier,
+    OptimizationHistoryDisplay,
+    merge_searches,
+    report,
+    summarize,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fits failed:sklearn.exceptions.FitFailedWarning")
 RATES = "optimizer__learning_rate"
@@ -106,7 +113,7 @@ def test_a_merged_table_keeps_the_epochs_of_each_search(data):
         GridSearchCV(network(epochs=n), {RATES: [0.1, 0.01]}, cv=folds()).fit(*data) for n in (2, 3)
     )
     plain = GridSearchCV(network(store=None), {RATES: [0.1]}, cv=folds()).fit(*data)
-    epochs = summarize(merge(first, second, plain)).sort_index()["epochs"]
+    epochs = summarize(merge_searches(first, second, plain)).sort_index()["epochs"]
     np.testing.assert_array_equal(epochs.astype(float), [2, 2, 3, 3, np.nan])
 
 
@@ -118,7 +125,7 @@ def test_epochs_are_not_summed_where_the_store_knows_some_candidates_alone(data,
     GridSearchCV(estimator, other, cv=folds(3), refit=False).fit(*data)
     table = summarize(search).sort_index()
     np.testing.assert_array_equal(table["epochs"], [4, np.nan])
-    progress = ProgressDisplay.from_search(search, unit="epochs")
+    progress = OptimizationHistoryDisplay.from_search(search, unit="epochs")
     (spent,) = progress.spent.values()
     assert spent.tolist() == [8, 16]
     report(search, tmp_path / "report.html")

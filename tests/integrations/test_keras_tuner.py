@@ -16,12 +16,12 @@ from sklearn.preprocessing import StandardScaler
 
 from kerasearch import (
     KerasClassifier,
-    distributions,
     from_keras_tuner,
     integers,
     keras_tuner_model,
     log_integers,
     log_uniform,
+    param_distributions,
     uniform,
 )
 from kerasearch.space.scipy_distributions import as_distribution
@@ -106,7 +106,7 @@ def test_names_are_found_as_arguments_of_the_model_even_beside_the_optimizers_ow
     network = KerasClassifier(model)
     spaces = from_keras_tuner(model, network)
     assert spaces[0]["model__learning_rate"] == log_uniform(1e-3, 1e-1)
-    assert distributions(network, **from_keras_tuner(model)[0]) == spaces[0]
+    assert param_distributions(network, **from_keras_tuner(model)[0]) == spaces[0]
 
 
 def test_a_model_is_cloned_by_reference_and_pickles(model):

@@ -30,7 +30,7 @@ OF_SEARCH = [
     plots.HeatmapDisplay,
     plots.SliceDisplay,
     plots.ParallelCoordinatesDisplay,
-    plots.ProgressDisplay,
+    plots.OptimizationHistoryDisplay,
 ]
 
 
@@ -283,7 +283,9 @@ def test_labels_do_not_run_together_where_others_take_the_room():
 
 @pytest.mark.parametrize("scores", [-1e9 * np.arange(1, 4), 1 - 1e-6 * np.arange(3)])
 def test_no_power_or_offset_stands_in_the_way_of_the_legend(scores):
-    display = plots.ProgressDisplay.from_search(results([{"a": i} for i in range(3)], scores))
+    display = plots.OptimizationHistoryDisplay.from_search(
+        results([{"a": i} for i in range(3)], scores)
+    )
     display.figure_.draw_without_rendering()
     assert display.ax_.yaxis.get_offset_text().get_text() == ""
 
@@ -298,7 +300,7 @@ def test_the_color_bar_of_one_row_has_room_for_its_name():
 
 
 def test_one_score_is_in_the_middle():
-    display = plots.ProgressDisplay.from_search(results([{"a": 1}], [0.9]))
+    display = plots.OptimizationHistoryDisplay.from_search(results([{"a": 1}], [0.9]))
     low, high = display.ax_.get_ylim()
     assert (low + high) / 2 == pytest.approx(0.9, abs=1e-3)
 
@@ -449,7 +451,7 @@ def test_parallel_coordinates_break_where_a_candidate_lacks_the_parameter():
 )
 def test_progress_is_the_best_so_far_against_what_was_spent(unit, last, label):
     search = results([{"epochs": e} for e in (5, 10, 20)], [0.5, np.nan, 0.4])
-    display = plots.ProgressDisplay.from_search(search, unit=unit)
+    display = plots.OptimizationHistoryDisplay.from_search(search, unit=unit)
     x, y = display.lines_[0].get_data()
     assert x[-2] == last
     np.testing.assert_array_equal(y, [0.5] * 4)
@@ -458,23 +460,23 @@ def test_progress_is_the_best_so_far_against_what_was_spent(unit, last, label):
 
 def test_progress_counts_the_epochs_that_a_scorer_brought():
     search = results([{"a": 1}, {"a": 2}], [0.5, 0.6], mean_test_epochs=np.array([3.0, 7.0]))
-    display = plots.ProgressDisplay.from_search(search, unit="epochs")
+    display = plots.OptimizationHistoryDisplay.from_search(search, unit="epochs")
     np.testing.assert_array_equal(display.spent[""], [6, 20])
 
 
 def test_progress_that_cannot_be_told_says_what_to_do():
     with pytest.raises(ValueError, match="use a scorer that returns"):
-        plots.ProgressDisplay.from_search(HARD["one parameter"], unit="epochs")
+        plots.OptimizationHistoryDisplay.from_search(HARD["one parameter"], unit="epochs")
     with pytest.raises(ValueError, match="unit='minutes': must be one of"):
-        plots.ProgressDisplay.from_search(grid(), unit="minutes")
+        plots.OptimizationHistoryDisplay.from_search(grid(), unit="minutes")
 
 
 def test_several_searches_are_in_one_picture():
-    display = plots.ProgressDisplay.from_search({"grid": grid(), "random": random(60)})
+    display = plots.OptimizationHistoryDisplay.from_search({"grid": grid(), "random": random(60)})
     assert [line.get_label() for line in display.lines_] == ["grid", "random"]
     assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["grid", "random"]
     merged = grid() | {"search": np.repeat(["first", "second"], 6)}
-    display = plots.ProgressDisplay.from_search(merged)
+    display = plots.OptimizationHistoryDisplay.from_search(merged)
     assert [len(line.get_xdata()) for line in display.lines_] == [7, 7]
     np.testing.assert_array_equal(display.spent["second"], [1, 2, 3, 4, 5, 6])
 
@@ -555,7 +557,7 @@ def test_the_curves_of_a_fit_store_are_drawn():
     store = FitStore()
     network = KerasClassifier(hidden_layer_sizes=(4,), epochs=2, random_state=0, store=store)
     GridSearchCV(network, {"optimizer__learning_rate": [0.1, 0.01]}, cv=2, refit=False).fit(X, y)
-    display = plots.TrainingCurvesDisplay.from_search(store.learning_curves())
+    display = plots.TrainingCurvesDisplay.from_search(store.training_history())
     assert [len(line.get_xdata()) for line in display.lines_.values()] == [2, 2]
     assert len(display.bands_) == 2
     labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from kerasearch import FitStore, KerasClassifier, KerasRegressor, learning_curves
+from kerasearch import FitStore, KerasClassifier, KerasRegressor, training_history
 
 COLUMNS = ["candidate", "fold", "epoch", "metric", "value"]
 
@@ -39,7 +39,7 @@ def fitted(**history):
 
 
 def test_cross_validation_gives_every_fold_epoch_and_metric(cross_validated):
-    curves = learning_curves(cross_validated)
+    curves = training_history(cross_validated)
     assert curves.columns.tolist() == COLUMNS
     assert set(curves["metric"]) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert len(curves) == 3 * 2 * 4
@@ -53,36 +53,36 @@ def test_cross_validation_gives_every_fold_epoch_and_metric(cross_validated):
 
 def test_an_estimator_in_whatever_holds_it(cross_validated, diabetes):
     pipeline = cross_validated["estimator"][0]
-    alone = learning_curves(pipeline[-1])
-    assert alone.equals(learning_curves(pipeline))
-    assert alone.equals(learning_curves([pipeline]))
-    assert alone.equals(learning_curves(Pipeline([("inner", pipeline)])))
+    alone = training_history(pipeline[-1])
+    assert alone.equals(training_history(pipeline))
+    assert alone.equals(training_history([pipeline]))
+    assert alone.equals(training_history(Pipeline([("inner", pipeline)])))
     regressor = TransformedTargetRegressor(KerasRegressor(epochs=1, random_state=0))
     regressor.fit(diabetes[0][:50], diabetes[1][:50])
-    assert set(learning_curves(regressor)["metric"]) == {"loss"}
+    assert set(training_history(regressor)["metric"]) == {"loss"}
 
 
 def test_lists_are_numbered_candidates_and_dicts_named_ones(cross_validated):
-    numbered = learning_curves([cross_validated, fitted(loss=[1.0])])
+    numbered = training_history([cross_validated, fitted(loss=[1.0])])
     assert numbered.groupby("candidate")["fold"].nunique().to_dict() == {0: 3, 1: 1}
-    named = learning_curves({"a": fitted(loss=[1.0, 0.5]), "b": cross_validated})
+    named = training_history({"a": fitted(loss=[1.0, 0.5]), "b": cross_validated})
     assert named["candidate"].unique().tolist() == ["a", "b"]
 
 
 def test_a_store_gives_its_own_curves():
     frame = pd.DataFrame({"candidate": [0]})
-    assert learning_curves(SimpleNamespace(learning_curves=lambda: frame)) is frame
+    assert training_history(SimpleNamespace(training_history=lambda: frame)) is frame
 
 
 def test_metrics_that_were_measured_now_and_then_keep_their_epochs():
-    curves = learning_curves(fitted(loss=[4, 3, 2, 1], val_loss=[5, 6], odd=[np.zeros(2)] * 4))
+    curves = training_history(fitted(loss=[4, 3, 2, 1], val_loss=[5, 6], odd=[np.zeros(2)] * 4))
     assert curves.query("metric == 'val_loss'")["epoch"].tolist() == [2, 4]
     assert "odd" not in set(curves["metric"])
 
 
 def test_an_empty_store_has_no_curves():
     with pytest.raises(ValueError, match="there is no fit in this store"):
-        learning_curves(FitStore())
+        training_history(FitStore())
 
 
 def test_a_finished_search_says_what_to_do_instead(network, iris):
@@ -90,21 +90,21 @@ def test_a_finished_search_says_what_to_do_instead(network, iris):
     search = GridSearchCV(DecisionTreeClassifier(), grid).fit(*iris)
     for source in (search, [search], make_pipeline(StandardScaler(), search).fit(*iris)):
         with pytest.raises(TypeError, match=r"GridSearchCV keeps no .* store=.*return_estimator"):
-            learning_curves(source)
+            training_history(source)
 
 
 def test_what_has_no_history_is_told(network, iris):
     with pytest.raises(NotFittedError, match="this KerasClassifier has no history_: call fit"):
-        learning_curves(network)
+        training_history(network)
     with pytest.raises(NotFittedError, match="this Pipeline"):
-        learning_curves(make_pipeline(StandardScaler(), network))
+        training_history(make_pipeline(StandardScaler(), network))
     with pytest.raises(TypeError, match="DummyClassifier has no history_: it is not a Keras"):
-        learning_curves(DummyClassifier().fit(*iris))
+        training_history(DummyClassifier().fit(*iris))
     with pytest.raises(TypeError, match="expected a fit store.* got int"):
-        learning_curves(3)
+        training_history(3)
     with pytest.raises(TypeError, match="expected a fit store"):
-        learning_curves(KerasClassifier)
+        training_history(KerasClassifier)
     with pytest.raises(ValueError, match="give return_estimator=True"):
-        learning_curves(cross_validate(DummyClassifier(), *iris))
+        training_history(cross_validate(DummyClassifier(), *iris))
     with pytest.raises(ValueError, match="no fit with a history"):
-        learning_curves([])
+        training_history([])

@@ -352,8 +352,15 @@ def test_scikit_learns_own_checks_pass_as_they_do_for_its_searches(kind):
     if kind is BayesSearchCV:
         search = kind(Ridge(), {"alpha": log_uniform(0.1, 1)}, n_iter=2, cv=2, random_state=0)
     else:
-        settings = {"max_epochs": 2, "eta": 2, "resource": "max_iter", "cv": 2, "random_state": 0}
-        search = kind(LogisticRegression(), {"C": log_uniform(0.1, 1)}, **settings)
+        settings = {
+            "max_resources": 2,
+            "factor": 2,
+            "cv": 2,
+            "random_state": 0,
+        }
+        search = kind(
+            LogisticRegression(), {"C": log_uniform(0.1, 1)}, resource="max_iter", **settings
+        )
     assert failed_checks(search) <= known
 
 

@@ -19,11 +19,11 @@ from kerasearch import (
     KerasClassifier,
     choice,
     integers,
-    layers,
+    layer_sizes,
     log_integers,
     log_uniform,
-    merge,
-    to_study,
+    merge_searches,
+    to_optuna_study,
     uniform,
 )
 from kerasearch._utils.values import identity
@@ -56,9 +56,9 @@ DISTRIBUTIONS = {
     "weighted": choice(["a", "b"], p=[0.9, 0.1]),
     "array": np.array([1, 2, 3]),
     "nan": [float("nan"), 1.0],
-    "free": layers((0, 3), (4, 64)),
-    "constant": layers((1, 3), (4, 64), "constant"),
-    "funnel": layers((1, 3), (4, 64), "funnel"),
+    "free": layer_sizes((0, 3), (4, 64)),
+    "constant": layer_sizes((1, 3), (4, 64), "constant"),
+    "funnel": layer_sizes((1, 3), (4, 64), "funnel"),
     "scipy_log": loguniform(1e-3, 10),
     "scipy_uniform": scipy_uniform(-1, 3),
     "scipy_int": randint(3, 9),
@@ -97,11 +97,11 @@ def test_candidates_are_pythons_own_values_and_survive_the_way_back(name):
         (integers(4, 64), True),
         ([1, 2], 3),
         ([1, 2], True),
-        (layers((1, 2), (4, 8)), (4, 4, 4)),
-        (layers((1, 2), (4, 8)), (16,)),
-        (layers((1, 2), (4, 8)), 7),
-        (layers((1, 2), (4, 8), "constant"), (4, 5)),
-        (layers((3, 3), (4, 64), "funnel"), (64, 60, 4)),
+        (layer_sizes((1, 2), (4, 8)), (4, 4, 4)),
+        (layer_sizes((1, 2), (4, 8)), (16,)),
+        (layer_sizes((1, 2), (4, 8)), 7),
+        (layer_sizes((1, 2), (4, 8), "constant"), (4, 5)),
+        (layer_sizes((3, 3), (4, 64), "funnel"), (64, 60, 4)),
     ],
 )
 def test_a_value_outside_has_no_code(distribution, value):
@@ -162,7 +162,7 @@ def test_a_sampler_without_more_candidates_ends_the_search(iris):
 def test_a_keras_network_with_layers_in_a_pipeline(iris):
     network = KerasClassifier(epochs=15, batch_size=16, random_state=0)
     space = {
-        "kerasclassifier__model__hidden_layer_sizes": layers((1, 2), (4, 16)),
+        "kerasclassifier__model__hidden_layer_sizes": layer_sizes((1, 2), (4, 16)),
         "kerasclassifier__optimizer__learning_rate": log_uniform(1e-2, 1e-1),
         "kerasclassifier__model__activation": ["relu", "rleu"],
     }
@@ -199,7 +199,7 @@ def test_the_study_has_scores_names_and_best_of_the_search(iris):
     search = bayes({"C": loguniform(0.01, 100), "gamma": [0.1, 1.0]}, SVC(), n_iter=6).fit(*iris)
     assert search.study_.best_value == search.best_score_
     assert search.study_.best_params == search.best_params_
-    assert to_study(search) is search.study_
+    assert to_optuna_study(search) is search.study_
     assert len(optuna.importance.get_param_importances(search.study_)) == 2
 
 
@@ -396,7 +396,7 @@ def test_without_optuna_the_error_says_how_to_install_it(iris, monkeypatch):
     with pytest.raises(ImportError, match=r"pip install 'kerasearch\[bayes\]'"):
         bayes().fit(*iris)
     with pytest.raises(ImportError, match=r"pip install 'kerasearch\[bayes\]'"):
-        to_study(GridSearchCV(Learner(), {}))
+        to_optuna_study(GridSearchCV(Learner(), {}))
 
 
 def test_the_gaussian_process_sampler_says_that_it_needs_torch(iris):
@@ -441,7 +441,7 @@ def test_any_finished_search_becomes_a_study(iris):
         {"quality": [0.9], "epochs": [1, 1000], "fail": [None, "x"]},
     ]
     search = GridSearchCV(Learner(), space, cv=3).fit(*iris)
-    study = to_study(search)
+    study = to_optuna_study(search)
     states = [trial.state.name for trial in study.trials]
     assert states.count("FAIL") == 2
     assert study.best_value == search.best_score_
@@ -449,20 +449,20 @@ def test_any_finished_search_becomes_a_study(iris):
     assert study.trials[2].params == {"quality": 0.1, "tag": "(1, 2)"}
     assert study.trials[0].distributions["quality"].high == 0.9
     assert study.best_trial.distributions["epochs"].log
-    assert to_study(search.cv_results_).best_value == search.best_score_
+    assert to_optuna_study(search.cv_results_).best_value == search.best_score_
 
 
 def test_a_study_of_one_of_several_metrics(iris):
     search = GridSearchCV(
         SVC(), {"C": [0.1, 1]}, scoring=["accuracy", "f1_macro"], refit="f1_macro"
     ).fit(*iris)
-    assert to_study(search).best_value == search.best_score_
+    assert to_optuna_study(search).best_value == search.best_score_
     best = search.cv_results_["mean_test_accuracy"].max()
-    assert to_study(search, metric="accuracy").best_value == best
+    assert to_optuna_study(search, metric="accuracy").best_value == best
     with pytest.raises(ValueError, match="there are accuracy, f1_macro"):
-        to_study(search, metric="f1")
+        to_optuna_study(search, metric="f1")
     with pytest.raises(TypeError, match="finished search"):
-        to_study(GridSearchCV(SVC(), {}))
+        to_optuna_study(GridSearchCV(SVC(), {}))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
@@ -490,11 +490,11 @@ def test_a_study_of_other_data_or_another_estimator_is_refused_before_a_fit(iris
 
 def test_it_learns_from_a_merged_table_in_which_some_candidates_have_no_rung(iris):
     space = {"quality": uniform(0, 1)}
-    rungs = HyperbandSearchCV(Learner(), space, max_epochs=4, eta=2, cv=3, random_state=0).fit(
-        *iris
-    )
+    rungs = HyperbandSearchCV(
+        Learner(), space, max_resources=4, factor=2, cv=3, random_state=0
+    ).fit(*iris)
     drawn = RandomizedSearchCV(Learner(), space, n_iter=3, cv=3, random_state=0).fit(*iris)
-    merged = merge(rungs, drawn)
+    merged = merge_searches(rungs, drawn)
     n_whole = int((rungs.cv_results_["n_resources"] == 4).sum())
     for table in (merged, [merged]):
         search = bayes(space, n_iter=2, warm_start=table).fit(*iris)

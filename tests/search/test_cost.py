@@ -25,10 +25,10 @@ from kerasearch import (
     HyperbandSearchCV,
     KerasClassifier,
     choice,
-    cost,
-    distributions,
-    grid,
     log_uniform,
+    param_distributions,
+    param_grid,
+    search_cost,
     sobol,
     uniform,
     when,
@@ -97,7 +97,7 @@ class Counting(SGDClassifier):
 )
 def test_fits_and_epochs_are_those_that_the_search_runs(search):
     X, y = load_iris(return_X_y=True)
-    told = cost(search)
+    told = search_cost(search)
     Counting.fits.clear()
     search.fit(X, y)
     assert told.n_fits == len(Counting.fits)
@@ -110,14 +110,17 @@ def test_fits_and_epochs_are_those_that_the_search_runs(search):
 
 def test_epochs_are_those_of_the_keras_estimator_in_a_pipeline():
     network = make_pipeline(StandardScaler(), KerasClassifier(epochs=7))
-    search = GridSearchCV(network, grid(network, batch_size=[8, 16]), cv=3)
-    assert (cost(search).n_fits, cost(search).n_epochs) == (7, 49)
-    assert cost(GridSearchCV(network, grid(network, epochs=[10, 30]), cv=3)).n_epochs == 7 * 20
+    search = GridSearchCV(network, param_grid(network, batch_size=[8, 16]), cv=3)
+    assert (search_cost(search).n_fits, search_cost(search).n_epochs) == (7, 49)
+    assert (
+        search_cost(GridSearchCV(network, param_grid(network, epochs=[10, 30]), cv=3)).n_epochs
+        == 7 * 20
+    )
 
 
 def test_what_shares_a_program_is_counted_once():
     network = KerasClassifier()
-    space = grid(
+    space = param_grid(
         network,
         learning_rate=[0.1, 0.01],
         batch_size=[8, 16],
@@ -126,17 +129,21 @@ def test_what_shares_a_program_is_counted_once():
         hidden_layer_sizes=[(4,), (8,), (4, 4)],
         dropout=[0.0, 0.5],
     )
-    assert cost(space).n_programs == 6
-    conditional = grid(network, optimizer=["adam", when("sgd", learning_rate=[0.1, 0.2, 0.3])])
-    assert cost(conditional).n_programs == 2
-    drawn = distributions(network, dropout=uniform(0, 1), learning_rate=log_uniform(0.1, 1))
-    assert cost(drawn, n_iter=12).n_programs == 12
-    few = distributions(network, activation=choice(["relu", "tanh"]), learning_rate=uniform(0, 1))
-    assert cost(few, n_iter=12).n_programs == 2
+    assert search_cost(space).n_programs == 6
+    conditional = param_grid(
+        network, optimizer=["adam", when("sgd", learning_rate=[0.1, 0.2, 0.3])]
+    )
+    assert search_cost(conditional).n_programs == 2
+    drawn = param_distributions(network, dropout=uniform(0, 1), learning_rate=log_uniform(0.1, 1))
+    assert search_cost(drawn, n_iter=12).n_programs == 12
+    few = param_distributions(
+        network, activation=choice(["relu", "tanh"]), learning_rate=uniform(0, 1)
+    )
+    assert search_cost(few, n_iter=12).n_programs == 2
 
 
 def test_one_more_value_is_told_for_each_parameter_and_for_all():
-    frame = cost({"a": [1, 2], "b": ["x", "y", "z"], "epochs": [10]}, cv=2).frame
+    frame = search_cost({"a": [1, 2], "b": ["x", "y", "z"], "epochs": [10]}, cv=2).frame
     assert list(frame.index) == ["a", "b", "epochs", "all of them"]
     assert frame["n_values"].tolist()[:3] == [2, 3, 1]
     assert frame["n_candidates"].tolist() == [9, 8, 12, 24]
@@ -147,7 +154,7 @@ def test_one_more_value_is_told_for_each_parameter_and_for_all():
 
 def test_a_value_of_a_parent_is_one_more_branch_and_a_shared_one_is_in_all():
     space = [{"o": ["adam"], "r": [1, 2]}, {"o": ["sgd"], "r": [1, 2], "m": [0, 1]}]
-    frame = cost(space).frame
+    frame = search_cost(space).frame
     assert frame["n_values"].to_dict() == pytest.approx(
         {"o": 2, "r": 2, "m": 2, "all of them": math.nan}, nan_ok=True
     )
@@ -155,35 +162,35 @@ def test_a_value_of_a_parent_is_one_more_branch_and_a_shared_one_is_in_all():
 
 
 def test_candidates_that_are_drawn_do_not_grow():
-    told = cost({"a": log_uniform(1, 2), "b": [1, 2]}, n_iter=20, epochs=3)
+    told = search_cost({"a": log_uniform(1, 2), "b": [1, 2]}, n_iter=20, epochs=3)
     assert (told.n_candidates, told.n_fits, told.n_epochs) == (20, 101, 303)
     assert (told.frame["growth"] == 0).all()
     assert "cost no more fits" in repr(told)
-    assert cost({"b": [1, 2]}, n_iter=20).n_candidates == 2
+    assert search_cost({"b": [1, 2]}, n_iter=20).n_candidates == 2
 
 
 def test_it_is_readable_as_text_and_in_a_notebook():
-    told = cost({"a<b": [1, 2], "c": [1]}, cv=2, epochs=1000)
+    told = search_cost({"a<b": [1, 2], "c": [1]}, cv=2, epochs=1000)
     assert repr(told).splitlines()[0] == "2 candidates, 2 folds: 5 fits, 5,000 epochs"
     assert "a&lt;b" in told._repr_html_()
     assert "<table" in told._repr_html_()
-    assert repr(cost({"a": [1]}, cv=2)).startswith(
+    assert repr(search_cost({"a": [1]}, cv=2)).startswith(
         "1 candidate, 2 folds: 3 fits, epochs: not known"
     )
 
 
 def test_what_depends_on_the_number_of_rows_is_said_to_be_unknown():
-    told = cost(HalvingGridSearchCV(Counting(), {"alpha": [1, 2, 3]}))
+    told = search_cost(HalvingGridSearchCV(Counting(), {"alpha": [1, 2, 3]}))
     assert (told.n_candidates, told.n_fits, told.n_epochs) == (3, None, None)
     assert "depends on the number of rows" in repr(told)
-    told = cost(HalvingRandomSearchCV(Counting(), {"alpha": uniform(0, 1)}))
+    told = search_cost(HalvingRandomSearchCV(Counting(), {"alpha": uniform(0, 1)}))
     assert (told.n_candidates, told.n_fits) == (None, None)
 
 
 def test_hyperband_is_counted_by_its_brackets():
     network = KerasClassifier()
-    space = distributions(network, learning_rate=log_uniform(1e-4, 1))
-    told = cost(HyperbandSearchCV(network, space, max_epochs=9, cv=2))
+    space = param_distributions(network, learning_rate=log_uniform(1e-4, 1))
+    told = search_cost(HyperbandSearchCV(network, space, max_resources=9, cv=2))
     assert told.n_candidates == 9 + 5 + 3
     assert told.n_fits == (9 + 3 + 1 + 5 + 1 + 3) * 2 + 1
     assert told.n_epochs == (9 + 9 + 9 + 15 + 9 + 27) * 2 + 9
@@ -206,9 +213,9 @@ def test_hyperband_is_counted_by_its_brackets():
 )
 def test_what_cannot_be_counted_is_refused(arguments, error, says):
     with pytest.raises(error, match=says):
-        cost(*arguments)
+        search_cost(*arguments)
 
 
 def test_a_splitter_and_a_list_of_splits_are_counted():
-    assert cost({"a": [1]}, GroupKFold(4)).n_splits == 4
-    assert cost({"a": [1]}, [([0], [1]), ([1], [0])]).n_splits == 2
+    assert search_cost({"a": [1]}, GroupKFold(4)).n_splits == 4
+    assert search_cost({"a": [1]}, [([0], [1]), ([1], [0])]).n_splits == 2

@@ -7,13 +7,20 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kerasearch import HyperbandSearchCV, KerasClassifier, brackets, choice, log_uniform, uniform
+from kerasearch import (
+    HyperbandSearchCV,
+    KerasClassifier,
+    choice,
+    hyperband_schedule,
+    log_uniform,
+    uniform,
+)
 
 from .conftest import Learner
 
 
 def hyperband(space=None, estimator=None, **settings):
-    settings = {"max_epochs": 9, "cv": 3, "random_state": 0, **settings}
+    settings = {"max_resources": 9, "cv": 3, "random_state": 0, **settings}
     return HyperbandSearchCV(
         Learner() if estimator is None else estimator,
         space or {"quality": uniform(0, 1)},
@@ -26,13 +33,13 @@ def hyperband(space=None, estimator=None, **settings):
 
 def rungs_by_bracket(schedule):
     return {
-        s: list(zip(rungs["n_candidates"], rungs["n_epochs"], strict=True))
+        s: list(zip(rungs["n_candidates"], rungs["n_resources"], strict=True))
         for s, rungs in schedule.groupby("bracket", sort=False)
     }
 
 
-def test_brackets_are_those_of_the_papers_algorithm_1():
-    found = rungs_by_bracket(brackets(max_epochs=81, eta=3))
+def test_schedule_are_those_of_the_papers_algorithm_1():
+    found = rungs_by_bracket(hyperband_schedule(max_resources=81, factor=3))
     assert found == {
         4: [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
         3: [(34, 3), (11, 9), (3, 27), (1, 81)],
@@ -52,7 +59,7 @@ def test_the_papers_table_1_differs_in_how_many_begin_three_of_the_brackets():
         1: [(6, 27), (2, 81)],
         0: [(5, 81)],
     }
-    found = rungs_by_bracket(brackets(max_epochs=81, eta=3))
+    found = rungs_by_bracket(hyperband_schedule(max_resources=81, factor=3))
     for s, rungs in table.items():
         assert [epochs for _, epochs in found[s]] == [epochs for _, epochs in rungs]
         assert rungs[0][0] == 5 // (s + 1) * 3**s
@@ -61,47 +68,47 @@ def test_the_papers_table_1_differs_in_how_many_begin_three_of_the_brackets():
 
 
 def test_new_epochs_are_those_beyond_the_rung_before():
-    schedule = brackets(9, 3)
-    assert schedule["n_new_epochs"].tolist() == [9, 6, 6, 15, 6, 27]
+    schedule = hyperband_schedule(9, 3)
+    assert schedule["n_new_resources"].tolist() == [9, 6, 6, 15, 6, 27]
 
 
 @pytest.mark.parametrize(
-    ("most", "eta", "epochs"),
+    ("most", "factor", "epochs"),
     [(100, 3, [1, 3, 11, 33, 100]), (243, 3, [1, 3, 9, 27, 81, 243]), (8, 2, [1, 2, 4, 8])],
 )
-def test_epochs_that_are_not_whole_are_rounded_down(most, eta, epochs):
-    schedule = brackets(most, eta)
+def test_epochs_that_are_not_whole_are_rounded_down(most, factor, epochs):
+    schedule = hyperband_schedule(most, factor)
     first = schedule[schedule["bracket"] == schedule["bracket"].max()]
-    assert first["n_epochs"].tolist() == epochs
-    assert (schedule.groupby("bracket")["n_epochs"].max() == most).all()
+    assert first["n_resources"].tolist() == epochs
+    assert (schedule.groupby("bracket")["n_resources"].max() == most).all()
 
 
 @pytest.mark.parametrize(
-    ("most", "eta", "message"),
+    ("most", "factor", "message"),
     [
-        (2, 3, "must be at least eta=3"),
-        (0, 3, "max_epochs must be"),
-        (81, 1, "eta must be"),
-        (81, 3.0, "eta must be"),
-        ("81", 3, "max_epochs must be"),
-        (True, 3, "max_epochs must be"),
+        (2, 3, "must be at least factor=3"),
+        (0, 3, "max_resources must be"),
+        (81, 1, "factor must be"),
+        (81, 3.0, "factor must be"),
+        ("81", 3, "max_resources must be"),
+        (True, 3, "max_resources must be"),
     ],
 )
-def test_a_schedule_that_cannot_be_is_an_error(iris, most, eta, message):
+def test_a_schedule_that_cannot_be_is_an_error(iris, most, factor, message):
     with pytest.raises(ValueError, match=message):
-        brackets(most, eta)
+        hyperband_schedule(most, factor)
     with pytest.raises(ValueError, match=message):
-        hyperband(max_epochs=most, eta=eta).fit(*iris)
+        hyperband(max_resources=most, factor=factor).fit(*iris)
 
 
 # ---------------------------------------------------------------- the search
 
 
 def test_each_rung_has_its_candidates_its_epochs_and_the_best_of_the_one_before(iris):
-    search = hyperband(max_epochs=27).fit(*iris)
+    search = hyperband(max_resources=27).fit(*iris)
     table = pd.DataFrame(search.cv_results_)
     counts = table.groupby(["bracket", "rung"], sort=False).size().tolist()
-    assert counts == search.brackets_["n_candidates"].tolist()
+    assert counts == search.schedule_["n_candidates"].tolist()
     assert table["n_resources"].tolist() == table["param_epochs"].tolist()
     for _, bracket in table.groupby("bracket"):
         for rung in range(1, bracket["rung"].max() + 1):
@@ -140,7 +147,7 @@ def test_without_a_score_at_the_most_epochs_the_next_ones_count(iris):
 
 @pytest.mark.filterwarnings("ignore")
 def test_failed_candidates_do_not_go_on(iris):
-    search = hyperband({"quality": uniform(0, 1), "fail": ["x", None]}, max_epochs=27).fit(*iris)
+    search = hyperband({"quality": uniform(0, 1), "fail": ["x", None]}, max_resources=27).fit(*iris)
     table = pd.DataFrame(search.cv_results_)
     assert (table.loc[table["rung"] > 0, "error_messages"] == "").all()
     assert (table["error_messages"] != "").any()
@@ -206,7 +213,7 @@ def test_ctrl_c_within_a_rung_keeps_what_the_rung_has(iris):
 
 
 def later_candidates(iris, sampler, seed):
-    search = hyperband(max_epochs=27, sampler=sampler, random_state=seed).fit(*iris)
+    search = hyperband(max_resources=27, sampler=sampler, random_state=seed).fit(*iris)
     table = pd.DataFrame(search.cv_results_)
     return table[(table["rung"] == 0) & (table["bracket"] < 3)]["param_quality"].tolist()
 
@@ -246,11 +253,11 @@ def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs
     estimator = network()
     search = hyperband(SPACE, estimator, scoring=trained, refit="accuracy", cv=2, n_jobs=n_jobs)
     if n_jobs:
-        search.set_params(max_epochs=4, eta=4)
+        search.set_params(max_resources=4, factor=4)
     search.fit(*iris)
     table = pd.DataFrame(search.cv_results_)
     spent = table.groupby(["bracket", "rung"], sort=False)["mean_test_trained"].sum()
-    assert spent.tolist() == search.brackets_["n_new_epochs"].tolist()
+    assert spent.tolist() == search.schedule_["n_new_resources"].tolist()
     assert estimator[-1].store is None
     assert search.best_estimator_[-1].store is None
     assert not any("store" in name for params in table["params"] for name in params)
@@ -261,21 +268,21 @@ def test_in_threads_the_store_is_in_memory(iris):
 
     with joblib.parallel_config("threading", n_jobs=2):
         search = hyperband(SPACE, network(), scoring=trained, refit="accuracy", cv=2)
-        search.set_params(max_epochs=4, eta=4).fit(*iris)
+        search.set_params(max_resources=4, factor=4).fit(*iris)
     spent = search.cv_results_["mean_test_trained"].sum()
-    assert spent == search.brackets_["n_new_epochs"].sum()
+    assert spent == search.schedule_["n_new_resources"].sum()
 
 
 def test_a_store_of_the_users_is_used(iris, tmp_path):
     estimator = network().set_params(kerasclassifier__store=tmp_path / "fits")
-    hyperband(SPACE, estimator, cv=2, max_epochs=2, eta=2).fit(*iris)
+    hyperband(SPACE, estimator, cv=2, max_resources=2, factor=2).fit(*iris)
     assert any((tmp_path / "fits").iterdir())
 
 
 def test_without_an_integer_seed_each_rung_trains_from_the_start(iris):
     estimator = network().set_params(kerasclassifier__random_state=None)
     search = hyperband(
-        SPACE, estimator, scoring=trained, refit=False, cv=2, max_epochs=2, eta=2
+        SPACE, estimator, scoring=trained, refit=False, cv=2, max_resources=2, factor=2
     ).fit(*iris)
     assert (search.cv_results_["mean_test_trained"] == search.cv_results_["n_resources"]).all()
 

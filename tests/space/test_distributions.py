@@ -14,7 +14,7 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler
 
-from kerasearch import choice, integers, layers, log_integers, log_uniform, uniform
+from kerasearch import choice, integers, layer_sizes, log_integers, log_uniform, uniform
 from kerasearch.space import Choice, Integers, Layers, LogUniform, Uniform
 from kerasearch.space.scipy_distributions import as_distribution
 
@@ -40,7 +40,7 @@ values = st.one_of(
     st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.floats(-1, 1)
 )
 some_layers = st.builds(
-    layers, ends(0, 4), ends(1, 300), st.sampled_from(["free", "constant", "funnel"])
+    layer_sizes, ends(0, 4), ends(1, 300), st.sampled_from(["free", "constant", "funnel"])
 )
 one_dimensional = st.one_of(
     st.builds(lambda ends: uniform(*ends), increasing(floats)),
@@ -141,7 +141,9 @@ def test_both_bounds_are_reached_exactly(distribution):
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.builds(layers, ends(0, 3), ends(1, 7), st.sampled_from(["free", "constant", "funnel"])))
+@given(
+    st.builds(layer_sizes, ends(0, 3), ends(1, 7), st.sampled_from(["free", "constant", "funnel"]))
+)
 def test_the_number_of_layer_tuples_is_counted_right(distribution):
     everything = list(distribution)
     assert len(everything) == len(set(everything)) == len(distribution) == distribution.n_values
@@ -150,7 +152,7 @@ def test_the_number_of_layer_tuples_is_counted_right(distribution):
 
 
 @quick
-@given(st.builds(layers, ends(1, 6), ends(1, 300), st.just("funnel")), st.integers(0, 999))
+@given(st.builds(layer_sizes, ends(1, 6), ends(1, 300), st.just("funnel")), st.integers(0, 999))
 def test_a_funnel_never_widens(distribution, seed):
     widths = distribution.rvs(seed)
     assert list(widths) == sorted(widths, reverse=True)
@@ -193,8 +195,8 @@ def test_discrete_distributions_have_a_length_and_values():
         9,
         2,
     ]
-    assert len(layers((0, 3), (1, 9))) == 1 + 9 + 81 + 729
-    assert len(layers(30, (1, 500))) > 0
+    assert len(layer_sizes((0, 3), (1, 9))) == 1 + 9 + 81 + 729
+    assert len(layer_sizes(30, (1, 500))) > 0
     assert uniform(0, 1).n_values == math.inf
     with pytest.raises(TypeError):
         len(uniform(0, 1))
@@ -207,7 +209,7 @@ def test_readable_reprs():
     assert repr(integers(2, 8, step=2)) == "integers(2, 8, step=2)"
     assert repr(log_integers(1, 8)) == "log_integers(1, 8)"
     assert repr(choice(["a", (1,)], p=[0.5, 0.5])) == "choice(['a', (1,)], p=[0.5, 0.5])"
-    assert repr(layers(2, 8)) == "layers(depth=(2, 2), units=(8, 8), shape='free')"
+    assert repr(layer_sizes(2, 8)) == "layer_sizes(depth=(2, 2), units=(8, 8), shape='free')"
 
 
 def test_true_and_1_and_1_0_are_different_values():
@@ -236,7 +238,7 @@ def test_an_array_of_values_is_a_list_of_pythons_numbers():
 def test_scikit_learn_draws_from_them():
     space = {
         "rate": log_uniform(1e-4, 1),
-        "sizes": layers(shape="funnel"),
+        "sizes": layer_sizes(shape="funnel"),
         "name": choice(["a", None]),
     }
     drawn, again = (list(ParameterSampler(space, 5, random_state=0)) for _ in range(2))
@@ -265,14 +267,14 @@ def test_scikit_learn_draws_from_them():
         (lambda: choice([1, 2], p=[0.5]), "must hold 2 probabilities"),
         (lambda: choice([1, 2], p=[0.5, 0.6]), "that sum to 1"),
         (lambda: choice([1, 2], p=[1.5, -0.5]), "that sum to 1"),
-        (lambda: layers(depth=(3, 1)), r"depth=\(3, 1\) must be an integer of at least 0"),
-        (lambda: layers(depth=(1, 2, 3)), r"depth=\(1, 2, 3\) must be"),
-        (lambda: layers(units=(0, 8)), r"units=\(0, 8\) must be an integer of at least 1"),
-        (lambda: layers(units=16.5), "units=.* must be an integer"),
-        (lambda: layers(shape="cone"), "shape='cone' must be one of free, constant, funnel"),
+        (lambda: layer_sizes(depth=(3, 1)), r"depth=\(3, 1\) must be an integer of at least 0"),
+        (lambda: layer_sizes(depth=(1, 2, 3)), r"depth=\(1, 2, 3\) must be"),
+        (lambda: layer_sizes(units=(0, 8)), r"units=\(0, 8\) must be an integer of at least 1"),
+        (lambda: layer_sizes(units=16.5), "units=.* must be an integer"),
+        (lambda: layer_sizes(shape="cone"), "shape='cone' must be one of free, constant, funnel"),
         (lambda: uniform(0, 1).ppf(1.1), r"in \[0, 1\]"),
         (lambda: uniform(0, 1).at([math.nan]), r"in \[0, 1\]"),
-        (lambda: layers().at([0.5]), r"must have 4 coordinate\(s\)"),
+        (lambda: layer_sizes().at([0.5]), r"must have 4 coordinate\(s\)"),
     ],
 )
 def test_what_is_no_distribution_is_refused(make, says):

@@ -17,11 +17,11 @@ from sklearn.preprocessing import StandardScaler
 from kerasearch import (
     KerasClassifier,
     choice,
-    distributions,
     integers,
-    layers,
+    layer_sizes,
     log_integers,
     log_uniform,
+    param_distributions,
     sobol,
     uniform,
     when,
@@ -30,7 +30,7 @@ from kerasearch import (
 SPACE = {
     "rate": log_uniform(1e-4, 1),
     "share": uniform(0, 0.5),
-    "sizes": layers(),
+    "sizes": layer_sizes(),
     "batch": log_integers(8, 512),
     "count": integers(1, 9),
     "name": choice(["a", "b"], p=[0.75, 0.25]),
@@ -67,7 +67,7 @@ def test_probabilities_are_kept():
 
 
 def test_conditional_parameters_are_there_where_they_belong():
-    space = distributions(
+    space = param_distributions(
         KerasClassifier(),
         optimizer=["adam", when("sgd", momentum=uniform(0, 1))],
         learning_rate=log_uniform(1e-4, 1),
@@ -113,8 +113,8 @@ def test_what_is_no_space_is_refused(space, says):
 def test_a_grid_search_runs_the_design():
     X, y = load_iris(return_X_y=True)
     network = make_pipeline(StandardScaler(), KerasClassifier(epochs=2, random_state=0))
-    space = distributions(
-        network, learning_rate=log_uniform(1e-3, 1e-1), hidden_layer_sizes=layers(units=(2, 8))
+    space = param_distributions(
+        network, learning_rate=log_uniform(1e-3, 1e-1), hidden_layer_sizes=layer_sizes(units=(2, 8))
     )
     design = sobol(space, 4, random_state=0)
     search = GridSearchCV(network, design, cv=2, error_score="raise").fit(X[::3], y[::3])

@@ -21,12 +21,12 @@ from kerasearch import (
     KerasRegressor,
     choice,
     common_space,
-    distributions,
-    grid,
     integers,
-    layers,
+    layer_sizes,
     log_integers,
     log_uniform,
+    param_distributions,
+    param_grid,
     uniform,
     when,
 )
@@ -88,21 +88,21 @@ def needs_units(meta, units, **others):
     ],
 )
 def test_a_short_name_is_found_however_deep(estimator, name, full):
-    assert grid(estimator, **{name: [1]}) == {full: [1]}
-    assert distributions(estimator, **{name: uniform(0, 1)}) == {full: uniform(0, 1)}
+    assert param_grid(estimator, **{name: [1]}) == {full: [1]}
+    assert param_distributions(estimator, **{name: uniform(0, 1)}) == {full: uniform(0, 1)}
 
 
 def test_an_argument_without_default_is_found():
-    assert grid(KerasClassifier(needs_units), units=[1]) == {"model__units": [1]}
+    assert param_grid(KerasClassifier(needs_units), units=[1]) == {"model__units": [1]}
     deep = TransformedTargetRegressor(make_pipeline(KerasRegressor(needs_units)))
-    assert list(grid(deep, units=[1])) == ["regressor__kerasregressor__model__units"]
+    assert list(param_grid(deep, units=[1])) == ["regressor__kerasregressor__model__units"]
 
 
 def test_names_that_the_searched_model_and_optimizer_have_are_found(pipeline):
     def other(meta, filters=3):
         raise NotImplementedError
 
-    found = grid(pipeline, filters=[8], momentum=[0.9], optimizer=["sgd"], model=[other])
+    found = param_grid(pipeline, filters=[8], momentum=[0.9], optimizer=["sgd"], model=[other])
     assert list(found) == [
         f"kerasclassifier__{name}"
         for name in ("model__filters", "optimizer__momentum", "optimizer", "model")
@@ -111,12 +111,12 @@ def test_names_that_the_searched_model_and_optimizer_have_are_found(pipeline):
 
 def test_parameters_of_a_replaced_step_are_found():
     steps = Pipeline([("scale", StandardScaler()), ("clf", SVC())])
-    assert grid(steps, clf=[KerasClassifier()], learning_rate=[0.1])[f"clf__{RATE}"] == [0.1]
+    assert param_grid(steps, clf=[KerasClassifier()], learning_rate=[0.1])[f"clf__{RATE}"] == [0.1]
 
 
 def test_the_estimator_is_not_changed(pipeline):
     before = {k: repr(v) for k, v in pipeline.get_params().items()}
-    grid(pipeline, optimizer=["sgd"], momentum=[0.9], learning_rate=[0.1])
+    param_grid(pipeline, optimizer=["sgd"], momentum=[0.9], learning_rate=[0.1])
     assert {k: repr(v) for k, v in pipeline.get_params().items()} == before
 
 
@@ -134,7 +134,7 @@ def test_the_estimator_is_not_changed(pipeline):
     ],
 )
 def test_a_name_that_is_not_there_is_refused(pipeline, specs, says):
-    for make in (grid, distributions):
+    for make in (param_grid, param_distributions):
         with pytest.raises(ValueError, match=says):
             make(pipeline, **specs)
 
@@ -142,13 +142,13 @@ def test_a_name_that_is_not_there_is_refused(pipeline, specs, says):
 def test_a_name_that_could_be_two_lists_both():
     ensemble = VotingClassifier([("a", KerasClassifier()), ("b", KerasClassifier())])
     with pytest.raises(ValueError, match=f"learning_rate could be a__{RATE} or b__{RATE}"):
-        grid(ensemble, learning_rate=[1])
+        param_grid(ensemble, learning_rate=[1])
 
 
 @pytest.mark.parametrize("estimator", [KerasClassifier, None, "svc"])
 def test_what_is_no_estimator_is_refused(estimator):
     with pytest.raises(TypeError, match="must be an instance of an estimator"):
-        grid(estimator, C=[1])
+        param_grid(estimator, C=[1])
 
 
 # ---------------------------------------------------------------- values
@@ -159,19 +159,19 @@ def test_what_is_no_estimator_is_refused(estimator):
     [[1, 2], (1, 2), range(1, 3), np.array([1, 2]), pd.Series([1, 2], index=[5, 7])],
 )
 def test_lists_of_all_kinds_become_lists_of_pythons_numbers(values):
-    found = grid(SVC(), C=values)["C"]
+    found = param_grid(SVC(), C=values)["C"]
     assert (found, [type(value) for value in found]) == ([1, 2], [int, int])
 
 
 def test_values_of_all_types_are_kept():
     values = [None, True, 1, 1.0, "1", (1,), [1], np.nan]
-    found = grid(SVC(), C=values)["C"]
+    found = param_grid(SVC(), C=values)["C"]
     assert list(map(repr, found)) == list(map(repr, values))
 
 
 def test_values_given_twice_are_dropped_with_a_warning_at_the_users_line():
     with pytest.warns(UserWarning, match="C: values given twice are searched once") as caught:
-        found = grid(SVC(), C=[1, 2, 1, np.int64(2)])
+        found = param_grid(SVC(), C=[1, 2, 1, np.int64(2)])
     assert found == {"C": [1, 2]}
     assert caught[0].filename == __file__
 
@@ -191,7 +191,7 @@ def test_values_given_twice_are_dropped_with_a_warning_at_the_users_line():
 )
 def test_wrong_values_of_a_grid_name_the_parameter(values, error, says):
     with pytest.raises(error, match=says):
-        grid(SVC(), C=values)
+        param_grid(SVC(), C=values)
 
 
 @pytest.mark.parametrize(
@@ -208,11 +208,11 @@ def test_wrong_values_of_a_grid_name_the_parameter(values, error, says):
 )
 def test_wrong_specs_of_distributions_name_the_parameter(spec, error, says):
     with pytest.raises(error, match=says):
-        distributions(SVC(), C=spec)
+        param_distributions(SVC(), C=spec)
 
 
 def test_nothing_to_search_is_refused():
-    for make in (grid, distributions):
+    for make in (param_grid, param_distributions):
         with pytest.raises(TypeError, match="give a parameter and its values"):
             make(SVC())
 
@@ -221,7 +221,7 @@ def test_nothing_to_search_is_refused():
 
 
 def test_momentum_is_searched_with_sgd_alone(pipeline):
-    space = grid(
+    space = param_grid(
         pipeline, optimizer=["adam", when("sgd", momentum=[0.0, 0.9])], learning_rate=[0.1, 0.01]
     )
     prefix = "kerasclassifier__optimizer"
@@ -236,7 +236,7 @@ def test_units_of_a_layer_are_searched_only_where_there_is_that_layer():
     def build(meta, depth=1, units_1=8, units_2=8):
         raise NotImplementedError
 
-    space = grid(
+    space = param_grid(
         KerasClassifier(build),
         depth=[when(1, units_1=[4, 8]), when(2, units_1=[4, 8], units_2=[4, 8])],
     )
@@ -247,7 +247,7 @@ def test_units_of_a_layer_are_searched_only_where_there_is_that_layer():
 
 
 def test_children_take_the_place_of_what_is_given_beside_and_may_have_conditions():
-    space = grid(
+    space = param_grid(
         SVC(),
         kernel=[
             "linear",
@@ -265,7 +265,7 @@ def test_children_take_the_place_of_what_is_given_beside_and_may_have_conditions
 
 
 def test_two_conditions_are_combined():
-    space = grid(SVC(), kernel=["linear", when("rbf", gamma=[1])], C=[1, when(2, tol=[0.1])])
+    space = param_grid(SVC(), kernel=["linear", when("rbf", gamma=[1])], C=[1, when(2, tol=[0.1])])
     assert [sorted(branch) for branch in space] == [
         ["C", "kernel"],
         ["C", "kernel", "tol"],
@@ -275,7 +275,7 @@ def test_two_conditions_are_combined():
 
 
 def test_each_value_is_drawn_equally_often_whatever_it_opens():
-    space = distributions(SVC(), kernel=["linear", "rbf", when("poly", degree=[2, 3])])
+    space = param_distributions(SVC(), kernel=["linear", "rbf", when("poly", degree=[2, 3])])
     assert [branch["kernel"] for branch in space] == [["linear"], ["rbf"], ["poly"]]
     assert space[2]["degree"] == [2, 3]
 
@@ -283,7 +283,7 @@ def test_each_value_is_drawn_equally_often_whatever_it_opens():
 def test_candidates_of_two_branches_are_searched_once():
     opened = [when("poly", degree=[2]), when("poly", degree=[2, 3])]
     with pytest.warns(UserWarning, match="1 of the candidates"):
-        space = grid(SVC(), kernel=opened)
+        space = param_grid(SVC(), kernel=opened)
     assert space == [{"kernel": ["poly"], "degree": [2]}, {"kernel": ["poly"], "degree": [3]}]
 
 
@@ -301,7 +301,7 @@ def test_a_condition_is_readable():
 
 
 def test_a_grid_search_of_a_pipeline_takes_them(pipeline, iris):
-    space = grid(
+    space = param_grid(
         pipeline,
         optimizer=["adam", when("sgd", momentum=[0.0, 0.9])],
         hidden_layer_sizes=[(4,)],
@@ -313,14 +313,14 @@ def test_a_grid_search_of_a_pipeline_takes_them(pipeline, iris):
 
 
 def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
-    space = distributions(
+    space = param_distributions(
         pipeline,
         learning_rate=log_uniform(1e-3, 1e-1),
         dropout=uniform(0, 0.5),
         batch_size=integers(8, 32, step=8),
         epochs=log_integers(1, 3),
         activation=choice(["relu", "tanh"], p=[0.7, 0.3]),
-        hidden_layer_sizes=layers(depth=(0, 2), units=(2, 6)),
+        hidden_layer_sizes=layer_sizes(depth=(0, 2), units=(2, 6)),
         l2=stats.loguniform(1e-6, 1e-2),
     )
     results = [
@@ -398,4 +398,6 @@ def test_none_of_them_warns_without_a_reason(pipeline):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         common_space(pipeline, "large")
-        grid(pipeline, learning_rate=[1, 1.0, True], optimizer=["sgd", when("adam", beta_1=[0.9])])
+        param_grid(
+            pipeline, learning_rate=[1, 1.0, True], optimizer=["sgd", when("adam", beta_1=[0.9])]
+        )

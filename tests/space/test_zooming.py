@@ -26,13 +26,13 @@ from kerasearch import (
     HyperbandSearchCV,
     KerasClassifier,
     choice,
-    cost,
-    distributions,
-    grid,
     integers,
-    layers,
+    layer_sizes,
     log_integers,
     log_uniform,
+    param_distributions,
+    param_grid,
+    search_cost,
     uniform,
     when,
     zoom,
@@ -132,9 +132,9 @@ def test_a_range_ends_where_nature_ends_it(spec, best, narrower):
             integers(3, 40),
             integers(16, 256, 16),
             log_integers(1, 900),
-            layers((0, 4), (3, 99)),
-            layers(2, 8),
-            layers((1, 3), (1, 64), "funnel"),
+            layer_sizes((0, 4), (3, 99)),
+            layer_sizes(2, 8),
+            layer_sizes((1, 3), (1, 64), "funnel"),
         ]
     ),
     st.integers(0, 1000),
@@ -196,12 +196,12 @@ def test_what_has_no_quantiles_stays():
 
 def test_layers_narrow_in_depth_and_units():
     tried = [(16,), (32, 64), (128, 32, 16), (64, 64)]
-    found = zoom(best_at(tried, (32, 64)), {"a": layers((1, 5), (8, 512))})["a"]
+    found = zoom(best_at(tried, (32, 64)), {"a": layer_sizes((1, 5), (8, 512))})["a"]
     assert found.depth == (1, 3)
     assert 8 < found.units[0] <= 32
     assert 64 <= found.units[1] < 512
     with pytest.warns(UserWarning, match="a, number of layers: the range goes up to 4, past 3"):
-        zoom(best_at(tried, (128, 32, 16)), {"a": layers((1, 3), (8, 512))})
+        zoom(best_at(tried, (128, 32, 16)), {"a": layer_sizes((1, 3), (8, 512))})
 
 
 # ---------------------------------------------------------------- other values
@@ -326,7 +326,7 @@ def pipeline():
 
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 def test_a_grid_search_is_followed_by_a_finer_one(pipeline, iris):
-    space = grid(pipeline, learning_rate=[1e-4, 1e-3, 1e-2], activation=["relu", "tanh"])
+    space = param_grid(pipeline, learning_rate=[1e-4, 1e-3, 1e-2], activation=["relu", "tanh"])
     search = GridSearchCV(pipeline, space, cv=2).fit(*iris)
     narrower = zoom(search, space, keep=0.1)
     assert narrower["kerasclassifier__model__activation"] == [
@@ -338,11 +338,11 @@ def test_a_grid_search_is_followed_by_a_finer_one(pipeline, iris):
 
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 def test_a_random_search_is_followed_by_a_narrower_one(pipeline, iris):
-    space = distributions(
+    space = param_distributions(
         pipeline,
         optimizer=["adam", when("sgd", momentum=uniform(0, 0.9))],
         learning_rate=log_uniform(1e-3, 1e-1),
-        hidden_layer_sizes=layers((1, 2), (2, 8)),
+        hidden_layer_sizes=layer_sizes((1, 2), (2, 8)),
     )
     search = RandomizedSearchCV(pipeline, space, n_iter=6, cv=2, random_state=0).fit(*iris)
     narrower = zoom(search, space)
@@ -354,7 +354,7 @@ def test_a_random_search_is_followed_by_a_narrower_one(pipeline, iris):
 
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 def test_a_halving_search_is_followed_by_a_narrower_one(pipeline, iris):
-    space = distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
+    space = param_distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
     search = HalvingRandomSearchCV(
         pipeline,
         space,
@@ -374,13 +374,13 @@ def test_a_halving_search_is_followed_by_a_narrower_one(pipeline, iris):
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 @pytest.mark.parametrize("kind", ["hyperband", "bayes"])
 def test_our_own_searches_are_followed_by_a_narrower_one(pipeline, iris, kind):
-    space = distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
+    space = param_distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
     if kind == "hyperband":
-        search = HyperbandSearchCV(pipeline, space, max_epochs=3, cv=2, random_state=0)
+        search = HyperbandSearchCV(pipeline, space, max_resources=3, cv=2, random_state=0)
     else:
         pytest.importorskip("optuna")
         search = BayesSearchCV(pipeline, space, n_iter=4, cv=2, random_state=0)
-    told = cost(search)
+    told = search_cost(search)
     search.fit(*iris)
     assert told.n_fits == 2 * len(search.cv_results_["params"]) + 1
     rate = search.best_params_["kerasclassifier__optimizer__learning_rate"]

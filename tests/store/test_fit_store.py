@@ -90,7 +90,7 @@ def test_an_empty_store_is_true_and_has_nothing(any_store):
     assert len(any_store) == 0
     assert list(any_store) == []
     assert any_store.frame().empty
-    assert any_store.learning_curves().empty
+    assert any_store.training_history().empty
     assert any_store.verify() == {}
     any_store.clear()
 
@@ -151,7 +151,7 @@ def test_learning_curves_have_every_epoch_of_the_longest_fits(any_store):
     put(any_store, 0, epochs=3, loss=(0.5, 0.25, 0.125), data="a", units=4)
     put(any_store, 1, epochs=2, loss=(1.0, 0.5), data="b", units=4)
     put(any_store, 2, epochs=2, loss=(1.0, 0.5), data="a", units=8)
-    curves = any_store.learning_curves()
+    curves = any_store.training_history()
     columns = ["candidate", "fold", "n_rows", "param_units", "epoch", "metric", "value"]
     assert list(curves.columns) == columns
     losses = curves[curves["metric"] == "loss"]
@@ -167,7 +167,7 @@ def test_vectors_in_a_history_are_kept_and_left_out_of_tables(any_store):
     about["history"]["per_class"] = [np.array([0.5, 1.0], np.float32)] * 2
     any_store.save(KEYS[0], 2, about, {})
     assert "per_class" not in any_store.frame()
-    assert "per_class" not in set(any_store.learning_curves()["metric"])
+    assert "per_class" not in set(any_store.training_history()["metric"])
     (fit,) = any_store
     np.testing.assert_array_equal(fit.history["per_class"][1], [0.5, 1.0])
 
@@ -526,7 +526,7 @@ def test_a_store_needs_neither_keras_nor_scikit_learn(store):
         "from kerasearch import FitStore\n"
         "store = FitStore(sys.argv[1])\n"
         "assert len(store) == 1 and store.verify() == {}\n"
-        "print(store.frame()['loss'][0], len(store.learning_curves()))\n"
+        "print(store.frame()['loss'][0], len(store.training_history()))\n"
         "assert not {'tensorflow', 'keras', 'sklearn', 'scikeras'} & set(sys.modules)\n"
     )
     assert output(run("-c", code, store.path)) == "0.25 4\n"
