@@ -36,12 +36,14 @@ def test_every_public_name_is_there_and_documented():
         kerasearch.KerasClasifier  # noqa: B018
 
 
+@pytest.mark.slow
 def test_the_estimators_load_without_a_word_from_tensorflow():
     process = run("from kerasearch import KerasClassifier; KerasClassifier()")
     assert process.returncode == 0
     assert process.stdout == process.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_fit_through_keras_own_loop_is_silent_too():
     process = run(
         "import os; before = os.environ.get('TF_CPP_MIN_LOG_LEVEL')\n"
@@ -57,6 +59,7 @@ def test_a_fit_through_keras_own_loop_is_silent_too():
     assert process.stdout == process.stderr == ""
 
 
+@pytest.mark.slow
 def test_what_is_not_chatter_still_reaches_standard_error():
     process = run(
         "import os, sys, types\n"
@@ -69,6 +72,7 @@ def test_what_is_not_chatter_still_reaches_standard_error():
     assert process.stderr == "mine\nafter\n"
 
 
+@pytest.mark.slow
 def test_two_threads_that_start_at_once_leave_standard_error_where_it_was():
     process = run(
         "import os, threading, sys\n"
@@ -87,6 +91,7 @@ def test_two_threads_that_start_at_once_leave_standard_error_where_it_was():
     assert process.stderr == "still here\n"
 
 
+@pytest.mark.slow
 def test_keras_keeps_its_own_pickling_after_the_import():
     process = run(
         "import keras\n"
