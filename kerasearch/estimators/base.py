@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import training
-from .._utils.checks import as_integer, check_integer
+from .._utils.checks import as_integer
 from .._utils.plain_data import parameters_in_words, plain
 from ..store import FitStore, absolute
 from ..training import serialization
@@ -37,7 +37,7 @@ from .model_building import (
     build_model,
     warn_of_changed_parameters,
 )
-from .model_training import open_store, train_model
+from .model_training import n_epochs_of, open_store, train_model
 from .multilayer_perceptron import mlp
 from .output_layers import expected_outputs
 from .routing import RoutedParameters, default_arguments
@@ -189,7 +189,7 @@ class KerasEstimator(RoutedParameters):
         self : object
             The estimator.
         """
-        self._check_params({})
+        self._fit_settings({})  # for its checks
         with dtype_policy.carried(self._dtype_policy):
             X, y = self._check_rows(X, y, fresh=True)
             self.model_ = self._build_model(X[:1], y[:1])
@@ -200,20 +200,12 @@ class KerasEstimator(RoutedParameters):
     # ------------------------------------------------------- the steps of a fit
 
     def _fit_settings(self, kwargs: Mapping[str, Any]) -> FitSettings:
-        self._check_params(kwargs)
-        return FitSettings.of(self.get_params(deep=False), kwargs)
-
-    def _check_params(self, kwargs: Mapping[str, Any]) -> None:
+        """Check all parameters, before anything is done, and collect those of the fit."""
         for name in kwargs:
             self._check_name(f"fit__{name}", f"fit__{name}")
         self._check_names()
         self._builder()
-        if not (self.random_state is None or isinstance(self.random_state, np.random.RandomState)):
-            hint = ", a RandomState or None"
-            check_integer("random_state", self.random_state, at_least=0, hint=hint)
-        for name in ("shuffle", "warm_start", "run_eagerly"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name}={getattr(self, name)!r} must be True or False")
+        return FitSettings.of(self.get_params(deep=False), kwargs)
 
     def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
         """Check the rows; those of a fresh fit say what the encoders and the model must take."""
@@ -349,8 +341,8 @@ class KerasEstimator(RoutedParameters):
         """Set the attributes that a fit leaves; `history` is of the epochs before."""
         self.model_ = model
         self.history_ = training.join_histories(history, result.history)
-        self.n_epochs_ = _n_epochs(self.history_)
-        self._next_epoch = begin + _n_epochs(result.history)
+        self.n_epochs_ = n_epochs_of(self.history_)
+        self._next_epoch = begin + n_epochs_of(result.history)
         self.n_epochs_trained_ = result.n_trained
         self.training_path_, self.training_reason_ = result.path, result.reason
         return self
@@ -420,8 +412,7 @@ class KerasEstimator(RoutedParameters):
                 callbacks=callbacks,
                 **settings,
             )
-        # NumPy, and so scikit-learn, has no bfloat16 and counts badly in float16
-        return keras.tree.map_structure(_at_least_float32, raw)
+        return keras.tree.map_structure(at_least_float32, raw)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.
@@ -503,12 +494,3 @@ class KerasEstimator(RoutedParameters):
                 self.model_ = build_model(self._build_inputs()).model
             model_state.restore(self.model_)
             self.callbacks_ = []
-
-
-def _n_epochs(history: Mapping[str, list[Any]]) -> int:
-    return max((len(values) for values in history.values()), default=0)
-
-
-def _at_least_float32(array: np.ndarray) -> np.ndarray:
-    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
-    return array.astype(np.float32) if narrow else array

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from .._utils.checks import check_integer
 from .._utils.plain_data import plain
 from .arguments import route
@@ -77,6 +79,7 @@ class FitSettings:
         ValueError
             If a setting is not valid; the message names it and its value.
         """
+        _check_seed_and_switches(params)
         settings = {name: params[name] for name in _OWN}
         routed = route(params, "fit")
         settings.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
@@ -114,3 +117,12 @@ def rows_of_step(batch_size: int | None, n_rows: int) -> int:
     if batch_size is None:
         return 32
     return max(1, n_rows) if batch_size == -1 else int(batch_size)
+
+
+def _check_seed_and_switches(params: Mapping[str, Any]) -> None:
+    seed = params["random_state"]
+    if not (seed is None or isinstance(seed, np.random.RandomState)):
+        check_integer("random_state", seed, at_least=0, hint=", a RandomState or None")
+    for name in ("shuffle", "warm_start", "run_eagerly"):
+        if not isinstance(params[name], bool | np.bool_):
+            raise ValueError(f"{name}={params[name]!r} must be True or False")

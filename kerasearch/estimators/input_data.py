@@ -182,6 +182,12 @@ def rows_at(structure: Any, indices: np.ndarray) -> Any:
     return keras.tree.map_structure(lambda a: None if a is None else a[indices], structure)
 
 
+def at_least_float32(array: np.ndarray) -> np.ndarray:
+    """Widen what NumPy, and so scikit-learn, lacks (bfloat16) or counts badly in (float16)."""
+    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
+    return array.astype(np.float32) if narrow else array
+
+
 def _dense_numbers(X: Any) -> np.ndarray:
     X = X.toarray() if sparse.issparse(X) else X
     return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")

@@ -110,3 +110,8 @@ def train_model(
             f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
             "gets no loss that follows from the target, and it asks for one: set loss="
         ) from error
+
+
+def n_epochs_of(history: Mapping[str, list[Any]]) -> int:
+    """Count the epochs of a history; a metric of the validation may have fewer."""
+    return max((len(values) for values in history.values()), default=0)
