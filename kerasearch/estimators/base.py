@@ -22,6 +22,7 @@ from .arguments import route
 from .fit_settings import FitSettings, check_batch_size, rows_of_step
 from .input_data import (
     Rows,
+    at_least_float32,
     check_shapes,
     check_X,
     check_X_y,
