@@ -248,14 +248,14 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(iris, always_checkpoints
     store = FitStore()
     epochs_seen = []
 
-    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.StoreEntry.after_epoch):
         after_epoch(self, n_epochs, model)
         epochs_seen.append(n_epochs)
         if n_epochs == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.StoreEntry, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(store=store).fit(*iris)
     assert [fit.epochs for fit in store] == [4]
@@ -269,12 +269,12 @@ def test_weights_that_are_not_finite_make_no_checkpoint(iris, always_checkpoints
     store = FitStore()
     settings = {"optimizer": "sgd", "optimizer__learning_rate": 1e38, "batch_size": -1}
 
-    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.StoreEntry.after_epoch):
         after_epoch(self, n_epochs, model)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.StoreEntry, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(**settings, store=store).fit(X * 1e4, y)
     for place in (None, store):
