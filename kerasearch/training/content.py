@@ -150,6 +150,7 @@ class ContentDescription:
             self.variables.append(variable)
             if self._by_value:
                 self._add_array(to_numpy(variable))
+            # `_autocast` has no public name; checked for Keras 3.10 to 3.15
             self.add("variable", tuple(variable.shape), str(variable.dtype), variable.trainable)
             self.add(variable.regularizer, variable.constraint, variable._autocast)
             self.add(variable.aggregation, getattr(variable, "overwrite_with_gradient", False))

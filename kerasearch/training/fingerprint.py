@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+
+# Keras has no public way to read all that changes what it traces: a scope that casts or that
+# recomputes, a distribution. What is not set, or what a Keras does not have, is None.
+# Checked for Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
 from .content import ContentDescription, NotFingerprintable
@@ -88,8 +92,6 @@ def _add_environment(content: ContentDescription) -> None:
     content.add(platform.python_version(), keras.version(), keras.backend.backend())
     content.add(keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
     content.add(keras.config.dtype_policy().name)
-    # Keras has no public way to read these; one that is not set, or that a Keras does not have, is
-    # None. Checked for Keras 3.10 to 3.15.
     for name in ("flash_attention", "remat_scope_stack", "autocast_scope", "distribution"):
         content.add(repr(global_state.get_global_attribute(name)))
     if keras.backend.backend() == "tensorflow":

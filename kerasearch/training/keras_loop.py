@@ -59,6 +59,7 @@ def evaluate(
 
 
 def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    # the strategy that a model was built under has no public name; checked for Keras 3.10 to 3.15
     if keras.backend.backend() != "tensorflow" or model._distribute_strategy is not None:
         return contextlib.nullcontext()
     return tensorflow_memory.no_leak(model)

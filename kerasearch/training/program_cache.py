@@ -179,6 +179,7 @@ def _complete(kind: Kind, model: keras.Model, arrays: data.Arrays, program: Prog
     """Make the variables that metrics create on their first update; tell whether all are there."""
     if kind == "predict" or model._compile_metrics is None or len(arrays) < 2:
         return False
+    # Keras builds metrics that are marked as not built once more; checked for Keras 3.10 to 3.15
     with seeds.fresh_names():
         model._compile_metrics.built = False
         model._symbolic_build(data_batch=data.head(arrays))

@@ -175,6 +175,7 @@ def _steps(
         parallel_iterations=1,
     )
     logs = keras.tree.pack_sequence_as(step_function.structured_outputs, last)
+    # what ``model.fit`` does with the logs of a step; checked for Keras 3.10 to 3.15
     return model._get_metrics_result_or_logs(logs)
 
 
