@@ -99,5 +99,5 @@ class _SetEpoch(keras.callbacks.Callback):
         super().__init__()
         self._batches = batches
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.begin(epoch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,7 +227,7 @@ def _unpack_one(value: Any) -> Any:
     return value.object() if isinstance(value, PackedObject) else value
 
 
-def _replace(value: Any, replace_one: Any, done: dict[int, Any]) -> Any:
+def _replace(value: Any, replace_one: Callable[[Any], Any], done: dict[int, Any]) -> Any:
     """Apply `replace_one` to the leaves; what occurs twice stays one object."""
     if type(value) in (list, tuple):
         return type(value)(_replace(v, replace_one, done) for v in value)

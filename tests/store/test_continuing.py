@@ -323,3 +323,27 @@ def test_a_pickled_estimator_keeps_the_directory_that_its_relative_path_meant(
     classifier = pickle.loads(pickle.dumps(KerasClassifier(store="fits")))
     assert classifier.store == str(tmp_path / "fits")
     assert clone(KerasClassifier(store="fits")).store == "fits"
+
+
+def test_a_fit_that_ended_before_the_first_epoch_does_not_move_it(iris):
+    X, y = iris
+    store = FitStore()
+
+    def fit(epochs, store=store):
+        def compiled():
+            model = build({"n_features_in_": 4, "n_classes_": 3})
+            model.compile("adam", "sparse_categorical_crossentropy")
+            return model
+
+        model = training.build(compiled, 0)
+        return training.fit(model, X, y, epochs=epochs, initial_epoch=3, store=store)
+
+    assert [fit(epochs).n_trained for epochs in (2, 5, 6)] == [0, 2, 1]
+    assert fit(6).history == fit(6, store=None).history
+
+
+def test_the_warning_that_a_fit_is_not_stored_names_the_line_of_the_user(iris):
+    network_without_seed = network(store=FitStore(), random_state=None)
+    with pytest.warns(UserWarning, match="not stored") as caught:
+        network_without_seed.fit(*iris)
+    assert [warning.filename for warning in caught] == [__file__]
