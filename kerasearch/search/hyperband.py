@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
@@ -14,6 +12,7 @@ from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
 from ..space.names import full_name
+from ..store import FitStore
 from .base import Batch, IncrementalSearchCV
 from .checks import (
     Space,
@@ -26,8 +25,6 @@ from .checks import (
 )
 from .optuna_space import optuna
 from .optuna_study import propose
-
-_MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
 
 
 def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame:
@@ -253,17 +250,17 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.resource_ = _full_name(self.estimator, self.resource)
         self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
-        with self._continuing() as unrecorded:
-            for bracket in self.schedule_["bracket"].unique().tolist():  # s
-                rungs = self.schedule_[self.schedule_["bracket"] == bracket]
-                candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
-                for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
-                    columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
-                    begin = len(self._run.evaluations)
-                    yield from self._rung(candidates, columns, unrecorded)
-                    candidates = self._survivors(candidates, begin)
-                    if not candidates:
-                        break
+        unrecorded = self._store_for_rungs()
+        for bracket in self.schedule_["bracket"].unique().tolist():  # s
+            rungs = self.schedule_[self.schedule_["bracket"] == bracket]
+            candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
+            for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
+                columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
+                begin = len(self._run.evaluations)
+                yield from self._rung(candidates, columns, unrecorded)
+                candidates = self._survivors(candidates, begin)
+                if not candidates:
+                    break
 
     def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
         """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
@@ -308,23 +305,15 @@ class HyperbandSearchCV(IncrementalSearchCV):
         kept = ranked[: len(candidates) // self.factor]
         return [candidates[i] for i in kept if not np.isnan(scores[i])]
 
-    @contextmanager
-    def _continuing(self) -> Iterator[dict[str, Any]]:
-        """Give the estimator a fit store, where it has use for one and has none of its own."""
+    def _store_for_rungs(self) -> dict[str, Any]:
+        """Give the estimator a fit store for the search, where it has use for one and has none."""
         prefix = self.resource_.removesuffix("epochs")
         store = f"{prefix}store"
         known = self.estimator.get_params(deep=True)
         seed = known.get(f"{prefix}random_state")
         if known.get(store, "") is not None or not isinstance(seed, int | np.integer):
-            yield {}
-            return
-        from kerasearch import FitStore
-
-        if _shares_memory(self.n_jobs):
-            yield {store: FitStore(max_bytes=_MOST_MEMORY)}
-        else:
-            with TemporaryDirectory(prefix="kerasearch-hyperband-") as folder:
-                yield {store: FitStore(folder)}
+            return {}
+        return {store: FitStore()}
 
     def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
         """Tell which candidates have the most epochs; without a score they do not count."""
@@ -341,8 +330,3 @@ def _full_name(estimator: Any, resource: Any) -> str:
         return full_name(estimator, resource)
     except ValueError as error:
         raise ValueError(f"resource={resource!r}: {error}") from None
-
-
-def _shares_memory(n_jobs: int | None) -> bool:
-    backend, _ = joblib.parallel.get_active_backend()
-    return joblib.effective_n_jobs(n_jobs) == 1 or getattr(backend, "supports_sharedmem", False)

@@ -263,7 +263,7 @@ def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs
     assert not any("store" in name for params in table["params"] for name in params)
 
 
-def test_in_threads_the_store_is_in_memory(iris):
+def test_in_threads_survivors_are_continued_too(iris):
     import joblib
 
     with joblib.parallel_config("threading", n_jobs=2):
