@@ -16,8 +16,6 @@ from ..space import (
     Choice,
     Integers,
     Layers,
-    LogIntegers,
-    LogUniform,
     Uniform,
     choice,
     integers,
@@ -116,14 +114,11 @@ def parse_values(name: str, text: str) -> Any:
 def describe(values: Any) -> str:
     """Write values as they could have been typed."""
     match values:
-        case LogUniform(low, high):
-            return f"log({low:g},{high:g})"
-        case Uniform(low, high):
-            return f"uniform({low:g},{high:g})"
-        case Integers(low, high, step):
-            return f"int({low},{high})" if step == 1 else f"int({low},{high},step={step})"
-        case LogIntegers(low, high):
-            return f"logint({low},{high})"
+        case Uniform(low, high, log):
+            return f"{'log' if log else 'uniform'}({low:g},{high:g})"
+        case Integers(low, high, step, log):
+            each = "" if step == 1 else f",step={step}"
+            return f"{'logint' if log else 'int'}({low},{high}{each})"
         case Layers(depth, units, shape):
             return f"layer_sizes({show(depth)},{show(units)},{shape})"
         case Choice():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._utils.names import argument_name
 from .._utils.values import unique
-from ..space.distributions import Integers, LogIntegers, LogUniform, OneDimensional, Uniform
+from ..space.distributions import Integers, OneDimensional, Uniform
 from ..space.names import resolve
 from ..space.spaces import Branch, Space
 
@@ -254,8 +254,8 @@ def _distribution(hp: Any) -> Any:
     if hp.sampling == "reverse_log":
         return ReverseLog(low, high, kind == "Int")
     if kind == "Int":
-        return LogIntegers(low, high)
-    return Uniform(low, high) if hp.sampling == "linear" else LogUniform(low, high)
+        return Integers(low, high, log=True)
+    return Uniform(low, high, log=hp.sampling == "log")
 
 
 @dataclass(frozen=True)
@@ -271,6 +271,6 @@ class ReverseLog(OneDimensional):
         return self.low, self.high
 
     def _at(self, u: list[float]) -> float:
-        kind: Any = LogIntegers if self.whole else LogUniform
-        mirrored = kind(self.low, self.high)
+        kind: Any = Integers if self.whole else Uniform
+        mirrored = kind(self.low, self.high, log=True)
         return self.low + self.high - mirrored.at([1 - u[0]])

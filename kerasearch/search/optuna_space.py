@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._utils.values import identity, unique
-from ..space.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
+from ..space.distributions import Choice, Distribution, Integers, Uniform
 from ..space.hidden_sizes import Layers
 from ..space.scipy_distributions import Quantiles
 from .checks import branches, n_combinations
@@ -117,13 +117,10 @@ class TrialSpace:
 
 
 def _suggest(trial: Any, name: str, values: Distribution) -> Any:
-    if isinstance(values, Uniform | LogUniform):
-        log = isinstance(values, LogUniform)
-        return trial.suggest_float(name, values.low, values.high, log=log)
-    if isinstance(values, LogIntegers):
-        return trial.suggest_int(name, values.low, values.high, log=True)
+    if isinstance(values, Uniform):
+        return trial.suggest_float(name, values.low, values.high, log=values.log)
     if isinstance(values, Integers):
-        return trial.suggest_int(name, values.low, values.high, step=values.step)
+        return trial.suggest_int(name, values.low, values.high, step=values.step, log=values.log)
     if isinstance(values, Choice):
         if _is_plain(values.values):
             return trial.suggest_categorical(name, list(values.values))
@@ -161,16 +158,15 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
         return _encode_layers(name, values, value)
     if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         return None
-    if isinstance(values, Quantiles):
-        return {name: float(values.frozen.cdf(value))}
     number = value.item() if hasattr(value, "item") else value
-    low, high = values.support()  # type: ignore[attr-defined]
-    if not low <= number <= high:
+    if isinstance(values, Quantiles):
+        u = (float(values.frozen.cdf(number)) - values.low_q) / (values.high_q - values.low_q)
+        return {name: u} if 0 <= u <= 1 else None
+    if not isinstance(values, Uniform | Integers) or not values.low <= number <= values.high:
         return None
-    if isinstance(values, Uniform | LogUniform):
+    if isinstance(values, Uniform):
         return {name: float(number)}
-    step = values.step if isinstance(values, Integers) else 1
-    return {name: int(number)} if (number - low) % step == 0 else None
+    return {name: int(number)} if (number - values.low) % values.step == 0 else None
 
 
 def _encode_layers(name: str, layers: Layers, value: Any) -> dict[str, Any] | None:

@@ -104,7 +104,7 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     >>> from kerasearch import KerasClassifier, common_space
     >>> for name, values in common_space(KerasClassifier(), size="small").items():
     ...     print(name, values)
-    optimizer__learning_rate log_uniform(0.0001, 0.01)
+    optimizer__learning_rate uniform(0.0001, 0.01, log=True)
     batch_size [32, 64]
     model__hidden_layer_sizes layer_sizes(depth=(1, 2), units=(16, 128), shape='free')
     """

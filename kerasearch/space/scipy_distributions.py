@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.values import as_list
-from .distributions import Choice, Distribution, Integers, LogUniform, OneDimensional, Uniform
+from .distributions import Choice, Distribution, Integers, OneDimensional, Uniform
 
 
 def is_distribution(spec: Any) -> bool:
@@ -22,8 +22,8 @@ def as_distribution(spec: Any) -> Distribution:
     Parameters
     ----------
     spec : distribution or list
-        scipy's ``uniform``, ``loguniform`` and ``randint`` become `Uniform`, `LogUniform` and
-        `Integers`; any other of scipy's is wrapped, and drawn from through its ``ppf``.
+        scipy's ``uniform`` and ``loguniform`` become `Uniform`, its ``randint`` becomes `Integers`;
+        any other of scipy's is wrapped, and drawn from through its ``ppf``.
 
     Returns
     -------
@@ -42,10 +42,8 @@ def as_distribution(spec: Any) -> Distribution:
         raise TypeError(f"{spec!r} can be drawn from, but has no quantile function (ppf)")
     low, high = spec.support()
     name = spec.dist.name
-    if name == "uniform":
-        return Uniform(low, high)
-    if name in ("loguniform", "reciprocal"):
-        return LogUniform(low, high)
+    if name in ("uniform", "loguniform", "reciprocal"):
+        return Uniform(low, high, log=name != "uniform")
     if name == "randint":
         low, high = int(low), int(high)
         return Integers(low, high) if low < high else Choice((low,))

@@ -104,7 +104,7 @@ def param_distributions(estimator: Any, /, **specs: Any) -> Space:
     >>> from sklearn.linear_model import SGDClassifier
     >>> from kerasearch import param_distributions, log_uniform
     >>> param_distributions(SGDClassifier(), alpha=log_uniform(1e-5, 1), penalty=["l2", "l1"])
-    {'alpha': log_uniform(1e-05, 1.0), 'penalty': ['l2', 'l1']}
+    {'alpha': uniform(1e-05, 1.0, log=True), 'penalty': ['l2', 'l1']}
     """
     branches = _branches(specs, _checked_spec, each_value_apart=True)
     return _one_or_list([resolve(estimator, branch) for branch in branches])

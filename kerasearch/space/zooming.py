@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .._utils.user_warnings import warn
 from .._utils.values import identity, unique
 from ..cv_results.resources import resources
-from .distributions import Choice, Integers, LogIntegers, LogUniform, Uniform
+from .distributions import Choice, Integers, Uniform
 from .hidden_sizes import Layers
 from .scipy_distributions import Quantiles, as_distribution
 from .spaces import Branch, Space, as_branches, candidate_identity
@@ -81,7 +81,7 @@ def zoom(
     ...     "mean_test_score": [0.7, 0.9, 0.8, 0.6],
     ... }
     >>> zoom(results, {"alpha": log_uniform(1e-5, 1e-1)})
-    {'alpha': log_uniform(0.0001, 0.01)}
+    {'alpha': uniform(0.0001, 0.01, log=True)}
     """
     if not 0 < keep <= 1:
         raise ValueError(f"keep={keep!r} must be a share of the candidates in (0, 1]")
@@ -205,16 +205,12 @@ def _narrowed(
         return _layers(name, distribution, kept, factor)
     if isinstance(distribution, Quantiles):
         return _quantiles(distribution, kept, factor)
-    if not isinstance(distribution, Uniform | LogUniform | Integers | LogIntegers):
+    if not isinstance(distribution, Uniform | Integers):
         return spec
-    kind: Any = type(distribution)
-    log = kind in (LogUniform, LogIntegers)
-    step = getattr(distribution, "step", 1 if kind is LogIntegers else 0)
-    ends = distribution.support()
-    low, high = _Range(name, ends[0], ends[1], log, step).narrowed(kept, factor)
-    if low == high:
-        return [low]
-    return Integers(low, high, step) if kind is Integers else kind(low, high)
+    step = distribution.step if isinstance(distribution, Integers) else 0
+    numbers = _Range(name, distribution.low, distribution.high, distribution.log, step)
+    low, high = numbers.narrowed(kept, factor)
+    return [low] if low == high else replace(distribution, low=low, high=high)
 
 
 def _is_range(values: list[Any]) -> bool:
