@@ -10,6 +10,7 @@ results.
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 import warnings
@@ -420,6 +421,54 @@ def forget(search: Any) -> None:
     for name in list(vars(search)):
         if name.endswith("_") and not name.startswith("_"):
             delattr(search, name)
+
+
+def halving_schedule(search: Any) -> list[tuple[int, int]]:
+    """Let scikit-learn's successive halving compute its rungs, and train nothing.
+
+    Parameters
+    ----------
+    search : HalvingGridSearchCV or HalvingRandomSearchCV
+        One whose resource is a parameter: with ``n_samples`` the rungs depend on the data. It is
+        not changed.
+
+    Returns
+    -------
+    rungs : list of (int, int)
+        For each rung, how many candidates there are and what each of them gets.
+
+    Raises
+    ------
+    ValueError
+        If the settings do not go together; the message is that of the search's own ``fit``.
+    """
+    # a seed of its own, or drawing the candidates would move NumPy's global generator
+    probe: Any = clone(search).set_params(verbose=0, random_state=0)
+    probe._checked_cv_orig, probe.n_splits_ = check_cv(probe.cv), 1
+    probe._check_input_parameters(X=None, y=None, split_params={})
+    has_callbacks = "callback_ctx" in inspect.signature(probe._run_search).parameters
+    context = {"callback_ctx": _NoCallbacks()} if has_callbacks else {}  # scikit-learn 1.9
+    probe._run_search(_all_equally_good, **context)
+    return list(zip(probe.n_candidates_, probe.n_resources_, strict=True))
+
+
+def _all_equally_good(
+    candidates: Sequence[Any], cv: Any, more_results: Mapping[str, Any], **context: Any
+) -> dict[str, Any]:
+    """Stand in for the evaluation of candidates: the results that halving looks at."""
+    return {**more_results, "params": candidates, "mean_test_score": np.zeros(len(candidates))}
+
+
+class _NoCallbacks:
+    """Stand in for scikit-learn's context of callbacks."""
+
+    def subcontext(self, **settings: Any) -> _NoCallbacks:
+        return self
+
+    def call_on_fit_task_begin(self, **settings: Any) -> _NoCallbacks:
+        return self
+
+    def call_on_fit_task_end(self, **settings: Any) -> None: ...
 
 
 @contextmanager

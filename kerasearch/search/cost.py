@@ -15,6 +15,7 @@ from .._utils.names import last_part
 from .._utils.values import unique
 from ..space.scipy_distributions import as_distribution, is_distribution
 from ..space.spaces import Branch, as_branches, candidate_identity, cartesian
+from .base import halving_schedule
 from .hyperband import hyperband_schedule
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class _Plan:
     refit: bool = True
     rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
     note: str = ""
-    depends_on_rows: tuple[str, ...] = ()
+    unknown: set[str] = field(default_factory=set)  # counts that cannot be told
 
     def cost(self) -> Cost:
         import pandas as pd
@@ -217,10 +218,10 @@ class _Plan:
     def _counts(self, sizes: list[dict[str, float]]) -> tuple[int | None, int | None, int | None]:
         """Candidates, fits and epochs of a search whose parameters have so many values."""
         n_possible = sum(math.prod(size.values()) for size in sizes)
-        if "n_candidates" in self.depends_on_rows:
+        if "n_candidates" in self.unknown:
             return None, None, None
         n_candidates = int(n_possible if self.n_iter is None else min(self.n_iter, n_possible))
-        if self.depends_on_rows:
+        if self.unknown:
             return n_candidates, None, None
         if self.rungs is not None:
             n_fits = sum(n for n, _ in self.rungs) * self.n_splits + self.refit
@@ -279,7 +280,7 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
         bool(params.get("refit")),
     )
     if "factor" in params and "min_resources" in params:
-        _plan_halving(plan, params, search.estimator)
+        _plan_halving(plan, search)
     elif "max_resources" in params and "factor" in params:
         _plan_hyperband(plan, params)
     elif plan.n_iter is None:
@@ -289,41 +290,26 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
     return plan
 
 
-def _plan_halving(plan: _Plan, params: Mapping[str, Any], estimator: Any) -> None:
+def _plan_halving(plan: _Plan, search: Any) -> None:
     """Follow scikit-learn's successive halving, where it does not depend on the number of rows."""
-    factor, most = params["factor"], params["max_resources"]
-    least = params["min_resources"]
+    is_drawn = hasattr(search, "n_candidates")
     n_possible = sum(math.prod(_sizes(branch).values()) for branch in plan.branches)
-    n = params.get("n_candidates", n_possible)
-    if params["resource"] == "n_samples" or not isinstance(most, int):
-        plan.depends_on_rows = ("n_fits", "n_candidates") if n == "exhaust" else ("n_fits",)
-        plan.n_iter = n if isinstance(n, int) and "n_candidates" in params else None
+    n_candidates: Any = search.n_candidates if is_drawn else n_possible
+    if search.resource == "n_samples":
         plan.note = "Successive halving: how many fits there are depends on the number of rows"
+        plan.unknown = {"n_fits", "n_candidates"} if n_candidates == "exhaust" else {"n_fits"}
+    elif n_candidates != "exhaust" and min(n_candidates, n_possible) > _MOST_COUNTED:
+        plan.note = f"Successive halving: not counted beyond {_MOST_COUNTED:,} candidates"
+        plan.unknown = {"n_fits"}
+    if plan.unknown:
+        plan.n_iter = n_candidates if is_drawn and n_candidates != "exhaust" else None
         return
-    least_whole = least if isinstance(least, int) else 1
-    if n == "exhaust":
-        n = most // least_whole
-    n = plan.n_iter = int(min(n, n_possible))
-    n_required = 1 + _floor_log(n, factor)
-    if least == "exhaust":
-        least_whole = max(least_whole, int(most // factor ** (n_required - 1)))
-    n_rungs = 1 + _floor_log(most // least_whole, factor)
-    early = n_required - n_rungs if params["aggressive_elimination"] else 0
-    n_rungs = n_required if params["aggressive_elimination"] else min(n_rungs, n_required)
-    plan.rungs = []
-    for rung in range(n_rungs):
-        resources = min(int(factor ** max(0, rung - max(early, 0)) * least_whole), most)
-        plan.rungs.append((n, resources))
-        n = math.ceil(n / factor)
+    rungs = halving_schedule(search)
+    plan.n_iter = rungs[0][0]
+    plan.rungs = [(n, epochs if _is_epochs(search.resource) else None) for n, epochs in rungs]
     plan.note = "Successive halving: " + ", then ".join(
-        f"{n} with {params['resource']}={r}" for n, r in plan.rungs
+        f"{n} with {search.resource}={amount}" for n, amount in rungs
     )
-    if not _is_epochs(params["resource"]):
-        plan.rungs = [(n, None) for n, _ in plan.rungs]
-
-
-def _floor_log(x: float, base: float) -> int:
-    return math.floor(math.log(x, base) + 1e-12)
 
 
 def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:

@@ -89,6 +89,21 @@ def test_scikit_learn_still_calls_the_hooks_as_base_expects(iris):
     assert search.cv_results_ is seen["results"], advice
 
 
+def test_scikit_learns_halving_still_has_the_hooks_that_base_uses(iris):
+    from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
+
+    search = HalvingGridSearchCV(
+        Learner(), {"quality": [0.1, 0.2, 0.3]}, resource="epochs", max_resources=9, cv=3
+    )
+    advice = "scikit-learn changed its halving: adapt halving_schedule in kerasearch/search/base.py"
+    try:
+        told = base.halving_schedule(search)
+    except (AttributeError, TypeError, KeyError) as error:
+        pytest.fail(f"{advice} ({error})")
+    search.fit(*iris)
+    assert told == list(zip(search.n_candidates_, search.n_resources_, strict=True)), advice
+
+
 def test_scikit_learn_still_words_the_failure_of_all_fits_the_same():
     out = [{"fit_error": "Traceback (most recent call last):\n  x\nValueError: no\n"}] * 3
     with pytest.raises(ValueError) as caught:
