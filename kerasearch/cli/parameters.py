@@ -15,7 +15,7 @@ from .._utils.values import unique
 from ..space import (
     Choice,
     Integers,
-    Layers,
+    LayerSizes,
     Uniform,
     choice,
     integers,
@@ -119,7 +119,7 @@ def describe(values: Any) -> str:
         case Integers(low, high, step, log):
             each = "" if step == 1 else f",step={step}"
             return f"{'logint' if log else 'int'}({low},{high}{each})"
-        case Layers(depth, units, shape):
+        case LayerSizes(depth, units, shape):
             return f"layer_sizes({show(depth)},{show(units)},{shape})"
         case Choice():
             return f"choice({','.join(map(show, values))})"

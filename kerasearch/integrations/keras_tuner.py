@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._utils.names import argument_name
 from .._utils.values import unique
+from ..space.branches import Branch, Space, one_or_list
 from ..space.distributions import Integers, OneDimensional, Uniform
 from ..space.names import resolve
-from ..space.spaces import Branch, Space
 
 if TYPE_CHECKING:
     import keras
@@ -153,14 +153,12 @@ def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
     branches = [{f"model__{argument_name(n)}": s for n, s in b.items()} for b in branches]
     if estimator is not None:
         branches = [resolve(estimator, branch) for branch in branches]
-    return branches[0] if len(branches) == 1 else branches
+    return one_or_list(branches)
 
 
 def _discovered(build: Callable[[Any], Any]) -> Any:
     """Call `build` until no value of a choice, no switch and no largest number shows more."""
     import keras_tuner
-
-    from .. import training  # here: the hyperparameters of a search need no TensorFlow
 
     hp = keras_tuner.HyperParameters()
     settings: list[dict[str, Any]] = [{}]
@@ -168,7 +166,7 @@ def _discovered(build: Callable[[Any], Any]) -> Any:
         n_known = len(hp.space)
         hp.values = {**_defaults(hp), **setting}
         try:
-            training.build(lambda: build(hp), 0)
+            _build_aside(build, hp)
         except Exception:  # a combination that cannot be built; the defaults must be
             if not setting:
                 raise
@@ -181,6 +179,15 @@ def _discovered(build: Callable[[Any], Any]) -> Any:
             break
     hp.values = {name: value for name, value in _defaults(hp).items() if hp.is_active(name)}
     return hp
+
+
+def _build_aside(build: Callable[[Any], Any], hp: Any) -> None:
+    """Build a model for what it asks for, and leave the process' random state as it was."""
+    # imported where a model is built: a space that was read before needs neither Keras nor
+    # TensorFlow, and neither does the import of this package
+    from .. import training
+
+    training.build(lambda: build(hp), 0)
 
 
 def _defaults(hp: Any) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
+from .._utils.checks import as_integer, check_integer
 from .._utils.names import last_part
+from .._utils.text import counted
 from .._utils.values import unique
+from ..space.branches import Branch, as_branches, candidate_identity, cartesian
 from ..space.scipy_distributions import as_distribution, is_distribution
-from ..space.spaces import Branch, as_branches, candidate_identity, cartesian
 from .base import halving_schedule
 from .hyperband import hyperband_schedule
 
@@ -136,8 +138,8 @@ def search_cost(
     all of them                                 12     37      370   +95%
     """
     for name, value in (("n_iter", n_iter), ("epochs", epochs)):
-        if value is not None and (not isinstance(value, int | np.integer) or value < 1):
-            raise ValueError(f"{name}={value!r} must be a positive integer")
+        if value is not None:
+            check_integer(name, value, 1)
     if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
         if cv is not None or n_iter is not None:
             raise ValueError("cv and n_iter are those of the search; give them for a space alone")
@@ -346,8 +348,8 @@ def _n_splits(cv: Any) -> int:
 def _own_epochs(estimator: Any, epochs: int | None) -> int | None:
     """What the estimator says of the epochs of a fit, else `epochs`."""
     own = {value for name, value in estimator.get_params().items() if _is_epochs(name)}
-    counts = [value for value in own if isinstance(value, int | np.integer)]
-    return int(counts[0]) if len(counts) == 1 else epochs
+    counts = [n for n in map(as_integer, own) if n is not None]
+    return counts[0] if len(counts) == 1 else epochs
 
 
 def _is_epochs(name: str) -> bool:
@@ -379,9 +381,7 @@ def _mean(spec: Any) -> float:
 
 
 def _counted(n: int | None, noun: str) -> str:
-    if n is None:
-        return f"{noun}s: not known"
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    return f"{noun}s: not known" if n is None else counted(n, noun)
 
 
 def _count(value: float) -> str:

@@ -13,18 +13,12 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
+from .._utils.checks import check_integer
+from ..space.branches import Space, as_branches, as_distributions, n_candidates
 from ..space.names import full_name
 from .base import Batch, IncrementalSearchCV
-from .checks import (
-    Space,
-    branches,
-    check_names,
-    check_timeout,
-    check_whole,
-    n_combinations,
-    warn_of_small_space,
-)
-from .optuna_space import optuna
+from .checks import check_space, check_timeout, warn_of_small_space
+from .optuna_import import import_optuna
 from .optuna_study import propose
 
 _MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
@@ -73,8 +67,8 @@ def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame
     4        1     1             1            9                6
     5        0     0             3            9               27
     """
-    check_whole("factor", factor, 2)
-    check_whole("max_resources", max_resources, 1)
+    factor = check_integer("factor", factor, 2)
+    max_resources = check_integer("max_resources", max_resources, 1)
     if max_resources < factor:
         raise ValueError(
             f"max_resources={max_resources} must be at least factor={factor}: there would be one "
@@ -223,21 +217,23 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.timeout = timeout
         self.random_state = random_state
 
-    def _check(self) -> None:
+    def _check_settings(self) -> None:
+        super()._check_settings()
         schedule = hyperband_schedule(self.max_resources, self.factor)
         check_timeout(self.timeout)
         if self.sampler not in ("random", "bayes"):
             raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
         if self.sampler == "bayes":
-            optuna()  # says how to install it
+            import_optuna()  # says how to install it
         resource = _full_name(self.estimator, self.resource)
-        for branch in branches(self.space):
+        for branch in as_branches(self.space):
             if resource in branch:
                 raise ValueError(
                     f"space has {resource!r}, which is the resource that Hyperband hands out"
                 )
-        check_names(self.estimator, self.space)
-        n, widest = n_combinations(self.space), int(schedule["n_candidates"].max())
+        check_space(self.estimator, self.space)
+        n = n_candidates(as_distributions(self.space))
+        widest = int(schedule["n_candidates"].max())
         if n < widest:
             warn_of_small_space(
                 n,
@@ -259,7 +255,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
                 candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
                 for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
                     columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
-                    begin = len(self._run.evaluations)
+                    begin = len(self._running.evaluations)
                     yield from self._rung(candidates, columns, unrecorded)
                     candidates = self._survivors(candidates, begin)
                     if not candidates:
@@ -271,7 +267,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         if known:
             proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
             return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
-        n = int(min(n, n_combinations(self.space)))  # a small space is drawn whole
+        n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
         return list(ParameterSampler(self.space, n, random_state=rng))
 
     def _learned(self) -> list[tuple[dict[str, Any], float]]:
@@ -279,9 +275,9 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
         Of first rungs alone: among survivors there are no bad ones to learn from.
         """
-        enough = max(10, 2 * max(map(len, branches(self.space))))
+        enough = max(10, 2 * max(map(len, as_branches(self.space))))
         by_epochs: dict[int, list[tuple[dict[str, Any], float]]] = {}
-        for evaluation in self._run.evaluations:
+        for evaluation in self._running.evaluations:
             score = self._mean_score(evaluation)
             if evaluation.columns["rung"] == 0 and np.isfinite(score):
                 same = by_epochs.setdefault(evaluation.columns["n_resources"], [])
@@ -303,7 +299,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
     def _survivors(self, candidates: list[dict[str, Any]], begin: int) -> list[dict[str, Any]]:
         """Keep one in `factor`, the best that have a score."""
-        scores = [self._mean_score(evaluation) for evaluation in self._run.evaluations[begin:]]
+        scores = [self._mean_score(evaluation) for evaluation in self._running.evaluations[begin:]]
         ranked = np.argsort([-score for score in scores], kind="stable")  # NaN comes last
         kept = ranked[: len(candidates) // self.factor]
         return [candidates[i] for i in kept if not np.isnan(scores[i])]
@@ -329,7 +325,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
     def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
         """Tell which candidates have the most epochs; without a score they do not count."""
         resources = np.asarray(results["n_resources"])
-        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._run.evaluations])
+        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._running.evaluations])
         return resources == resources[scored if scored.any() else slice(None)].max()
 
 

@@ -1,35 +1,19 @@
-"""Between our spaces and Optuna's trials, in both directions.
-
-Optuna is imported where it is used: it is an optional dependency.
-"""
+"""Between our spaces and Optuna's trials, in both directions."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._utils.values import identity, unique
+from ..space.branches import as_distributions, n_candidates
 from ..space.distributions import Choice, Distribution, Integers, Uniform
-from ..space.hidden_sizes import Layers
+from ..space.layer_widths import LayerSizes
 from ..space.scipy_distributions import Quantiles
-from .checks import branches, n_combinations
+from .optuna_import import import_optuna
 
-BRANCH = "branch"  # which dict of a list of dicts
-
-
-def optuna() -> Any:
-    """Import Optuna, or say how to install it."""
-    try:
-        with warnings.catch_warnings():  # of the progress bar in notebooks, which is not used
-            warnings.filterwarnings("ignore", "IProgress not found")
-            import optuna as module
-    except ImportError:
-        raise ImportError(
-            "Bayesian search is done by Optuna: pip install 'kerasearch[bayes]'"
-        ) from None
-    return module
+_BRANCH = "branch"  # a trial's parameter: which dict of a list of dicts
 
 
 class TrialSpace:
@@ -47,8 +31,8 @@ class TrialSpace:
         if callable(space):
             self.function = space
         else:
-            self.branches = branches(space)
-        self.n_values = math.inf if self.function else n_combinations(space)
+            self.branches = as_distributions(space)
+        self.n_values = math.inf if self.function else n_candidates(self.branches)
 
     @property
     def names(self) -> set[str]:
@@ -64,7 +48,7 @@ class TrialSpace:
             return dict(params)
         i = 0
         if len(self.branches) > 1:
-            i = trial.suggest_categorical(BRANCH, list(range(len(self.branches))))
+            i = trial.suggest_categorical(_BRANCH, list(range(len(self.branches))))
         return {
             name: _suggest(trial, self._label(i, name), values)
             for name, values in self.branches[i].items()
@@ -81,7 +65,7 @@ class TrialSpace:
         for i, branch in enumerate(self.branches):
             if not partial and not branch.keys() <= params.keys():
                 continue
-            encoded: dict[str, Any] | None = {BRANCH: i} if len(self.branches) > 1 else {}
+            encoded: dict[str, Any] | None = {_BRANCH: i} if len(self.branches) > 1 else {}
             for name in branch.keys() & params.keys():
                 code = _encode(self._label(i, name), branch[name], params[name])
                 if code is None or encoded is None:
@@ -94,26 +78,33 @@ class TrialSpace:
 
     def finished_trial(self, params: Mapping[str, Any], score: float) -> Any:
         """Make a finished trial of a candidate; None if it lies outside the space."""
-        module = optuna()
         encoded = self.encode(params)
         if encoded is None:
             return None
-        fixed = module.trial.FixedTrial(encoded)
+        fixed = import_optuna().trial.FixedTrial(encoded)
         try:
             self.suggest(fixed)
         except (ValueError, KeyError):  # the callable asks for something else
             return None
-        complete = math.isfinite(score)
-        state = module.trial.TrialState
-        return module.trial.create_trial(
-            params=fixed.params,
-            distributions=fixed.distributions,
-            value=score if complete else None,
-            state=state.COMPLETE if complete else state.FAIL,
-        )
+        return finished_trial(fixed.params, fixed.distributions, score)
 
     def _label(self, i: int, name: str) -> str:
         return name if len(self.branches) == 1 else f"{i}:{name}"
+
+
+def finished_trial(
+    params: Mapping[str, Any], distributions: Mapping[str, Any], score: float, **more: Any
+) -> Any:
+    """Make a trial of Optuna's that has been evaluated; it failed where the score is not finite."""
+    trial = import_optuna().trial
+    succeeded = math.isfinite(score)
+    return trial.create_trial(
+        params=dict(params),
+        distributions=dict(distributions),
+        value=float(score) if succeeded else None,
+        state=trial.TrialState.COMPLETE if succeeded else trial.TrialState.FAIL,
+        **more,
+    )
 
 
 def _suggest(trial: Any, name: str, values: Distribution) -> Any:
@@ -125,12 +116,12 @@ def _suggest(trial: Any, name: str, values: Distribution) -> Any:
         if _is_plain(values.values):
             return trial.suggest_categorical(name, list(values.values))
         return values.values[trial.suggest_categorical(name, list(range(len(values.values))))]
-    if isinstance(values, Layers):
+    if isinstance(values, LayerSizes):
         return _suggest_layers(trial, name, values)
     return values.at([trial.suggest_float(name, 0.0, 1.0)])
 
 
-def _suggest_layers(trial: Any, name: str, layers: Layers) -> tuple[int, ...]:
+def _suggest_layers(trial: Any, name: str, layers: LayerSizes) -> tuple[int, ...]:
     """Depth and widths are parameters of their own, as many widths as there are layers."""
     n = trial.suggest_int(f"{name}.depth", *layers.depth)
     if n == 0:
@@ -154,7 +145,7 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
             return None
         i = known.index(identity(value))
         return {name: values.values[i] if _is_plain(values.values) else i}
-    if isinstance(values, Layers):
+    if isinstance(values, LayerSizes):
         return _encode_layers(name, values, value)
     if isinstance(value, bool | str) or not hasattr(value, "__float__"):
         return None
@@ -169,7 +160,7 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
     return {name: int(number)} if (number - values.low) % values.step == 0 else None
 
 
-def _encode_layers(name: str, layers: Layers, value: Any) -> dict[str, Any] | None:
+def _encode_layers(name: str, layers: LayerSizes, value: Any) -> dict[str, Any] | None:
     low, high = layers.units
     if not isinstance(value, tuple | list) or not layers.depth[0] <= len(value) <= layers.depth[1]:
         return None

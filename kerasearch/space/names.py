@@ -72,11 +72,20 @@ def full_name(estimator: Any, name: str) -> str:
         return found[0]
     if found:
         raise ValueError(f"{name} could be {' or '.join(found)}; give that name")
-    near = did_you_mean(last_part(name), map(last_part, known))
+    near = nearest_names(name, known)
     raise ValueError(
-        f"{name}: there is no such parameter{near or ''}"
-        + ("" if near else f" in {type(estimator).__name__}; get_params() lists what there is")
+        f"{name}: there is no such parameter"
+        + (near or f" in {type(estimator).__name__}; get_params() lists what there is")
     )
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """Say which of the known full names may be meant, as the end of an error message."""
+    known = list(known)
+    same_ending = [full for full in known if last_part(full) == last_part(name)]
+    if same_ending:
+        return f"; did you mean {' or '.join(same_ending[:3])}?"
+    return did_you_mean(last_part(name), map(last_part, known))
 
 
 def _leaves_out_steps(name: str, full: str) -> bool:
@@ -122,7 +131,9 @@ def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
     return next(iter(found.values()))
 
 
-def _with_each(probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]) -> dict:
+def _with_each(
+    probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]
+) -> dict[str, Any]:
     """Set each of the values in each of the probes."""
     each = {}
     for label, probe in probes.items():

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._utils.names import did_you_mean
+from .branches import Space
+from .conditions import when
 from .distributions import integers, log_integers, log_uniform, uniform
-from .hidden_sizes import layer_sizes
+from .layer_widths import layer_sizes
 from .names import check_estimator
-from .spaces import Space, param_distributions, when
+from .spaces import param_distributions
 
 SIZES = ("small", "medium", "large")
 

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import loguniform, norm, randint
 from scipy.stats import uniform as scipy_uniform
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -362,14 +363,16 @@ def test_enqueued_candidates_come_first(iris):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"n_iter": 0}, ValueError, "n_iter must be"),
-        ({"n_iter": 2.5}, ValueError, "n_iter must be"),
-        ({"batch_size": 0}, ValueError, "batch_size must be"),
+        ({"n_iter": 0}, ValueError, "n_iter=0 must be an integer of at least 1"),
+        ({"n_iter": 2.5}, ValueError, "n_iter=2.5 must be"),
+        ({"n_iter": True}, ValueError, "n_iter=True must be"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
         ({"sampler": "tpe"}, TypeError, "sampler must be"),
         ({"storage": "sqlite:////no/such/folder/s.db"}, ValueError, "could not be opened"),
         ({"storage": "nosuch://x"}, ValueError, "could not be opened"),
         ({"storage": "/no/such/folder/s.log"}, ValueError, "could not be opened"),
-        ({"warm_start": 3}, TypeError, "warm_start must be"),
+        ({"warm_start": 3}, TypeError, "warm_start: expected a fitted search"),
+        ({"warm_start": GridSearchCV(Learner(), {})}, NotFittedError, "warm_start: this Grid"),
         ({"enqueue": [{"quality": 3}]}, ValueError, "not in the space"),
         ({"enqueue": [{"tag": 3}]}, ValueError, "not in the space"),
         ({"enqueue": [{"qualty": 3}]}, ValueError, "quality"),
@@ -462,10 +465,12 @@ def test_a_study_of_one_of_several_metrics(iris):
     assert to_optuna_study(search).best_value == search.best_score_
     best = search.cv_results_["mean_test_accuracy"].max()
     assert to_optuna_study(search, metric="accuracy").best_value == best
-    with pytest.raises(ValueError, match="there are accuracy, f1_macro"):
+    with pytest.raises(ValueError, match="metric='f1': the search has accuracy, f1_macro"):
         to_optuna_study(search, metric="f1")
-    with pytest.raises(TypeError, match="finished search"):
+    with pytest.raises(NotFittedError, match="is not fitted: call fit first"):
         to_optuna_study(GridSearchCV(SVC(), {}))
+    with pytest.raises(TypeError, match="expected a fitted search"):
+        to_optuna_study(3)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler
 
 from kerasearch import choice, integers, layer_sizes, log_integers, log_uniform, uniform
-from kerasearch.space import Choice, Integers, Layers, Uniform
+from kerasearch.space import Choice, Integers, LayerSizes, Uniform
 from kerasearch.space.scipy_distributions import as_distribution
 
 quick = settings(deadline=None, max_examples=40)
@@ -55,7 +55,7 @@ distributions = st.one_of(one_dimensional, some_layers)
 def in_support(distribution, value):
     if isinstance(distribution, Choice):
         return any(value is v or (type(value) is type(v) and value == v) for v in distribution)
-    if isinstance(distribution, Layers):
+    if isinstance(distribution, LayerSizes):
         (fewest, most), (low, high) = distribution.depth, distribution.units
         widths_fit = all(low <= width <= high and type(width) is int for width in value)
         return type(value) is tuple and fewest <= len(value) <= most and widths_fit
