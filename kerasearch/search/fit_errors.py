@@ -20,7 +20,7 @@ _HEAD = re.compile(r"^(\d+) fits failed with the following error:\n", re.MULTILI
 _TRACEBACK = "Traceback (most recent call last):\n"
 
 
-def count_errors(message: str) -> list[tuple[int, str]]:
+def count_errors(message: str) -> Counter[str]:
     r"""Read how many fits failed with which error.
 
     Parameters
@@ -31,20 +31,19 @@ def count_errors(message: str) -> list[tuple[int, str]]:
 
     Returns
     -------
-    errors : list of (int, str)
-        Number of fits and error, such as ``(3, "ValueError: no")``, the most frequent first. An
-        error may have several lines.
+    errors : Counter
+        The number of fits by error, such as ``"ValueError: no"``. An error may have several lines.
 
     Examples
     --------
     >>> from kerasearch.search.fit_errors import count_errors
     >>> count_errors("Traceback (most recent call last):\n  File ...\nValueError: no\n")
-    [(1, 'ValueError: no')]
+    Counter({'ValueError: no': 1})
     """
     errors: Counter[str] = Counter()
     for n_fits, traceback in _tracebacks(message, 1):
         errors[_last_error(traceback)] += n_fits
-    return [(n_fits, error) for error, n_fits in errors.most_common()]
+    return errors
 
 
 def error_message(folds: Iterable[Mapping[str, Any]]) -> str:
@@ -52,7 +51,7 @@ def error_message(folds: Iterable[Mapping[str, Any]]) -> str:
     messages: dict[str, None] = {}
     for fold in folds:
         if fold["fit_error"]:
-            messages |= dict.fromkeys(error for _, error in count_errors(fold["fit_error"]))
+            messages |= dict.fromkeys(count_errors(fold["fit_error"]))
         elif _has_nan(fold["test_scores"]):
             messages["the score is not a number"] = None
     return "; ".join(messages)

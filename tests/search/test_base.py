@@ -112,12 +112,12 @@ def test_scikit_learn_still_words_the_failure_of_all_fits_the_same():
     advice = "scikit-learn changed its message: adapt kerasearch/search/fit_errors.py"
     n_fits, details = fit_errors.read_all_failed(message) or pytest.fail(advice)
     assert n_fits == 3, advice
-    assert fit_errors.count_errors(message) == [(3, "ValueError: no")], advice
+    assert fit_errors.count_errors(message) == {"ValueError: no": 3}, advice
     assert fit_errors.error_message([{"fit_error": details}]) == "ValueError: no", advice
     assert fit_errors.all_failed_text([[{"fit_error": details}] * 3]) == message, advice
     with pytest.warns(FitFailedWarning) as warned:
         _warn_or_raise_about_fit_failures([*out, {"fit_error": None}], np.nan)
-    assert fit_errors.count_errors(str(warned[0].message)) == [(3, "ValueError: no")], advice
+    assert fit_errors.count_errors(str(warned[0].message)) == {"ValueError: no": 3}, advice
 
 
 # ---------------------------------------------------------------- results
