@@ -285,7 +285,8 @@ class IncrementalSearchCV(BaseSearchCV):
             table = super()._format_results(
                 [evaluation.params for evaluation in evaluations], sizes.pop(), folds, columns
             )
-        table["error_messages"] = _object_array([error_message(e.folds) for e in evaluations])
+        messages = [error_message(evaluation.folds) for evaluation in evaluations]
+        table["error_messages"] = np.array(messages, dtype=object)
         if not hasattr(self, "cv_results_"):
             self.cv_results_: dict[str, Any] = {}
         self.cv_results_.update(table)
@@ -389,21 +390,9 @@ class IncrementalSearchCV(BaseSearchCV):
 def halving_schedule(search: Any) -> list[tuple[int, int]]:
     """Let scikit-learn's successive halving compute its rungs, and train nothing.
 
-    Parameters
-    ----------
-    search : HalvingGridSearchCV or HalvingRandomSearchCV
-        One whose resource is a parameter: with ``n_samples`` the rungs depend on the data. It is
-        not changed.
-
-    Returns
-    -------
-    rungs : list of (int, int)
-        For each rung, how many candidates there are and what each of them gets.
-
-    Raises
-    ------
-    ValueError
-        If the settings do not go together; the message is that of the search's own ``fit``.
+    For each rung: how many candidates there are, and what each of them gets. The resource must be
+    a parameter, since with ``n_samples`` the rungs depend on the data. Settings that do not go
+    together are the `ValueError` that the search's own ``fit`` raises.
     """
     # a seed of its own, or drawing the candidates would move NumPy's global generator
     probe: Any = clone(search).set_params(verbose=0, random_state=0)
@@ -466,9 +455,3 @@ def _score_to_refit_by(scores: Any, refit: Any) -> float | None:
     if not isinstance(scores, Mapping):
         return scores
     return scores[refit] if refit in scores else next(iter(scores.values()))
-
-
-def _object_array(values: Sequence[Any]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
-    return array

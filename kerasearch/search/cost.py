@@ -258,8 +258,8 @@ class _Plan:
         ]
         sizes = [math.prod(_sizes(branch).values()) for branch in fixed]
         if sum(sizes) <= _MOST_COUNTED:
-            lists = [{name: list(_listed(spec)) for name, spec in b.items()} for b in fixed]
-            different = {candidate_identity(c) for b in lists for c in cartesian(b)}
+            finite = [{name: as_distribution(spec) for name, spec in b.items()} for b in fixed]
+            different = {candidate_identity(c) for branch in finite for c in cartesian(branch)}
             return min(len(different), n_candidates)
         return int(min(sum(sizes), n_candidates))
 
@@ -367,10 +367,6 @@ def _size(spec: Any) -> float:
         return as_distribution(spec).n_values
     except TypeError:
         return math.inf
-
-
-def _listed(spec: Any) -> Iterable[Any]:
-    return as_distribution(spec)  # type: ignore[return-value]  # finite, where it is asked for
 
 
 def _mean(spec: Any) -> float:

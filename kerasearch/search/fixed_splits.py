@@ -9,17 +9,10 @@ from sklearn.model_selection import check_cv
 
 
 class FixedSplits:
-    """A splitter that splits once.
+    """A splitter that splits once, also where `cv` draws its splits.
 
-    Parameters
-    ----------
-    cv : splitter
-        Makes the splits; it may draw them.
-
-    Attributes
-    ----------
-    n_expected : int or None
-        How many folds candidates of an earlier search have; another number is an error.
+    `n_expected` is how many folds the candidates of an earlier search have, None without one;
+    another number is an error.
     """
 
     def __init__(self, cv: Any) -> None:

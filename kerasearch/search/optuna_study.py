@@ -23,21 +23,8 @@ _MOST_LISTED = 100_000
 class AskAndTell:
     """Ask a study for candidates that are new, and tell it their scores.
 
-    Parameters
-    ----------
-    study : optuna.study.Study
-        The study.
-    space : TrialSpace
-        What is searched.
-    estimator : estimator
-        What is tuned: it knows which parameters there are.
-    make_sampler : callable or None
-        Makes the study's sampler from the number of the first trial; None keeps the study's own.
-
-    Attributes
-    ----------
-    is_exhausted : bool
-        Whether the sampler has said that it has no more candidates.
+    `make_sampler` makes the study's sampler from the number of the first trial; None keeps the
+    study's own. `is_exhausted` is True once the sampler has no more candidates.
     """
 
     def __init__(

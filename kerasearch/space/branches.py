@@ -21,23 +21,8 @@ Space = Branch | list[Branch]
 def as_branches(space: object) -> list[Branch]:
     """Check that something is a search space, and list its dicts.
 
-    Parameters
-    ----------
-    space : dict or list of dict
-        Lists or distributions, this package's or scipy's, by parameter name.
-
-    Returns
-    -------
-    branches : list of dict
-        Distributions as they are, anything else as a list of Python's own values.
-
-    Raises
-    ------
-    TypeError
-        If it is neither a dict nor a list of dicts, if a name is not a string, or if values are
-        neither a distribution nor a list.
-    ValueError
-        If a list of values is empty.
+    Distributions, this package's or scipy's, stay as they are; anything else becomes a list of
+    Python's own values. `TypeError` or `ValueError` says what is no name, no list or empty.
     """
     branches = [space] if isinstance(space, Mapping) else space
     if not isinstance(branches, list | tuple) or not branches:
@@ -61,12 +46,9 @@ def as_branches(space: object) -> list[Branch]:
 
 
 def as_distributions(space: object) -> list[dict[str, Distribution]]:
-    """List the dicts of a search space, with this package's distributions alone.
+    """List the dicts of a search space as `as_branches` does, with our distributions alone.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As in `as_branches`; also if a distribution has no quantile function.
+    A distribution without a quantile function is a `TypeError`.
     """
     return [
         {name: _distribution(name, values) for name, values in branch.items()}

@@ -66,17 +66,8 @@ class When:
 def expand_conditions(specs: Mapping[str, Any], each_value_apart: bool) -> list[Branch]:
     """Turn a dict with entries made by `when` into dicts that have none.
 
-    Parameters
-    ----------
-    specs : mapping of str to object
-        What was given for each parameter.
-    each_value_apart : bool
-        Whether each value beside a `when` gets a dict of its own, as a random search draws every
-        dict equally often, or all that open the same share one, as suits a grid.
-
-    Returns
-    -------
-    branches : list of dict
+    With `each_value_apart` every value beside a `when` gets a dict of its own, as a random search
+    draws each dict equally often; otherwise all that open the same share one, as suits a grid.
     """
     for name, spec in specs.items():
         if isinstance(spec, list | tuple) and any(isinstance(entry, When) for entry in spec):

@@ -299,18 +299,8 @@ class Uniform(OneDimensional):
         return f"uniform({self.low!r}, {self.high!r}{', log=True' if self.log else ''})"
 
 
-class _Discrete(OneDimensional):
-    @property
-    def n_values(self) -> float:
-        """How many values there are."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return int(self.n_values)
-
-
 @dataclass(frozen=True, repr=False)
-class Integers(_Discrete):
+class Integers(OneDimensional):
     """Integers within bounds; `integers` makes it."""
 
     low: int
@@ -341,9 +331,12 @@ class Integers(_Discrete):
         return self.low, self.high
 
     @property
-    def n_values(self) -> float:
+    def n_values(self) -> int:
         """How many values there are."""
         return (self.high - self.low) // self.step + 1
+
+    def __len__(self) -> int:
+        return self.n_values
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.low, self.high + 1, self.step))
@@ -351,8 +344,7 @@ class Integers(_Discrete):
     def _at(self, u: list[float]) -> int:
         if self.log:
             return log_integer(self.low, self.high, u[0])
-        n = int(self.n_values)
-        return self.low + self.step * min(int(u[0] * n), n - 1)
+        return self.low + self.step * min(int(u[0] * self.n_values), self.n_values - 1)
 
     def __repr__(self) -> str:
         step = f", step={self.step}" if self.step != 1 else ""
@@ -360,7 +352,7 @@ class Integers(_Discrete):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Choice(_Discrete):
+class Choice(OneDimensional):
     """One of some values; `choice` makes it."""
 
     values: tuple[Any, ...]
@@ -380,8 +372,11 @@ class Choice(_Discrete):
         object.__setattr__(self, "p", p)
 
     @property
-    def n_values(self) -> float:
+    def n_values(self) -> int:
         """How many values there are."""
+        return len(self.values)
+
+    def __len__(self) -> int:
         return len(self.values)
 
     def __iter__(self) -> Iterator[Any]:

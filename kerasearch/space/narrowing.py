@@ -21,25 +21,11 @@ _EDGE = 0.05  # so near to an end of a range, as a share of it, the best is at t
 
 
 def narrowed(name: str, spec: Any, kept: Sequence[Any], tried: Sequence[Any], factor: float) -> Any:
-    """Narrow the values of one parameter round those of the best candidates.
+    """Narrow the list or distribution `spec` of one parameter, and return one of the same kind.
 
-    Parameters
-    ----------
-    name : str
-        The parameter, for the warning that a range was extended.
-    spec : list or distribution
-        What was searched.
-    kept : sequence
-        Its values in the best candidates, the best one's first.
-    tried : sequence
-        Its values in all candidates.
-    factor : float
-        The most that a range can narrow, in (0, 1).
-
-    Returns
-    -------
-    list or distribution
-        Of the kind that was searched; a list of one value where a range has no more.
+    `kept` are its values in the best candidates, the best one's first, and `tried` those in all;
+    `factor`, in (0, 1), is the most that a range can narrow. A warning names the parameter where
+    its range is extended.
     """
     if isinstance(spec, list):
         if len(spec) < 3 or not all(map(_is_number, spec)):
