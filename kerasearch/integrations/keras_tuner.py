@@ -58,7 +58,7 @@ def keras_tuner_model(build: Any) -> KerasTunerModel:
 
 
 class KerasTunerModel:
-    """See `keras_tuner_model`.
+    """A model-building function with KerasTuner's hyperparameters; `keras_tuner_model` makes it.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class KerasTunerModel:
         self.build = build
         if not callable(self._build):
             raise TypeError(f"build={build!r} must be a function of hp, or a HyperModel")
-        self.hyperparameters = _discovered(self._build)
+        self.hyperparameters = _discover_hyperparameters(self._build)
         self._names: dict[str, str] = {}
         defaults: dict[str, Any] = {}
         for hp in self.hyperparameters.space:
@@ -148,15 +148,16 @@ def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
             "build(hp) has filled in"
         )
     known = list(hyperparameters.space)
-    parents = {condition.name for hp in known for condition in hp.conditions}
-    branches = _merged([_specs(known, fixed) for fixed in _openings(known, parents, {})], parents)
+    parents = list(dict.fromkeys(c.name for hp in known for c in hp.conditions))
+    settings = _settings_of_parents(known, parents, {})
+    branches = _merge_branches([_branch(known, setting) for setting in settings], parents)
     branches = [{f"model__{argument_name(n)}": s for n, s in b.items()} for b in branches]
     if estimator is not None:
         branches = [resolve(estimator, branch) for branch in branches]
     return one_or_list(branches)
 
 
-def _discovered(build: Callable[[Any], Any]) -> Any:
+def _discover_hyperparameters(build: Callable[[Any], Any]) -> Any:
     """Call `build` until no value of a choice, no switch and no largest number shows more."""
     import keras_tuner
 
@@ -194,8 +195,8 @@ def _defaults(hp: Any) -> dict[str, Any]:
     return {one.name: one.default for one in reversed(hp.space)}
 
 
-def _active(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
-    """The hyperparameters that these values of their parents open."""
+def _active_hyperparameters(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
+    """List the hyperparameters that these values of their parents open."""
     return [
         hp
         for hp in known
@@ -203,26 +204,29 @@ def _active(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _openings(known: Sequence[Any], parents: set[str], fixed: dict[str, Any]) -> list[Branch]:
-    """All combinations of values of the parents, inner ones only where they are open."""
-    for hp in _active(known, fixed):
+def _settings_of_parents(
+    known: Sequence[Any], parents: Sequence[str], fixed: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """List all combinations of values of the parents, inner ones only where they are open."""
+    for hp in _active_hyperparameters(known, fixed):
         if hp.name in parents and hp.name not in fixed:
             return [
-                opening
+                setting
                 for value in _values(hp)
-                for opening in _openings(known, parents, {**fixed, hp.name: value})
+                for setting in _settings_of_parents(known, parents, {**fixed, hp.name: value})
             ]
     return [fixed]
 
 
-def _specs(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
+def _branch(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
+    """Make the dict of a space in which the parents have these values."""
     return {
         hp.name: [fixed[hp.name]] if hp.name in fixed else _distribution(hp)
-        for hp in _active(known, fixed)
+        for hp in _active_hyperparameters(known, fixed)
     }
 
 
-def _merged(branches: list[Branch], parents: set[str]) -> list[Branch]:
+def _merge_branches(branches: list[Branch], parents: Sequence[str]) -> list[Branch]:
     """Join the branches that differ in the values of one parent alone."""
     for parent in parents:
         joined: dict[Any, Branch] = {}
@@ -238,7 +242,7 @@ def _merged(branches: list[Branch], parents: set[str]) -> list[Branch]:
 
 
 def _values(hp: Any) -> list[Any]:
-    """What a hyperparameter with few values can be."""
+    """List what a hyperparameter with few values can be."""
     return [hp.value] if hasattr(hp, "value") else list(hp.values)
 
 
@@ -274,7 +278,7 @@ class ReverseLog(OneDimensional):
     whole: bool = False
 
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
+        """Get the smallest and the largest value."""
         return self.low, self.high
 
     def _at(self, u: list[float]) -> float:

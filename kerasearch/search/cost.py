@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SHARED = frozenset({"learning_rate", "batch_size", "epochs", "random_state", "seed"})
 _MOST_COUNTED = 100_000
 _HEADING = "With one more value of a parameter:"
-_DRAWN = "Candidates are drawn: more values, and more parameters, cost no more fits"
+_DRAWN_NOTE = "Candidates are drawn: more values, and more parameters, cost no more fits"
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,14 +143,14 @@ def search_cost(
     if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
         if cv is not None or n_iter is not None:
             raise ValueError("cv and n_iter are those of the search; give them for a space alone")
-        plan = _plan_of_search(search_or_space, epochs)
+        plan = _read_plan(search_or_space, epochs)
     else:
         branches = as_branches(search_or_space)
         plan = _Plan(branches, _n_splits(5 if cv is None else cv), n_iter, epochs)
         if n_iter is None:
-            _check_lists(branches)
+            _check_no_distributions(branches)
         else:
-            plan.note = _DRAWN
+            plan.note = _DRAWN_NOTE
     return plan.cost()
 
 
@@ -264,7 +264,7 @@ class _Plan:
         return int(min(sum(sizes), n_candidates))
 
 
-def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
+def _read_plan(search: Any, epochs: int | None) -> _Plan:
     """Read a search by the names of its parameters."""
     params = search.get_params(deep=False)
     kind = type(search).__name__
@@ -286,9 +286,9 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
     elif "max_resources" in params and "factor" in params:
         _plan_hyperband(plan, params)
     elif plan.n_iter is None:
-        _check_lists(branches)
+        _check_no_distributions(branches)
     else:
-        plan.note = _DRAWN
+        plan.note = _DRAWN_NOTE
     return plan
 
 
@@ -321,7 +321,7 @@ def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
     plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
 
 
-def _check_lists(branches: Iterable[Branch]) -> None:
+def _check_no_distributions(branches: Iterable[Branch]) -> None:
     for branch in branches:
         for name, spec in branch.items():
             if is_distribution(spec):

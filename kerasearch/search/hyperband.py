@@ -225,7 +225,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
             raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
         if self.sampler == "bayes":
             import_optuna()  # says how to install it
-        resource = _full_name(self.estimator, self.resource)
+        resource = _resource_name(self.estimator, self.resource)
         for branch in as_branches(self.space):
             if resource in branch:
                 raise ValueError(
@@ -246,31 +246,31 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
     def _batches(self) -> Iterator[Batch]:
         """Run Algorithm 1; the names of its variables are in brackets."""
-        self.resource_ = _full_name(self.estimator, self.resource)
+        self.resource_ = _resource_name(self.estimator, self.resource)
         self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
         with self._continuing() as unrecorded:
             for bracket in self.schedule_["bracket"].unique().tolist():  # s
                 rungs = self.schedule_[self.schedule_["bracket"] == bracket]
-                candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
+                candidates = self._draw_candidates(int(rungs["n_candidates"].iloc[0]), rng)  # T
                 for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
                     columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
                     begin = len(self._running.evaluations)
-                    yield from self._rung(candidates, columns, unrecorded)
+                    yield from self._rung_batches(candidates, columns, unrecorded)
                     candidates = self._survivors(candidates, begin)
                     if not candidates:
                         break
 
-    def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
+    def _draw_candidates(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
         """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
-        known = self._learned() if self.sampler == "bayes" else []
+        known = self._scored_first_rungs() if self.sampler == "bayes" else []
         if known:
             proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
             return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
         n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
         return list(ParameterSampler(self.space, n, random_state=rng))
 
-    def _learned(self) -> list[tuple[dict[str, Any], float]]:
+    def _scored_first_rungs(self) -> list[tuple[dict[str, Any], float]]:
         """List candidates and scores with the most epochs of which there are enough.
 
         Of first rungs alone: among survivors there are no bad ones to learn from.
@@ -285,7 +285,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         usable = [epochs for epochs, found in by_epochs.items() if len(found) >= enough]
         return by_epochs[max(usable)] if usable else []
 
-    def _rung(
+    def _rung_batches(
         self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]
     ) -> Iterator[Batch]:
         """Evaluate candidates a few at a time, so that what is finished counts if it stops."""
@@ -329,7 +329,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         return resources == resources[scored if scored.any() else slice(None)].max()
 
 
-def _full_name(estimator: Any, resource: Any) -> str:
+def _resource_name(estimator: Any, resource: Any) -> str:
     """Find the one parameter that is called so, in a pipeline too."""
     if not isinstance(resource, str):
         raise TypeError(f"resource must be the name of a parameter; got {resource!r}")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
+from .._utils.checks import as_integer, as_real
 from .._utils.plain_data import plain
 from .._utils.values import identity, unique
 from ..cv_results.reading import read
@@ -80,11 +77,10 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Any:
 def _distribution(values: list[Any]) -> Any:
     """Find one of Optuna's distributions that has all the values of a parameter."""
     kinds = import_optuna().distributions
-    numbers = all(isinstance(v, Real) and not isinstance(v, bool | np.bool_) for v in values)
-    if numbers and all(math.isfinite(v) for v in values):
+    if None not in map(as_real, values):
         low, high = min(values), max(values)
         log = bool(low > 0 and high / low >= 100)
-        if all(isinstance(value, Integral) for value in values):
+        if None not in map(as_integer, values):
             return kinds.IntDistribution(int(low), int(high), log=log)
         return kinds.FloatDistribution(float(low), float(high), log=log)
     distinct = unique(values)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._utils.checks import as_real
+from .._utils.plain_data import plain
 from .._utils.values import identity, unique
 from ..space.branches import as_distributions, n_candidates
 from ..space.distributions import Choice, Distribution, Integers, Uniform
@@ -113,7 +115,7 @@ def _suggest(trial: Any, name: str, values: Distribution) -> Any:
     if isinstance(values, Integers):
         return trial.suggest_int(name, values.low, values.high, step=values.step, log=values.log)
     if isinstance(values, Choice):
-        if _is_plain(values.values):
+        if _are_optunas(values.values):
             return trial.suggest_categorical(name, list(values.values))
         return values.values[trial.suggest_categorical(name, list(range(len(values.values))))]
     if isinstance(values, LayerSizes):
@@ -134,7 +136,7 @@ def _suggest_layers(trial: Any, name: str, layers: LayerSizes) -> tuple[int, ...
         )
     first = trial.suggest_float(f"{name}.first", 0.0, 1.0)
     last = trial.suggest_float(f"{name}.last", 0.0, 1.0) if n > 1 else 0.0
-    return layers.at([_middle(n, *layers.depth), first, last])
+    return layers.at([_midpoint(n, *layers.depth), first, last])
 
 
 def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | None:
@@ -144,12 +146,12 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
         if identity(value) not in known:
             return None
         i = known.index(identity(value))
-        return {name: values.values[i] if _is_plain(values.values) else i}
+        return {name: values.values[i] if _are_optunas(values.values) else i}
     if isinstance(values, LayerSizes):
         return _encode_layers(name, values, value)
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    number = plain(value)
+    if as_real(number) is None:
         return None
-    number = value.item() if hasattr(value, "item") else value
     if isinstance(values, Quantiles):
         u = (float(values.frozen.cdf(number)) - values.low_q) / (values.high_q - values.low_q)
         return {name: u} if 0 <= u <= 1 else None
@@ -173,27 +175,26 @@ def _encode_layers(name: str, layers: LayerSizes, value: Any) -> dict[str, Any] 
         return {**code, **{f"{name}.units_{i}": w for i, w in enumerate(value, start=1)}}
     if layers.shape == "constant":
         return {**code, f"{name}.units": value[0]} if len(set(value)) == 1 else None
-    first, last = value[0], value[-1]
-    code[f"{name}.first"] = _log_middle(first, low, high)
-    if len(value) > 1:
-        code[f"{name}.last"] = _log_middle(last, low, first)
-    point = [_middle(len(value), *layers.depth), code[f"{name}.first"], code.get(f"{name}.last", 0)]
-    return code if layers.at(point) == tuple(value) else None
+    first, last = _log_midpoint(value[0], low, high), _log_midpoint(value[-1], low, value[0])
+    code |= {f"{name}.first": first} | ({f"{name}.last": last} if len(value) > 1 else {})
+    point = [_midpoint(len(value), *layers.depth), first, last]
+    return code if 0 <= last <= 1 and layers.at(point) == tuple(value) else None
 
 
-def _middle(k: int, low: int, high: int) -> float:
-    """The point of [0, 1] in the middle of what stands for the integer `k`."""
+def _midpoint(k: int, low: int, high: int) -> float:
+    """Find the middle of the part of [0, 1] that stands for the integer `k`."""
     return (k - low + 0.5) / (high - low + 1)
 
 
-def _log_middle(k: int, low: int, high: int) -> float:
+def _log_midpoint(k: int, low: int, high: int) -> float:
+    """Find the same on a logarithmic scale."""
     return math.log((k + 0.5) / low) / math.log((high + 1) / low)
 
 
-def _is_plain(values: Sequence[Any]) -> bool:
+def _are_optunas(values: Sequence[Any]) -> bool:
     """Tell whether Optuna can have the values themselves: it compares by ``==`` and keeps JSON."""
-    plain = all(type(v) in (type(None), bool, int, float, str) for v in values)
-    return plain and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
+    simple = all(type(v) in (type(None), bool, int, float, str) for v in values)
+    return simple and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
 
 
 def nan_free(values: Sequence[Any]) -> bool:

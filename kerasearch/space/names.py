@@ -41,14 +41,14 @@ def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
     check_estimator(estimator)
     probes = {"": clone(estimator)}
     full_names: dict[str, str] = {}
-    for name in sorted(space, key=lambda name: not _decides(name, space[name])):
-        full = _same_full_name(probes, name)
+    for name in sorted(space, key=lambda name: not _decides_other_names(name, space[name])):
+        full = _name_in_all(probes, name)
         for other, taken in full_names.items():
             if taken == full:
                 raise ValueError(f"{other} and {name} are the same parameter, {full}")
         full_names[name] = full
-        if _decides(name, space[name]):
-            probes = _with_each(probes, name, full, space[name])
+        if _decides_other_names(name, space[name]):
+            probes = _set_each_value(probes, name, full, space[name])
     return {full_names[name]: values for name, values in space.items()}
 
 
@@ -67,7 +67,7 @@ def full_name(estimator: Any, name: str) -> str:
         return name
     found = [full for full in known if full.endswith(f"__{name}")]
     found = found or [full for full in known if _leaves_out_steps(name, full)]
-    found = found or list(dict.fromkeys(_settable(estimator, known, name)))
+    found = found or list(dict.fromkeys(_settable_names(estimator, known, name)))
     if len(found) == 1:
         return found[0]
     if found:
@@ -96,7 +96,7 @@ def _leaves_out_steps(name: str, full: str) -> bool:
     return last == full_last and all(step in rest for step in steps)
 
 
-def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
+def _settable_names(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
     """Find what has no default, and so is not among the parameters, but can be set."""
     inner = {f"{prefix}__": part for prefix, part in known.items() if _is_estimator(part)}
     for prefix, part in {"": estimator, **inner}.items():
@@ -110,7 +110,7 @@ def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[s
         yield prefix + (ending[0] if len(ending) == 1 else name)
 
 
-def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
+def _name_in_all(probes: Mapping[str, Any], name: str) -> str:
     """Find the parameter that `name` means in all of the probes."""
     found: dict[str, str] = {}
     failed: dict[str, ValueError] = {}
@@ -131,7 +131,7 @@ def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
     return next(iter(found.values()))
 
 
-def _with_each(
+def _set_each_value(
     probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]
 ) -> dict[str, Any]:
     """Set each of the values in each of the probes."""
@@ -146,7 +146,8 @@ def _with_each(
     return each
 
 
-def _decides(name: str, values: Any) -> bool:
+def _decides_other_names(name: str, values: Any) -> bool:
+    """Tell whether the values of a parameter decide which other parameters there are."""
     if not isinstance(values, list | Choice):
         return False
     return last_part(name) in PARENTS or any(_is_estimator(value) for value in values)

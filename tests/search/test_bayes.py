@@ -105,6 +105,7 @@ def test_candidates_are_pythons_own_values_and_survive_the_way_back(name):
         (layer_sizes((1, 2), (4, 8)), 7),
         (layer_sizes((1, 2), (4, 8), "constant"), (4, 5)),
         (layer_sizes((3, 3), (4, 64), "funnel"), (64, 60, 4)),
+        (layer_sizes((1, 3), (4, 64), "funnel"), (8, 16)),
         (Quantiles(norm(2, 1), 0.25, 0.5), 3.0),
     ],
 )
