@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -22,6 +23,14 @@ from .checks import check_candidate, check_space, check_timeout, warn_of_small_s
 from .optuna_import import import_optuna, optuna_warnings_only
 from .optuna_space import TrialSpace
 from .optuna_study import FOLD_RESULTS, AskAndTell, check_sampler, create_study
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+    from ..space.branches import Space
 
 # user attributes of a study: whose scores it has
 _SCORING = "kerasearch:scoring"
@@ -103,25 +112,25 @@ class BayesSearchCV(IncrementalSearchCV):
     def __init__(
         self,
         estimator: Any,
-        space: Any,
+        space: Space | Callable[[Trial], Mapping[str, Any]],
         *,
         n_iter: int = 50,
         timeout: float | None = None,
-        sampler: Any = None,
-        study: Any = None,
-        storage: Any = None,
+        sampler: BaseSampler | None = None,
+        study: Study | None = None,
+        storage: str | PathLike[str] | BaseStorage | None = None,
         study_name: str = "kerasearch",
         batch_size: int = 1,
         warm_start: Any = None,
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 0,
-        pre_dispatch: Any = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(
@@ -170,7 +179,7 @@ class BayesSearchCV(IncrementalSearchCV):
                 for params in first:
                     self._opened.enqueue_trial(params)
 
-    def _open_study(self) -> Any:
+    def _open_study(self) -> Study:
         """Take the study that is given, find the stored one, or make one."""
         study = self.study
         if study is None:
@@ -192,7 +201,7 @@ class BayesSearchCV(IncrementalSearchCV):
             study.sampler = copy.deepcopy(self.sampler)
         return study
 
-    def _default_sampler(self, n_trials: int) -> Any:
+    def _default_sampler(self, n_trials: int) -> BaseSampler:
         """Seed it by what the study has, or a resumed search would ask for the same again."""
         optuna, seed = import_optuna(), None
         if self.random_state is not None:
@@ -205,7 +214,7 @@ class BayesSearchCV(IncrementalSearchCV):
     def _n_planned(self) -> int:
         return int(min(self.n_iter, TrialSpace(self.space).n_values))
 
-    def _check_problem(self, study: Any) -> None:
+    def _check_problem(self, study: Study) -> None:
         """Raise unless what a study has are scores of this estimator on these data."""
         if self.study is None and self.storage is None:
             return
@@ -252,7 +261,7 @@ class BayesSearchCV(IncrementalSearchCV):
                     self._tell(optimizer, trials, self._running.evaluations[begin:])
 
     def _tell(
-        self, optimizer: AskAndTell, trials: Sequence[Any], evaluations: Sequence[Evaluation]
+        self, optimizer: AskAndTell, trials: Sequence[Trial], evaluations: Sequence[Evaluation]
     ) -> None:
         for trial, evaluation in zip(trials, evaluations, strict=False):
             trial.set_user_attr(FOLD_RESULTS, [_plain_fold(fold) for fold in evaluation.folds])
@@ -294,7 +303,7 @@ def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
     return encoded
 
 
-def _earlier_trials(space: TrialSpace, searches: Any) -> list[Any]:
+def _earlier_trials(space: TrialSpace, searches: Any) -> list[FrozenTrial]:
     """Make trials of the results of earlier searches, where they are in the space."""
     if searches is None or searches is False:  # what scikit-learn's own `warm_start` may be
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -190,12 +190,12 @@ class HyperbandSearchCV(IncrementalSearchCV):
         timeout: float | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 0,
-        pre_dispatch: Any = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -68,11 +68,11 @@ class ManualSearchCV(IncrementalSearchCV):
         *,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 1,
-        pre_dispatch: Any = "2*n_jobs",
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_integer, as_real
 from .._utils.plain_data import plain
@@ -11,8 +11,12 @@ from ..cv_results.reading import read
 from .optuna_import import import_optuna, optuna_warnings_only
 from .optuna_space import finished_trial, nan_free
 
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
 
-def to_optuna_study(search: Any, metric: str | None = None) -> Any:
+
+def to_optuna_study(search: Any, metric: str | None = None) -> Study:
     """Make an Optuna study of a finished search.
 
     Parameters
@@ -74,7 +78,7 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Any:
     return study
 
 
-def _distribution(values: list[Any]) -> Any:
+def _distribution(values: list[Any]) -> BaseDistribution:
     """Find one of Optuna's distributions that has all the values of a parameter."""
     kinds = import_optuna().distributions
     if None not in map(as_real, values):
@@ -90,11 +94,12 @@ def _distribution(values: list[Any]) -> Any:
     return kinds.CategoricalDistribution(list(dict.fromkeys(repr(v) for v in distinct)))
 
 
-def _value(value: Any, distribution: Any) -> Any:
+def _value(value: Any, distribution: BaseDistribution) -> Any:
     """Write a value as the distribution of its parameter has it."""
     value = plain(value)
-    if type(distribution).__name__ == "FloatDistribution":
+    kinds = import_optuna().distributions
+    if isinstance(distribution, kinds.FloatDistribution):
         return float(value)
-    if type(distribution).__name__ == "CategoricalDistribution":
+    if isinstance(distribution, kinds.CategoricalDistribution):
         return value if value in distribution.choices else repr(value)
     return value

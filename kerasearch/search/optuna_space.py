@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_real
 from .._utils.plain_data import plain
@@ -14,6 +14,9 @@ from ..space.distributions import Choice, Distribution, Integers, Uniform
 from ..space.layer_widths import LayerSizes
 from ..space.scipy_distributions import Quantiles
 from .optuna_import import import_optuna
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial, FrozenTrial
 
 _BRANCH = "branch"  # a trial's parameter: which dict of a list of dicts
 
@@ -41,7 +44,7 @@ class TrialSpace:
         """The parameters that are searched; none are known of a function."""
         return {name for branch in self.branches for name in branch}
 
-    def suggest(self, trial: Any) -> dict[str, Any]:
+    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
         """Ask a trial for a candidate; a finished trial gives the one that it had."""
         if self.function is not None:
             params = self.function(trial)
@@ -78,7 +81,7 @@ class TrialSpace:
                 return encoded
         return None
 
-    def finished_trial(self, params: Mapping[str, Any], score: float) -> Any:
+    def finished_trial(self, params: Mapping[str, Any], score: float) -> FrozenTrial | None:
         """Make a finished trial of a candidate; None if it lies outside the space."""
         encoded = self.encode(params)
         if encoded is None:
@@ -96,7 +99,7 @@ class TrialSpace:
 
 def finished_trial(
     params: Mapping[str, Any], distributions: Mapping[str, Any], score: float, **more: Any
-) -> Any:
+) -> FrozenTrial:
     """Make a trial of Optuna's that has been evaluated; it failed where the score is not finite."""
     trial = import_optuna().trial
     succeeded = math.isfinite(score)
@@ -109,7 +112,7 @@ def finished_trial(
     )
 
 
-def _suggest(trial: Any, name: str, values: Distribution) -> Any:
+def _suggest(trial: BaseTrial, name: str, values: Distribution) -> Any:
     if isinstance(values, Uniform):
         return trial.suggest_float(name, values.low, values.high, log=values.log)
     if isinstance(values, Integers):
@@ -123,7 +126,7 @@ def _suggest(trial: Any, name: str, values: Distribution) -> Any:
     return values.at([trial.suggest_float(name, 0.0, 1.0)])
 
 
-def _suggest_layers(trial: Any, name: str, layers: LayerSizes) -> tuple[int, ...]:
+def _suggest_layers(trial: BaseTrial, name: str, layers: LayerSizes) -> tuple[int, ...]:
     """Depth and widths are parameters of their own, as many widths as there are layers."""
     n = trial.suggest_int(f"{name}.depth", *layers.depth)
     if n == 0:

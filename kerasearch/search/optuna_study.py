@@ -8,12 +8,17 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from os import PathLike, fspath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..space.branches import candidate_identity, cartesian
+from ..space.branches import Space, candidate_identity, cartesian
 from .checks import check_candidate
 from .optuna_import import import_optuna, optuna_warnings_only
 from .optuna_space import TrialSpace
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+    from optuna.trial import Trial
 
 FOLD_RESULTS = "kerasearch:folds"  # the user attribute of a trial that has what its fits gave
 _REPEATS = 5  # candidates that were there already, in a row, before the space is looked through
@@ -29,10 +34,10 @@ class AskAndTell:
 
     def __init__(
         self,
-        study: Any,
+        study: Study,
         space: TrialSpace,
         estimator: Any,
-        make_sampler: Callable[[int], Any] | None,
+        make_sampler: Callable[[int], BaseSampler] | None,
     ) -> None:
         self.study = study
         self.space = space
@@ -43,9 +48,9 @@ class AskAndTell:
         self.is_exhausted = False
         self.states = import_optuna().trial.TrialState
 
-    def ask(self, n: int) -> tuple[list[Any], list[dict[str, Any]]]:
+    def ask(self, n: int) -> tuple[list[Trial], list[dict[str, Any]]]:
         """Ask for up to `n` candidates that were not evaluated before."""
-        trials: list[Any] = []
+        trials: list[Trial] = []
         candidates: list[dict[str, Any]] = []
         pending: set[Hashable] = set()
         repeats = 0
@@ -69,7 +74,7 @@ class AskAndTell:
             candidates.append(params)
         return trials, candidates
 
-    def _ask(self) -> Any:
+    def _ask(self) -> Trial:
         trial = self.study.ask()
         self.known_trials.add(trial.number)
         if self.make_sampler is not None:  # its number is no other process's
@@ -77,7 +82,7 @@ class AskAndTell:
             self.make_sampler = None
         return trial
 
-    def _suggest(self, trial: Any) -> dict[str, Any]:
+    def _suggest(self, trial: Trial) -> dict[str, Any]:
         try:
             params = self.space.suggest(trial)
         except ImportError as error:
@@ -89,12 +94,12 @@ class AskAndTell:
             check_candidate(self.estimator, params)
         return params
 
-    def tell(self, trial: Any, params: Mapping[str, Any], score: float) -> None:
+    def tell(self, trial: Trial, params: Mapping[str, Any], score: float) -> None:
         """Tell the study the score of a candidate; without one it failed."""
         self.remember(trial.number, params, score)
         self._finish(trial, score)
 
-    def fail(self, trial: Any) -> None:
+    def fail(self, trial: Trial) -> None:
         """Mark a trial as failed that was never finished."""
         self._finish(trial, math.nan)
 
@@ -121,7 +126,7 @@ class AskAndTell:
             value = trial.value if trial.state == self.states.COMPLETE else None
             yield trial.number, params, folds, math.nan if value is None else value
 
-    def _finish(self, trial: Any, score: float) -> None:
+    def _finish(self, trial: Trial, score: float) -> None:
         try:
             if math.isfinite(score):
                 self.study.tell(trial, float(score))
@@ -150,12 +155,13 @@ class AskAndTell:
         if not untried:
             return False
         encoded = self.space.encode(untried[len(untried) // 2])
+        assert encoded is not None, "a space encodes what it lists"
         self.study.enqueue_trial(encoded)
         return True
 
 
 def propose(
-    space: Any, results: Sequence[tuple[Mapping[str, Any], float]], n: int, seed: int
+    space: Space, results: Sequence[tuple[Mapping[str, Any], float]], n: int, seed: int
 ) -> list[dict[str, Any]]:
     """Let TPE propose candidates, from results alone.
 
@@ -184,12 +190,14 @@ def propose(
         return [trial_space.suggest(study.ask()) for _ in range(n)]
 
 
-def create_study(storage: Any, name: str) -> Any:
+def create_study(storage: Any, name: str) -> Study:
     """Make a study, or load the one of that name from a storage."""
     optuna = import_optuna()
     if storage is None:
         return optuna.create_study(direction="maximize")
-    for attempts_left in (2, 1, 0):
+    attempts_left = 3
+    while True:
+        attempts_left -= 1
         try:
             return optuna.create_study(
                 storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
@@ -217,7 +225,7 @@ def _opened(storage: Any) -> Any:
     return JournalStorage(JournalFileBackend(path))
 
 
-def check_sampler(sampler: Any) -> None:
+def check_sampler(sampler: object) -> None:
     """Say which package a sampler lacks, before it is first used in the middle of a search."""
     optuna = import_optuna()
     if sampler is not None and not isinstance(sampler, optuna.samplers.BaseSampler):

@@ -228,7 +228,9 @@ class Distribution:
     def _at(self, u: list[float]) -> Any:
         raise NotImplementedError
 
-    def rvs(self, random_state: Any = None) -> Any:
+    def rvs(
+        self, random_state: int | np.random.RandomState | np.random.Generator | None = None
+    ) -> Any:
         """Draw one value.
 
         Parameters
@@ -242,9 +244,9 @@ class Distribution:
         value
             Of a type of Python's own, never NumPy's.
         """
-        if not isinstance(random_state, np.random.Generator):
-            random_state = check_random_state(random_state)
-        return self._at(random_state.random(self.n_dimensions).tolist())
+        if isinstance(random_state, np.random.Generator):
+            return self._at(random_state.random(self.n_dimensions).tolist())
+        return self._at(check_random_state(random_state).random(self.n_dimensions).tolist())
 
 
 class OneDimensional(Distribution):

@@ -12,13 +12,15 @@ from sklearn.utils import check_random_state
 
 from .._utils.checks import check_integer
 from .._utils.user_warnings import warn
-from .branches import as_distributions, candidate_identity, cartesian, n_candidates
+from .branches import Space, as_distributions, candidate_identity, cartesian, n_candidates
 from .distributions import Distribution
 
 _MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate
 
 
-def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[Any]]]:
+def sobol(
+    space: Space, n: int, random_state: int | np.random.RandomState | None = None
+) -> list[dict[str, list[Any]]]:
     """Choose `n` candidates by a scrambled Sobol sequence.
 
     Random draws leave holes and clusters; these points fill every range, and every pair of

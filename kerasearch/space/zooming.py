@@ -18,7 +18,7 @@ from .narrowing import narrowed
 
 def zoom(
     search: Any,
-    space: Any,
+    space: Space,
     keep: float = 0.25,
     factor: float = 0.5,
     metric: str | None = None,
