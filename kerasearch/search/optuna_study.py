@@ -163,23 +163,7 @@ class AskAndTell:
 def propose(
     space: Space, results: Sequence[tuple[Mapping[str, Any], float]], n: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Let TPE propose candidates, from results alone.
-
-    Parameters
-    ----------
-    space : dict or list of dict
-        Distributions by parameter name.
-    results : list of (dict, float)
-        Candidates with their scores.
-    n : int
-        How many to propose.
-    seed : int
-        Seeds the sampler.
-
-    Returns
-    -------
-    candidates : list of dict of length n
-    """
+    """Let TPE propose `n` candidates of a space, from candidates with their scores alone."""
     trial_space = TrialSpace(space)
     optuna = import_optuna()
     with optuna_warnings_only():

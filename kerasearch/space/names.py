@@ -15,28 +15,12 @@ _MOST_PROBES = 64
 
 
 def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the names of a space into full names of the estimator's parameters.
+    """Turn the names of a space into full names of the estimator's parameters, in the same order.
 
-    Parameters
-    ----------
-    estimator : estimator
-        What the search will tune. It is not changed.
-    space : mapping of str to list or distribution
-        By short, routed or full names. Values of ``model``, ``optimizer`` and their like, and
-        those that are estimators, decide which other names there are: these must exist with each
-        of the values.
-
-    Returns
-    -------
-    resolved : dict
-        The same by full names, in the same order.
-
-    Raises
-    ------
-    TypeError
-        If `estimator` has no parameters.
-    ValueError
-        If a name is unknown or could be several, or two names mean the same parameter.
+    Names are short, routed or full. Values of ``model``, ``optimizer`` and their like, and those
+    that are estimators, decide which other names there are: these must exist with each of the
+    values. The estimator is not changed; if it has no parameters, that is a `TypeError`. A name
+    that is unknown, that could be several, or that two names mean is a `ValueError`.
     """
     check_estimator(estimator)
     probes = {"": clone(estimator)}

@@ -17,22 +17,11 @@ def is_distribution(spec: Any) -> bool:
 
 
 def as_distribution(spec: Any) -> Distribution:
-    """One of this package's distributions for a list of values or a frozen one of scipy's.
+    """Make one of this package's distributions of a list of values or a frozen one of scipy's.
 
-    Parameters
-    ----------
-    spec : distribution or list
-        scipy's ``uniform`` and ``loguniform`` become `Uniform`, its ``randint`` becomes `Integers`;
-        any other of scipy's is wrapped, and drawn from through its ``ppf``.
-
-    Returns
-    -------
-    Distribution
-
-    Raises
-    ------
-    TypeError
-        If it is neither, or has ``rvs`` alone and no quantiles.
+    scipy's ``uniform`` and ``loguniform`` become `Uniform`, its ``randint`` becomes `Integers`; any
+    other of scipy's is wrapped, and drawn from through its ``ppf``. What is neither, or has ``rvs``
+    alone and no quantiles, is a `TypeError`.
     """
     if isinstance(spec, Distribution):
         return spec
@@ -54,12 +43,7 @@ def as_distribution(spec: Any) -> Distribution:
 class Quantiles(OneDimensional):
     """One of scipy's frozen distributions, drawn from through its ``ppf``.
 
-    Parameters
-    ----------
-    frozen : frozen distribution of scipy's
-        With ``ppf`` and ``cdf``.
-    low_q, high_q : float, default=0.0, 1.0
-        The part of it that is left: from that quantile to that one.
+    What is left of it goes from the quantile `low_q` to the quantile `high_q`.
     """
 
     frozen: Any
