@@ -137,9 +137,8 @@ def search_cost(
     units                           3            8     25      250   +32%
     all of them                                 12     37      370   +95%
     """
-    for name, value in (("n_iter", n_iter), ("epochs", epochs)):
-        if value is not None:
-            check_integer(name, value, 1)
+    if epochs is not None:
+        check_integer("epochs", epochs, 1)
     if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
         if cv is not None or n_iter is not None:
             raise ValueError("cv and n_iter are those of the search; give them for a space alone")
@@ -166,6 +165,10 @@ class _Plan:
     rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
     note: str = ""
     unknown: set[str] = field(default_factory=set)  # counts that cannot be told
+
+    def __post_init__(self) -> None:
+        if self.n_iter is not None:
+            check_integer("n_iter", self.n_iter, 1)
 
     def cost(self) -> Cost:
         import pandas as pd

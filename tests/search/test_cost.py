@@ -181,6 +181,12 @@ def test_candidates_that_are_drawn_do_not_grow():
     assert search_cost({"b": [1, 2]}, n_iter=20).n_candidates == 2
 
 
+def test_numpys_integers_are_integers():
+    told = search_cost({"a": log_uniform(1, 2)}, n_iter=np.int64(20), epochs=np.int32(3))
+    assert (told.n_candidates, told.n_epochs) == (20, 303)
+    assert len(sobol({"a": log_uniform(1, 2)}, np.int64(4), random_state=0)) == 4
+
+
 def test_it_is_readable_as_text_and_in_a_notebook():
     told = search_cost({"a<b": [1, 2], "c": [1]}, cv=2, epochs=1000)
     assert repr(told).splitlines()[0] == "2 candidates, 2 folds: 5 fits, 5,000 epochs"
@@ -251,6 +257,7 @@ def test_hyperband_is_counted_by_its_brackets():
         (({"a": [1]}, iter([])), ValueError, "cv is an iterator"),
         (({"a": [1]}, 5, 0), ValueError, "n_iter=0 must be an integer of at least 1"),
         (({"a": [1]}, 5, True), ValueError, "n_iter=True must be"),
+        ((RandomizedSearchCV(Counting(), {"alpha": [1]}, n_iter=2.5),), ValueError, "n_iter=2.5"),
         (({"a": [1]}, 5, None, 1.5), ValueError, "epochs=1.5 must be an integer of at least 1"),
         ((3,), TypeError, "space=3 must be a dict"),
         ((SGDClassifier(),), TypeError, "must be a dict"),
