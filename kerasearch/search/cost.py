@@ -14,8 +14,8 @@ from sklearn.model_selection import check_cv
 from .._utils.checks import as_integer, check_integer
 from .._utils.names import last_part
 from .._utils.text import counted
-from .._utils.values import unique
-from ..space.branches import Branch, as_branches, candidate_identity, cartesian
+from .._utils.values import candidate_identity, unique
+from ..space.branches import Branch, as_branches, cartesian
 from ..space.scipy_distributions import as_distribution, is_distribution
 from .base import halving_schedule
 from .hyperband import hyperband_schedule

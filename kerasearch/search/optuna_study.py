@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from ..space.branches import Space, candidate_identity, cartesian
+from .._utils.values import candidate_identity
+from ..space.branches import Space, cartesian
 from .checks import check_candidate
 from .optuna_import import import_optuna, optuna_warnings_only
 from .optuna_space import TrialSpace

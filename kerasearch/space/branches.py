@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .._utils.values import as_list, identity
+from .._utils.values import as_list
 from .distributions import Distribution
 from .scipy_distributions import as_distribution, is_distribution
 
@@ -72,11 +72,6 @@ def cartesian(branch: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Make all combinations of lists or finite distributions, the last one changing fastest."""
     for values in itertools.product(*branch.values()):
         yield dict(zip(branch, values, strict=True))
-
-
-def candidate_identity(params: Mapping[str, Any]) -> Hashable:
-    """What two candidates share if and only if they are the same, in any order of parameters."""
-    return frozenset((name, identity(value)) for name, value in params.items())
 
 
 def one_or_list(branches: list[Branch]) -> Space:

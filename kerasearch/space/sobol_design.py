@@ -12,7 +12,8 @@ from sklearn.utils import check_random_state
 
 from .._utils.checks import check_integer
 from .._utils.user_warnings import warn
-from .branches import Space, as_distributions, candidate_identity, cartesian, n_candidates
+from .._utils.values import candidate_identity
+from .branches import Space, as_distributions, cartesian, n_candidates
 from .distributions import Distribution
 
 _MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate

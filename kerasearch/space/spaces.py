@@ -10,8 +10,8 @@ import numpy as np
 
 from .._utils.checks import as_real
 from .._utils.user_warnings import warn
-from .._utils.values import as_list, unique
-from .branches import Branch, Space, candidate_identity, cartesian, one_or_list
+from .._utils.values import as_list, candidate_identity, unique
+from .branches import Branch, Space, cartesian, one_or_list
 from .conditions import When, expand_conditions
 from .distributions import Choice
 from .names import resolve

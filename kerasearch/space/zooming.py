@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .._utils.checks import as_real
-from .._utils.values import identity
+from .._utils.values import candidate_identity, identity
 from ..cv_results.reading import read
-from .branches import Branch, Space, as_branches, candidate_identity
+from .branches import Branch, Space, as_branches
 from .distributions import Choice
 from .narrowing import narrowed
 
