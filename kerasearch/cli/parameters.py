@@ -15,9 +15,7 @@ from .._utils.values import unique
 from ..space import (
     Choice,
     Integers,
-    Layers,
-    LogIntegers,
-    LogUniform,
+    LayerSizes,
     Uniform,
     choice,
     integers,
@@ -116,15 +114,12 @@ def parse_values(name: str, text: str) -> Any:
 def describe(values: Any) -> str:
     """Write values as they could have been typed."""
     match values:
-        case LogUniform(low, high):
-            return f"log({low:g},{high:g})"
-        case Uniform(low, high):
-            return f"uniform({low:g},{high:g})"
-        case Integers(low, high, step):
-            return f"int({low},{high})" if step == 1 else f"int({low},{high},step={step})"
-        case LogIntegers(low, high):
-            return f"logint({low},{high})"
-        case Layers(depth, units, shape):
+        case Uniform(low, high, log):
+            return f"{'log' if log else 'uniform'}({low:g},{high:g})"
+        case Integers(low, high, step, log):
+            each = "" if step == 1 else f",step={step}"
+            return f"{'logint' if log else 'int'}({low},{high}{each})"
+        case LayerSizes(depth, units, shape):
             return f"layer_sizes({show(depth)},{show(units)},{shape})"
         case Choice():
             return f"choice({','.join(map(show, values))})"
