@@ -34,7 +34,7 @@ values of --param:
                                             --method random: 1 to 3 layers of 16 to 128
                                             units, each narrower; free and constant are others
   'activation=choice(relu,tanh)'            --method random: like a list
-  Both ends are included.
+  Both ends are included. The names that these have in Python, such as log_uniform, are read too.
   Names are short (learning_rate) or routed (optimizer__learning_rate). The default network has
   hidden_layer_sizes, activation, dropout, batch_norm and l2; every network has epochs,
   batch_size, optimizer and the optimizer's arguments. A list that is given twice is joined.

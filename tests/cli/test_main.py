@@ -21,7 +21,7 @@ from kerasearch.cli.data import load
 from kerasearch.cli.errors import UsageError
 from kerasearch.cli.main import main
 from kerasearch.cli.output import Result, describe_result, failures, table
-from kerasearch.cli.parameters import describe, parse, resolve
+from kerasearch.cli.parameters import describe, parse, resolve, show
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -101,6 +101,12 @@ def shop(tmp_path):
         ("32,64,32", [32, 64]),
         ("1,True,1.0", [1, True, 1.0]),
         ("(64,),", [(64,)]),
+        ("(64,64)", [(64, 64)]),
+        ("-1,+2,-0.5", [-1, 2, -0.5]),
+        ("NONE,(relu,None),[tanh,true]", [None, ("relu", None), ["tanh", True]]),
+        ("{-1:1,(1,2):low}", [{-1: 1, (1, 2): "low"}]),
+        ("he-normal,glorot.uniform,he_normal", ["he-normal", "glorot.uniform", "he_normal"]),
+        ("'in',\"it's\"", ["in", "it's"]),
     ],
 )
 def test_a_list_is_read_as_python_literals_and_words(text, values):
@@ -148,6 +154,51 @@ def test_forms_of_distributions_may_leave_out_and_name_arguments():
     assert list(space["d"]) == [1, 2]
 
 
+def test_distributions_are_read_by_their_names_in_python_too():
+    typed = ["a=log_uniform(1e-4,high=1)", "b=integers(1,5,2)", "c=log_integers(1,4)"]
+    short = ["a=log(1e-4,1)", "b=int(1,5,step=2)", "c=logint(1,4)"]
+    assert parse(typed) == parse(short)
+
+
+@pytest.mark.parametrize("word", ["relu", "he-normal", "none", "True", "in", "a b", "it's", "é"])
+def test_a_word_is_shown_as_it_must_be_typed(word):
+    assert parse([f"x={show(word)}"]) == {"x": [word]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open('ran','w')",
+        "log(open('ran','w'),2)",
+        "[open('ran','w')]",
+        "[open('ran','w') for x in 'a']",
+        "f'{open(chr(97),chr(119))}'",
+        "(x:=1)",
+        "lambda: 1",
+        "1],[2",
+        "1 if a else 2",
+        "a.b()",
+        "x()[0]",
+        "2*3",
+        "log(*a)",
+        "log(**a)",
+        "1,...",
+        "{1,2}",
+        "{[1]:2}",
+        "{**a}",
+        "a\\",
+        "[" * 150 + "]" * 150 + "x",
+        "x" + ".x" * 2000,
+        "(" * 1000,
+        "9" * 5000,
+    ],
+)
+def test_nothing_is_evaluated(text):
+    with pytest.raises(UsageError, match="--param x="):
+        parse([f"x={text}"])
+    assert list(Path.cwd().iterdir()) == []
+
+
 def test_lists_of_one_name_are_joined():
     assert parse(["x=1,2", "x=2,3"]) == {"x": [1, 2, 3]}
 
@@ -158,18 +209,24 @@ def test_lists_of_one_name_are_joined():
         (["x"], "not name=values"),
         (["=3"], "not name=values"),
         (["x="], "a value is missing"),
-        (["x=1,,2"], "a value is missing"),
-        (["x=(1,2"], "a ) is missing"),
-        (["x=1)"], "a ')' too many"),
-        (["x='a"], "a ' is missing"),
-        (["x=0.01;0.02"], "neither a number, a word nor"),
-        (["x=normal(0,1)"], "the distributions are log(a,b), uniform(a,b)"),
+        (["x=1,,2"], "--param x=1,,2: invalid syntax at ',2'; values have commas between them"),
+        (["x=(1,2"], "'(' was never closed at '(1,2'"),
+        (["x=1)"], "unmatched ')' at ')'"),
+        (["x='a"], "unterminated string literal"),
+        (["x=0.01;0.02"], "invalid syntax at ';0.02'"),
+        (["x=a b"], "what is neither a number nor a plain word has quotes"),
+        (["x=3d"], "what is neither a number nor a plain word has quotes"),
+        (["x=3-d"], "3 - d is neither a number, a word nor another value; text has quotes"),
+        (["x=log(1,2),3"], "log(1, 2) must stand alone"),
+        (["x=normal(0,1)"], "the distributions are log(low,high), uniform(low,high"),
         (["x=log(0,1)"], "--param x=log(0,1): low=0.0 must be above 0"),
         (["x=uniform(2,1)"], "low=2.0 must be below high=1.0"),
         (["x=int(1,2.5)"], "high=2.5 must be an integer"),
         (["x=int(1,8,3)"], "step=3 does not fit"),
-        (["x=log(1,2,3)"], "is not of the form log(a,b)"),
-        (["x=log(1,high=2,base=3)"], "is not of the form log(a,b)"),
+        (["x=log(1,2,3)"], "is not of the form log(low,high)"),
+        (["x=log(1,high=2,base=3)"], "is not of the form log(low,high)"),
+        (["x=log(low=1,low=2,high=3)"], "an argument is given twice"),
+        (["x=log_integers(1)"], "is not of the form log_integers(low,high)"),
         (["x=choice()"], "the list of values is empty"),
         (["x=layer_sizes(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
         (["x=log(1,2)", "x=3"], "given twice"),
