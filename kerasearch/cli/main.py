@@ -13,7 +13,8 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,7 @@ def _run(args: argparse.Namespace) -> None:
     builder.check(args.model)
     arguments.check_store(args.store)
 
+    from ..cv_results.reading import read
     from . import data, output
     from .parameters import resolve
 
@@ -97,9 +99,7 @@ def _run(args: argparse.Namespace) -> None:
     reason = getattr(search, "stop_reason_", "finished")
     if reason in STOPPED:
         print(f"\n{STOPPED[reason]}; this is what was finished by then.")
-    n_fits = len(search.cv_results_["params"]) * args.cv
-    results = output.most_epochs(search.cv_results_)
-    result = output.Result(results, space, metric, args.cv, baseline, errors, n_fits)
+    result = output.Result(read(search.cv_results_), space, metric, baseline, errors)
     print(output.describe_result(result, seconds), flush=True)
     if args.report is not None:
         _write_report(search, dataset, metric, errors, args)
@@ -187,16 +187,15 @@ def _search(
 
 def _fit(
     search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
-) -> list[tuple[int, str]]:
-    """Run the search under a progress line; tell which errors failed how many fits."""
+) -> dict[str, int]:
+    """Run the search under a progress line; tell how many fits failed with which error."""
     import numpy as np
     from sklearn.exceptions import FitFailedWarning
     from sklearn.metrics import get_scorer
 
-    from .output import failures
     from .progress import Progress
 
-    errors: list[tuple[int, str]] = []
+    errors: Counter[str] = Counter()
     # tells the rungs of Hyperband's candidates apart
     resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
@@ -210,19 +209,30 @@ def _fit(
                 raise UsageError(f"--param: {error}") from None
             if "fits failed" not in str(error):
                 raise
-            raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+            ((reason, _),) = _errors(str(error)).most_common(1)
+            raise SearchFailed(f"every fit failed: {reason}") from None
         if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
             raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
-            errors += failures(str(warning.message))
+            errors += _errors(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
             pass  # for the libraries' developers
         elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
-        reason = errors[0][1] if errors else f"{metric} was not a number"
+        reason = next(iter(errors), f"{metric} was not a number")
         raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
+    return dict(errors.most_common())
+
+
+def _errors(message: str) -> Counter[str]:
+    """Count the errors in a message of scikit-learn's about fits that failed."""
+    from ..search.base import _blocks, _last_error
+
+    errors: Counter[str] = Counter()
+    for n_fits, text in _blocks(message, 1):
+        errors[one_line(_last_error(text))] += n_fits
     return errors
 
 
@@ -230,18 +240,17 @@ def _write_report(
     search: Any,
     dataset: Dataset,
     metric: str,
-    errors: list[tuple[int, str]],
+    errors: Mapping[str, int],
     args: argparse.Namespace,
 ) -> None:
     """Write what was found as one HTML file."""
     from ..html_report import report
 
     search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
-    counts = {one_line(error): n for n, error in errors}
     title = f"{metric} on {dataset.name}"
     share = 1 / args.cv
     try:
-        report(search, args.report, errors=counts, test_fraction=share, title=title)
+        report(search, args.report, errors=errors, test_fraction=share, title=title)
     except OSError as error:
         raise SearchFailed(f"--report {args.report}: {error}") from None
     print(f"\nWrote the report to {args.report}.", flush=True)

@@ -19,9 +19,11 @@ from kerasearch._utils.text import duration
 from kerasearch.cli import arguments
 from kerasearch.cli.data import load
 from kerasearch.cli.errors import UsageError
+from kerasearch.cli.main import _errors as errors_of
 from kerasearch.cli.main import main
-from kerasearch.cli.output import Result, describe_result, failures, table
+from kerasearch.cli.output import Result, describe_result, table
 from kerasearch.cli.parameters import describe, parse, resolve, show
+from kerasearch.cv_results.reading import read
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -692,7 +694,8 @@ def test_a_traceback_of_scikit_learn_is_read_for_its_error():
         "---\n2 fits failed with the following error:\nTraceback (most recent call last):\n"
         "ValueError: bad\n"
     )
-    assert failures(message) == [(2, "ValueError: bad"), (1, "pkg.errors.OtherError: what it was")]
+    errors = {"ValueError: bad": 2, "pkg.errors.OtherError: what it was and more": 1}
+    assert errors_of(message) == errors
 
 
 def test_the_table_is_aligned_and_cut():
@@ -704,11 +707,28 @@ def test_the_table_is_aligned_and_cut():
         "mean_fit_time": np.full(n, 0.5),
         "split0_test_score": np.array([np.nan, *np.linspace(0, 1, n - 1)]),
     }
-    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [], 25)).splitlines()
+    lines = table(Result(read(results), {"network__epochs": []}, "accuracy", 0.5, {})).splitlines()
     assert lines[0] == "rank  epochs  accuracy (mean ± std)  fit time"
     assert lines[1] == "   1      24  1.0000 ± 0.0000           0.5 s"
     assert lines[-1] == "... and 5 more candidates"
     assert len(lines) == 22
+
+
+def test_of_hyperbands_candidates_those_with_the_most_epochs_are_ranked():
+    results = {
+        "params": [{"epochs": i} for i in range(5)],
+        "mean_test_score": np.array([0.9, 0.5, 0.7, np.nan, 0.7]),
+        "std_test_score": np.zeros(5),
+        "n_resources": np.array([1, 3, 3, 3, 3]),
+    }
+    result = Result(read(results), {"epochs": []}, "accuracy", 0.5, {})
+    assert list(result.ranking) == [2, 4, 1, 3]
+    assert result.best_params == {"epochs": 2}
+    assert [line.split()[0] for line in table(result).splitlines()] == ["rank", "1", "1", "3", "5"]
+    results["mean_test_score"][1:] = np.nan
+    result = Result(read(results), {"epochs": []}, "accuracy", 0.5, {})
+    assert result.ranking[0] == 0
+    assert result.best_params == {"epochs": 0}
 
 
 @pytest.mark.parametrize(("baseline", "warned"), [(0.5, False), (0.85, True)])
@@ -719,7 +739,8 @@ def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, wa
         "std_test_score": np.array([0.1]),
         "mean_fit_time": np.array([1.0]),
     }
-    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, [], 9), 3.0)
+    result = Result(read(results), {"epochs": [1]}, "accuracy", baseline, {})
+    text = describe_result(result, 3.0)
     assert ("not clearly better" in text) == warned
 
 
