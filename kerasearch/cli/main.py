@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._utils.names import did_you_mean
 from .._utils.text import one_line
-from . import arguments, builder
+from . import arguments, builder, quiet
 from .errors import SearchFailed, UsageError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    quiet.start_keras()
     from ..estimators import KerasClassifier, KerasRegressor
 
     kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
@@ -189,6 +190,7 @@ def _fit(
     search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
 ) -> dict[str, int]:
     """Run the search under a progress line; tell how many fits failed with which error."""
+    import joblib
     import numpy as np
     from sklearn.exceptions import FitFailedWarning
     from sklearn.metrics import get_scorer
@@ -203,19 +205,21 @@ def _fit(
         warnings.simplefilter("always", FitFailedWarning)
         search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
         try:
-            search.fit(dataset.X, dataset.y)
+            # the processes that joblib may start have the same standard error
+            with joblib.parallel_config("loky", initializer=quiet.start_keras):
+                search.fit(dataset.X, dataset.y)
         except ValueError as error:  # scikit-learn's, where no fit succeeded
             if str(error).startswith("Invalid parameter"):  # with some of the values alone
                 raise UsageError(f"--param: {error}") from None
             if "fits failed" not in str(error):
                 raise
-            ((reason, _),) = _errors(str(error)).most_common(1)
+            ((reason, _),) = count_errors(str(error)).most_common(1)
             raise SearchFailed(f"every fit failed: {reason}") from None
         if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
             raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
-            errors += _errors(str(warning.message))
+            errors += count_errors(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
             pass  # for the libraries' developers
         elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
@@ -223,16 +227,16 @@ def _fit(
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
         reason = next(iter(errors), f"{metric} was not a number")
         raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
-    return dict(errors.most_common())
+    return {one_line(error, limit=1000): n for error, n in errors.most_common()}
 
 
-def _errors(message: str) -> Counter[str]:
-    """Count the errors in a message of scikit-learn's about fits that failed."""
+def count_errors(message: str) -> Counter[str]:
+    """Read how many fits failed with which error, in a message of scikit-learn's."""
     from ..search.base import _blocks, _last_error
 
     errors: Counter[str] = Counter()
     for n_fits, text in _blocks(message, 1):
-        errors[one_line(_last_error(text))] += n_fits
+        errors[_last_error(text)] += n_fits
     return errors
 
 

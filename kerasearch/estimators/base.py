@@ -19,7 +19,7 @@ from .._utils.plain_data import equal, parameters_in_words, plain
 from ..exceptions import DivergenceError
 from ..store import FitStore, absolute
 from ..training import serialization
-from . import keras_objects, quiet
+from . import keras_objects
 from .input_data import DataPreparation
 from .model_building import RESULTS
 from .routing import route
@@ -454,7 +454,6 @@ class KerasEstimator(DataPreparation):
 
     def _rebuild_model(self) -> keras.Model:
         """Build the fitted model again, whatever was set since it was fitted."""
-        quiet.start_devices()
         twin = type(self).__new__(type(self))
         twin.__dict__.update(vars(self))
         own = set(self._get_param_names())

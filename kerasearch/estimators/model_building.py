@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import training
 from ..training import serialization
-from . import keras_objects, output_layers, quiet
+from . import keras_objects, output_layers
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 from .multilayer_perceptron import mlp
 from .routing import RoutedParameters, arguments, route
@@ -52,7 +52,6 @@ class ModelBuilding(RoutedParameters):
         """Build, compile and check the model of one fit, under its seed."""
         params = self.get_params(deep=False)
         self._fitted_params = serialization.copy_containers(params)
-        quiet.start_devices()
         first = self.feature_encoder_.transform(X[:1]), self.target_encoder_.transform(y[:1])
         self._example = keras.tree.map_structure(np.array, first)
         model = training.build(self._make_model, self._seed)

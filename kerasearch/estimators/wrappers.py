@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from . import quiet
-
-quiet.import_keras()
-
-import keras  # noqa: E402
-
-from . import output_layers  # noqa: E402
-from .base import KerasEstimator  # noqa: E402
-from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder  # noqa: E402
+from . import output_layers
+from .base import KerasEstimator
+from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 

@@ -19,8 +19,7 @@ from kerasearch._utils.text import duration
 from kerasearch.cli import arguments
 from kerasearch.cli.data import load
 from kerasearch.cli.errors import UsageError
-from kerasearch.cli.main import _errors as errors_of
-from kerasearch.cli.main import main
+from kerasearch.cli.main import count_errors, main
 from kerasearch.cli.output import Result, describe_result, table
 from kerasearch.cli.parameters import describe, parse, resolve, show
 from kerasearch.cv_results.reading import read
@@ -694,8 +693,8 @@ def test_a_traceback_of_scikit_learn_is_read_for_its_error():
         "---\n2 fits failed with the following error:\nTraceback (most recent call last):\n"
         "ValueError: bad\n"
     )
-    errors = {"ValueError: bad": 2, "pkg.errors.OtherError: what it was and more": 1}
-    assert errors_of(message) == errors
+    errors = {"ValueError: bad": 2, "pkg.errors.OtherError: what it was\nand more": 1}
+    assert count_errors(message) == errors
 
 
 def test_the_table_is_aligned_and_cut():
