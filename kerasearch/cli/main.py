@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from .data import Dataset
 
 
-STOPPED = {"timeout": "The time was up", "interrupted": "Interrupted"}
-
-
+# what `stop_reason_` of a search that did not finish is called
+_STOP_REASONS = {"timeout": "The time was up", "interrupted": "Interrupted"}
+# warnings that the table of the candidates makes superfluous
 _TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
 
 
@@ -50,21 +50,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = None
     try:
-        args = arguments.parser().parse_args(argv)
+        args = arguments.make_parser().parse_args(argv)
         with builder.current_directory_importable():
             _run(args)
     except UsageError as error:
-        return _complain(error, 2)
+        return _print_error(error, 2)
     except SearchFailed as error:
-        return _complain(error, 1)
+        return _print_error(error, 1)
     except KeyboardInterrupt:
         stored = args is not None and args.store
         hint = "; run it again to go on" if stored else ""
-        return _complain(f"interrupted, nothing was saved{hint}", 130)
+        return _print_error(f"interrupted, nothing was saved{hint}", 130)
     return 0
 
 
-def _complain(error: object, status: int) -> int:
+def _print_error(error: object, status: int) -> int:
+    """Print one line, and give the exit status on."""
     print(f"kerasearch: {one_line(error)}", file=sys.stderr)
     return status
 
@@ -97,8 +98,8 @@ def _run(args: argparse.Namespace) -> None:
     errors = _fit(search, dataset, metric, space, n_candidates)
     seconds = time.monotonic() - begin
     reason = getattr(search, "stop_reason_", "finished")
-    if reason in STOPPED:
-        print(f"\n{STOPPED[reason]}; this is what was finished by then.")
+    if reason in _STOP_REASONS:
+        print(f"\n{_STOP_REASONS[reason]}; this is what was finished by then.")
     result = output.Result(read(search.cv_results_), space, metric, baseline, errors)
     print(output.describe_result(result, seconds), flush=True)
     if args.report is not None:
@@ -174,15 +175,8 @@ def _search(
     if args.method == "bayes":
         return BayesSearchCV(estimator, space, n_iter=n_candidates, timeout=args.timeout, **common)
     if args.method == "hyperband":
-        most = arguments.n_epochs(args)
-        return HyperbandSearchCV(
-            estimator,
-            space,
-            max_resources=most,
-            factor=arguments.FACTOR,
-            timeout=args.timeout,
-            **common,
-        )
+        common |= {"max_resources": arguments.n_epochs(args), "factor": arguments.FACTOR}
+        return HyperbandSearchCV(estimator, space, timeout=args.timeout, **common)
     return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.checks import as_real
 from .._utils.names import short_names
 from .._utils.plain_data import plain
 from .._utils.text import counted, duration, one_line
@@ -202,7 +203,7 @@ def _edges(space: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
     """Name the numbers that are best at an end of three or more values."""
     edges = []
     for name, values in space.items():
-        if is_distribution(values) or len(values) < 3 or not all(map(_is_number, values)):
+        if is_distribution(values) or len(values) < 3 or None in map(as_real, values):
             continue
         if best[name] in (min(values), max(values)):
             which = "smallest" if best[name] == min(values) else "largest"
@@ -224,27 +225,18 @@ def _command(
     args: argparse.Namespace, space: Mapping[str, str], method: str, save: str | None = None
 ) -> str:
     """Write a command like the present one, for another search."""
-    words = ["python", "-m", "kerasearch"]
-    if args.data != "digits":
-        words.append(args.data)
-    for option in ("target", "task", "scoring", "model", "epochs"):
-        if getattr(args, option) is not None:
-            words += [f"--{option}", str(getattr(args, option))]
-    if args.method == "hyperband" and args.epochs is None and method != "hyperband":
-        words += ["--epochs", str(arguments.n_epochs(args))]
-    for column in args.drop:
-        words += ["--drop", column]
-    for option, usual in (("cv", arguments.FOLDS), ("seed", 0), ("n_jobs", 1)):
-        if getattr(args, option) != usual:
-            words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    if method != "grid":
-        words += ["--method", method]
-    for name, values in space.items():
-        words += ["--param", f"{name}={values}"]
-    if args.store is not None:
-        words += ["--store", args.store]
-    if save is not None:
-        words += ["--save", save]
+    kept = ("target", "task", "scoring", "model", "epochs", "drop", "cv", "seed", "n_jobs", "store")
+    options = {name: getattr(args, name) for name in kept}
+    if args.method == "hyperband" and method != "hyperband":
+        options["epochs"] = arguments.n_epochs(args)
+    params = [f"{name}={values}" for name, values in space.items()]
+    options |= {"method": method, "param": params, "save": save}
+    usual = arguments.make_parser().parse_args([])
+    words = ["python", "-m", "kerasearch", *([] if args.data == usual.data else [args.data])]
+    for name, value in options.items():
+        if value != getattr(usual, name):
+            for each in value if isinstance(value, list) else [value]:
+                words += [f"--{name.replace('_', '-')}", str(each)]
     return shlex.join(words)
 
 
@@ -297,10 +289,6 @@ def _searching(args: argparse.Namespace, result: Result) -> list[str]:
         "search = GridSearchCV(network, grid, cv=folds, verbose=1).fit(X, y)",
         "print(search.best_params_)",
     ]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
