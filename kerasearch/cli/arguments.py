@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -169,7 +169,9 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _integer(at_least: int, at_most: int | None = None) -> Any:
+def _integer(at_least: int, at_most: int | None = None) -> Callable[[str], int]:
+    """Make what argparse reads an integer within bounds with."""
+
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < at_least:
             raise argparse.ArgumentTypeError(

@@ -155,6 +155,18 @@ def test_help_and_wrong_arguments_need_no_tensorflow():
     assert "--param NAME=VALUES" in done.stdout
 
 
+@pytest.mark.slow
+def test_help_loads_no_library():
+    code = (
+        "import sys; from kerasearch.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'pandas', 'scipy', 'numpy', 'jinja2'}\n"
+        "assert not heavy & set(sys.modules)"
+    )
+    done = process(["-c", code])
+    assert done.returncode == 0, done.stderr
+
+
 # ---------------------------------------------------------------- searches
 
 
