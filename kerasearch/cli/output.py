@@ -134,17 +134,16 @@ def describe_result(result: Result, seconds: float) -> str:
 
 def table(result: Result) -> str:
     """Write the ranked candidates, one a line: parameters, score, time of a fit."""
+    results, ranks, seconds = result.results, result.results.rank(), result.results.time("fit")
     heads = ["rank", *short_names(list(result.space)).values()]
-    seconds = result.results.time("fit")
-    rows = []
-    for i in result.ranking:
-        values = [show(result.results.params[i][name], digits=4) for name in result.space]
+    rows = [[*heads, f"{result.metric} (mean ± std)", "fit time"]]
+    for i in result.ranking[:MAX_ROWS]:
+        values = [show(results.params[i][name], digits=4) for name in result.space]
         time = "" if seconds is None else duration(seconds[i])
-        rows.append([str(result.results.rank()[i]), *values, _score(result, i), time])
-    lines = _aligned([[*heads, f"{result.metric} (mean ± std)", "fit time"], *rows[:MAX_ROWS]])
-    if len(rows) > MAX_ROWS:
-        lines.append(f"... and {counted(len(rows) - MAX_ROWS, 'more candidate')}")
-    return "\n".join(lines)
+        rows.append([str(ranks[i]), *values, _score(result, i), time])
+    n_more = len(result.ranking) - MAX_ROWS
+    more = [f"... and {counted(n_more, 'more candidate')}"] if n_more > 0 else []
+    return "\n".join([*_aligned(rows), *more])
 
 
 def next_steps(
