@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 
-from .._utils.names import last_part
+from .._utils.names import last_part, short_names
 from .._utils.user_warnings import warn
 from .._utils.values import identity
 from ..space.names import resolve
@@ -18,6 +18,17 @@ from .base import Batch, Evaluation, IncrementalSearchCV
 from .checks import check_candidate
 from .fit_errors import error_message
 from .fixed_splits import fixed_splits
+
+_TABLE = """\
+{% if not rows %}<pre>{{ text }}</pre>{% else %}
+<table>
+<tr>{% for head in heads %}<th>{{ head }}</th>{% endfor %}</tr>
+{% for row in rows %}
+<tr{% if loop.index0 == best %} style="font-weight: bold"{% endif %}>
+<td>{{ loop.index }}</td>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% endif %}"""
 
 
 class ManualSearchCV(IncrementalSearchCV):
@@ -270,23 +281,19 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _repr_html_(self) -> str:
         """Show the trials as a table, the best in bold."""
-        if not getattr(self, "_trials", None):
-            return f"<pre>{html.escape(repr(self))}</pre>"
-        names = list(dict.fromkeys(name for trial in self._trials for name in trial.params))
-        heads = ["trial", *map(last_part, names), "score", "±", "note"]
+        trials: list[Evaluation] = getattr(self, "_trials", [])
+        names = short_names([*dict.fromkeys(name for trial in trials for name in trial.params)])
         rows = []
-        best = _best(self, self._trials)
-        for i, trial in enumerate(self._trials):
+        for trial in trials:
             score = self._mean_score(trial)
             numbers = ["failed", ""]
             if not np.isnan(score):
                 numbers = [f"{score:.4f}", f"{self._spread(trial):.4f}"]
             values = [repr(trial.params[name]) if name in trial.params else "" for name in names]
-            text = trial.columns["note"] or error_message(trial.folds)
-            style = " style='font-weight: bold'" if i == best else ""
-            cells = [str(i + 1), *values, *numbers, text]
-            rows.append(f"<tr{style}>{_cells('td', cells)}</tr>")
-        return f"<table><tr>{_cells('th', heads)}</tr>{''.join(rows)}</table>"
+            rows.append([*values, *numbers, trial.columns["note"] or error_message(trial.folds)])
+        heads = ["trial", *names.values(), "score", "±", "note"]
+        table = Environment(autoescape=True).from_string(_TABLE)
+        return table.render(text=repr(self), heads=heads, rows=rows, best=_best(self, trials))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Notebooks ask for this first; scikit-learn's would draw the estimator."""
@@ -316,7 +323,3 @@ def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:
     """Find the trial with the best score, None without one."""
     scores = [search._mean_score(trial) for trial in trials]
     return None if not scores or np.isnan(scores).all() else int(np.nanargmax(scores))
-
-
-def _cells(tag: str, texts: list[str]) -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)

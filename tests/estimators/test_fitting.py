@@ -437,7 +437,7 @@ print(hashlib.sha256(classifier.predict_proba(X).tobytes()).hexdigest(), end="")
 """
 
 
-def test_a_fresh_interpreter_gives_the_same_bits_and_stays_silent():
+def test_a_fresh_interpreter_gives_the_same_bits():
     runs = [
         subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
         for _ in range(2)
