@@ -42,6 +42,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from kerasearch import KerasClassifier, KerasRegressor
 
+pytestmark = pytest.mark.slow
+
 
 def classifier(**params):
     defaults = {"epochs": 25, "optimizer__learning_rate": 0.01, "random_state": 0}

@@ -2,8 +2,9 @@ import pytest
 
 from benchmarks._processes import measure
 
+pytestmark = pytest.mark.slow
 
-@pytest.mark.slow
+
 @pytest.mark.parametrize("library", ["kerasearch", "keras-tuner"])
 def test_both_hyperbands_of_the_benchmark_train_the_same_schedule(library):
     if library == "keras-tuner":
@@ -13,7 +14,6 @@ def test_both_hyperbands_of_the_benchmark_train_the_same_schedule(library):
     assert found["epochs"] == 3 * 1 + 1 * 2 + 2 * 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("library", "n_fits"), [("folds", 6), ("optuna", 2)])
 def test_a_random_search_of_the_benchmark_trains_its_trials(library, n_fits):
     pytest.importorskip("optuna")

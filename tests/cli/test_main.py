@@ -144,6 +144,7 @@ def test_the_path_to_save_to_is_tried_without_leaving_a_file(capsys):
     assert not Path("best.joblib").exists()
 
 
+@pytest.mark.slow
 def test_help_and_wrong_arguments_need_no_tensorflow():
     code = (
         "import sys; from kerasearch.cli.main import main\n"
@@ -200,6 +201,7 @@ def test_the_same_seed_prints_the_same_scores(capsys):
     assert tables[0] == tables[1]
 
 
+@pytest.mark.slow
 def test_a_random_search_draws_as_many_candidates_as_told(capsys):
     run(
         *("diabetes", "--method", "random", "--n-iter", 3, "--epochs", 5, "--cv", 2),
@@ -230,6 +232,7 @@ def test_a_bayesian_search_is_in_the_same_table_and_stops_in_time(capsys):
     assert len(rows_of(out)) == 1
 
 
+@pytest.mark.slow
 def test_hyperband_shows_the_candidates_with_the_most_epochs(capsys, tmp_path):
     save = tmp_path / "best.joblib"
     status = run("iris", "--method", "hyperband", "--epochs", 3, "--cv", 2, "--save", save)
@@ -303,6 +306,7 @@ def test_a_model_of_ones_own_is_searched_by_its_arguments(capsys):
     assert str(Path.cwd()) not in sys.path
 
 
+@pytest.mark.slow
 def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     status = run(
         *(shop.name, "--target", "label", "--epochs", 15, "--cv", 2, "--save", "best.joblib"),
@@ -330,6 +334,7 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     assert shown.stdout.startswith("['")
 
 
+@pytest.mark.slow
 def test_the_same_search_in_python_gives_the_same_scores(capsys, tmp_path):
     store = tmp_path / "fits"
     args = ("iris", "--epochs", 2, "--cv", 3, "--param", "learning_rate=0.01,0.1")
@@ -344,6 +349,7 @@ def test_the_same_search_in_python_gives_the_same_scores(capsys, tmp_path):
     assert len(FitStore(store)) == 2 * 3 + 1
 
 
+@pytest.mark.slow
 def test_a_report_is_written_beside_what_is_printed(capsys):
     status = run(
         *("iris", "--epochs", 2, "--cv", 2, "--report", "found.html"),

@@ -29,6 +29,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kerasearch import DivergenceError, KerasClassifier, KerasRegressor
 from tests import builders
+from tests.slow import slow_but
 
 
 def quick(estimator=KerasClassifier, **params):
@@ -42,7 +43,7 @@ def weights_of(estimator):
 # ------------------------------------------------------------------------- defaults
 
 
-@pytest.mark.parametrize("data", ["iris", "wine", "digits"])
+@pytest.mark.parametrize("data", slow_but(["iris", "wine", "digits"], "iris", "wine"))
 def test_the_defaults_learn_scaled_data(request, data):
     X, y = request.getfixturevalue(data)
     X, y = X[::2], y[::2]
@@ -57,6 +58,7 @@ def test_the_regressor_learns_a_scaled_target_with_its_defaults(diabetes):
     assert regressor.score(X[1::2], y[1::2]) > 0.3
 
 
+@pytest.mark.slow
 def test_verbose_zero_prints_nothing(iris, capfd):
     quick(validation_split=0.2).fit(*iris).predict(iris[0])
     captured = capfd.readouterr()
@@ -161,6 +163,7 @@ def test_text_and_categories_among_the_numbers_are_clear_errors(iris, names):
             quick().fit(data, y)
 
 
+@pytest.mark.slow
 def test_narrow_floats_of_a_dtype_policy_come_back_as_float32(iris):
     before = keras.config.dtype_policy()
     for policy in ("mixed_bfloat16", "mixed_float16"):
@@ -412,6 +415,7 @@ def test_a_random_state_is_drawn_from_and_moves_on(iris):
     assert other._seed > 1000
 
 
+@pytest.mark.slow
 def test_threads_and_processes_give_the_sequential_numbers(iris):
     search = GridSearchCV(
         quick(dropout=0.2, epochs=2), {"optimizer__learning_rate": [0.1, 0.01]}, cv=2
@@ -437,6 +441,7 @@ print(hashlib.sha256(classifier.predict_proba(X).tobytes()).hexdigest(), end="")
 """
 
 
+@pytest.mark.slow
 def test_a_fresh_interpreter_gives_the_same_bits():
     runs = [
         subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
@@ -495,6 +500,7 @@ def test_a_fit_leaves_nothing_changed_in_the_process(iris, params):
     np.testing.assert_array_equal([first, tf.random.uniform([3]).numpy()], expected)
 
 
+@pytest.mark.slow
 def test_the_dtype_policy_reaches_threads_and_processes(iris):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
@@ -512,6 +518,7 @@ def test_the_dtype_policy_reaches_threads_and_processes(iris):
     )
 
 
+@pytest.mark.slow
 def test_an_unseeded_draw_waits_for_a_seeded_fit_in_another_thread(iris):
     drawn = []
 

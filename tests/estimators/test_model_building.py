@@ -30,6 +30,7 @@ def test_the_default_model_and_loss_follow_the_target(iris, breast_cancer, diabe
     assert output_layer(regression) == (1, "linear", "mean_squared_error")
 
 
+@pytest.mark.slow
 def test_the_default_model_takes_multilabel_and_several_columns(iris, diabetes):
     X, y = make_multilabel_classification(60, 5, n_classes=4, random_state=0)
     multilabel = quick().fit(X, y)
@@ -43,6 +44,7 @@ def test_the_default_model_takes_multilabel_and_several_columns(iris, diabetes):
     assert regression.predict(diabetes[0]).shape == columns.shape
 
 
+@pytest.mark.slow
 def test_several_multiclass_columns_get_one_output_each(iris):
     X, y = iris
     targets = np.column_stack([y, (y + 1) % 3, y == 2]).astype(int)
@@ -96,7 +98,15 @@ def test_every_spelling_of_a_loss_trains_and_predicts_labels(iris, names, loss):
 
 
 @pytest.mark.parametrize(
-    "loss", ["mse", "kl_divergence", "squared_hinge", "poisson", keras.losses.Dice, "Huber"]
+    "loss",
+    [
+        "poisson",
+        "Huber",
+        pytest.param("mse", marks=pytest.mark.slow),
+        pytest.param("kl_divergence", marks=pytest.mark.slow),
+        pytest.param("squared_hinge", marks=pytest.mark.slow),
+        pytest.param(keras.losses.Dice, marks=pytest.mark.slow),
+    ],
 )
 def test_losses_that_compare_columns_get_one_for_each_class(iris, loss):
     X, y = iris
@@ -116,6 +126,7 @@ def test_a_classifier_whose_output_is_no_probability_needs_a_loss_that_says_so(i
         quick(model=logits).fit(*iris)
 
 
+@pytest.mark.slow
 def test_metrics_that_compare_columns_are_right_with_the_default_loss(iris):
     X, y = iris
     classifier = quick(metrics=["F1Score", "AUC", "accuracy"], epochs=30).fit(X, y)
@@ -263,6 +274,7 @@ def test_instances_that_a_compiled_model_would_ignore_are_an_error(iris):
         quick(model=builders.build_compiled(meta), optimizer__learning_rate=0.5).fit(*iris)
 
 
+@pytest.mark.slow
 def test_models_layers_and_lists_given_as_builder_arguments_are_copied(iris):
     def extend(meta, base, layer, sizes):
         inputs = keras.Input((4,))
@@ -346,6 +358,7 @@ def test_a_builder_that_returns_the_same_model_again_is_an_error(iris):
         classifier.fit(*iris)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [builders.build_lazily, builders.build_subclassed])
 def test_models_that_build_at_the_first_call_are_seeded_and_checked(iris, model):
     first = quick(model=model, random_state=3).fit(*iris).predict_proba(iris[0])
@@ -369,6 +382,7 @@ def test_the_builder_sees_what_is_known_of_the_data(iris, names):
     assert "model_" not in seen
 
 
+@pytest.mark.slow
 def test_layers_and_metrics_are_named_as_in_a_fresh_process(iris):
     for _ in range(2):
         X, y = iris[0], iris[1] == 0

@@ -16,6 +16,7 @@ from sklearn.base import clone
 
 from kerasearch import DivergenceError, KerasClassifier, KerasRegressor
 from tests import builders
+from tests.slow import slow_but
 
 KINDS = {
     "default": {"dropout": 0.2},
@@ -35,7 +36,7 @@ def fitted(iris, **params):
     return KerasClassifier(**{"epochs": 2, "random_state": 0, **params}).fit(*iris)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but(KINDS, "default", "custom layer", "callback"))
 @pytest.mark.parametrize(
     "through",
     [
@@ -65,6 +66,7 @@ def test_an_unfitted_estimator_comes_back_the_same(iris, kind):
     )
 
 
+@pytest.mark.slow
 def test_a_template_with_custom_layers_pickles_and_clones(iris):
     meta = {"X_shape_": (1, 4), "target_type_": "multiclass", "n_classes_": 3}
     estimator = KerasClassifier(builders.build_custom(meta), epochs=1, random_state=0)
@@ -75,6 +77,7 @@ def test_a_template_with_custom_layers_pickles_and_clones(iris):
     np.testing.assert_array_equal(whole.predict_proba(iris[0]), expected)
 
 
+@pytest.mark.slow
 def test_a_fitted_estimator_predicts_the_same_bits_in_a_fresh_process(iris, tmp_path):
     pipeline = fitted(iris, model=builders.build_custom, loss=builders.FocalLoss())
     np.save(tmp_path / "X.npy", iris[0])
@@ -123,6 +126,7 @@ with open(sys.argv[1] + "/model.pkl", "wb") as file:
 """
 
 
+@pytest.mark.slow
 def test_what_a_notebook_defines_travels_with_cloudpickle(tmp_path):
     load = (
         "import numpy as np, pickle, sys; from sklearn.datasets import load_iris\n"

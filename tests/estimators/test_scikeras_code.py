@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.metrics import f1_score
 from sklearn.preprocessing import OneHotEncoder
 
 from kerasearch import KerasClassifier, KerasRegressor
+
+pytestmark = pytest.mark.slow
 
 QUICK = {"epochs": 2, "verbose": 0, "random_state": 0}
 

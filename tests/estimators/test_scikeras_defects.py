@@ -21,6 +21,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from kerasearch import KerasClassifier, KerasRegressor
 
+pytestmark = pytest.mark.slow
+
 
 def build(meta, units=16):
     inputs = keras.Input(meta["X_shape_"][1:])

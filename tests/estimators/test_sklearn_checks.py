@@ -23,13 +23,22 @@ EXPECTED_FAILURES = {
 }
 
 
+def checks_of(estimator_class):
+    """Parameters `estimator` and `check` for all of scikit-learn's checks of a class."""
+    return parametrize_with_checks(
+        [estimator_class(epochs=20, optimizer__learning_rate=0.01)],
+        expected_failed_checks=lambda estimator: EXPECTED_FAILURES[type(estimator)],
+    )
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@parametrize_with_checks(
-    [
-        KerasClassifier(epochs=20, optimizer__learning_rate=0.01),
-        KerasRegressor(epochs=20, optimizer__learning_rate=0.01),
-    ],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILURES[type(estimator)],
-)
-def test_scikit_learns_check(estimator, check):
+@checks_of(KerasClassifier)
+def test_scikit_learns_check_of_a_classifier(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore")
+@checks_of(KerasRegressor)
+def test_scikit_learns_check_of_a_regressor(estimator, check):
     check(estimator)

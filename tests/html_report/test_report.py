@@ -93,6 +93,7 @@ def test_it_tells_the_best_candidate_what_was_searched_and_the_versions(fitted, 
     assert "Failures" not in page.text
 
 
+@pytest.mark.slow
 def test_it_tells_what_mattered(tmp_path):
     page = page_of(random(60), tmp_path / "a.html")
     assert "explains (fANOVA)" in page.text
@@ -106,6 +107,7 @@ def test_every_candidate_is_a_row_of_the_table(tmp_path):
     assert len(body) == 61
 
 
+@pytest.mark.slow
 def test_the_pictures_are_inside_with_a_text_for_those_who_do_not_see_them(fitted, tmp_path):
     page = page_of(fitted, tmp_path / "a.html", curves=curves())
     assert len(page.images) == 6
@@ -141,6 +143,7 @@ def test_names_of_hyperparameters_and_of_metrics_are_never_markup(tmp_path):
     assert console == []
 
 
+@pytest.mark.slow
 def test_failures_are_counted_with_their_messages(tmp_path):
     page = page_of(failing(), tmp_path / "a.html")
     assert "2 candidates of 4 failed." in page.text
@@ -160,8 +163,13 @@ def test_failures_are_counted_with_their_messages(tmp_path):
         results([{"a": 1}, {"a": 2}], [np.nan, np.nan]),
         results([{"a": 1, "b": 2}, {"a": 2, "b": 2}], [0.5, 0.5], "accuracy"),
         results([{}], [0.5], param_a=["x"]),
-        pd.DataFrame(random(20)).drop(columns="mean_fit_time"),
-        random(20) | {"mean_test_epochs": np.full(20, 4.0), "bracket": np.zeros(20, dtype=int)},
+        pytest.param(
+            pd.DataFrame(random(20)).drop(columns="mean_fit_time"), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            random(20) | {"mean_test_epochs": np.full(20, 4.0), "bracket": np.zeros(20, dtype=int)},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["one", "constant", "one fold", "all failed", "ties", "no parameters", "frame", "columns"],
 )
@@ -170,6 +178,7 @@ def test_a_hard_case_is_reported_without_a_warning(search, tmp_path, recwarn):
     assert not [str(w.message) for w in recwarn]
 
 
+@pytest.mark.slow
 def test_without_matplotlib_it_says_how_to_get_the_pictures(tmp_path):
     code = (
         "import sys; sys.modules['matplotlib'] = sys.modules['matplotlib.figure'] = None\n"
@@ -181,6 +190,7 @@ def test_without_matplotlib_it_says_how_to_get_the_pictures(tmp_path):
     assert "pip install 'kerasearch[plot]'" in done.stdout
 
 
+@pytest.mark.slow
 def test_no_figure_is_left_open(fitted, tmp_path):
     plt = pytest.importorskip("matplotlib.pyplot")
     before = plt.get_fignums()
@@ -188,6 +198,7 @@ def test_no_figure_is_left_open(fitted, tmp_path):
     assert plt.get_fignums() == before
 
 
+@pytest.mark.slow
 def test_five_hundred_candidates_are_two_megabytes_and_ten_seconds_at_most(tmp_path):
     begin = time.perf_counter()
     path = report(random(500), tmp_path / "a.html", test_fraction=1 / 3)
@@ -248,6 +259,7 @@ def with_script(path, script):
     return copy
 
 
+@pytest.mark.slow
 def test_a_browser_opens_it_without_a_complaint(tmp_path):
     dom, console = opened(report(failing(), tmp_path / "a.html"))
     assert console == []
@@ -255,12 +267,14 @@ def test_a_browser_opens_it_without_a_complaint(tmp_path):
     assert "<title>A hyperparameter search</title>" in dom  # what was planted did not run
 
 
+@pytest.mark.slow
 def test_a_complaint_of_the_browser_would_be_seen(tmp_path):
     path = report(failing(), tmp_path / "a.html")
     path.write_text(path.read_text().replace("</main>", "<script>1</script></main>"))
     assert "Content Security Policy" in opened(path)[1][0]
 
 
+@pytest.mark.slow
 def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path):
     search = results(
         [
@@ -296,6 +310,7 @@ def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path)
     ]
 
 
+@pytest.mark.slow
 def test_the_page_is_no_wider_than_a_small_screen(tmp_path):
     script = "document.title = document.documentElement.scrollWidth <= window.innerWidth"
     path = with_script(report(random(60), tmp_path / "a.html"), script)

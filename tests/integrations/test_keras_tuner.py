@@ -206,6 +206,7 @@ def test_wrong_input_is_refused(model):
         keras_tuner_model(clashing)
 
 
+@pytest.mark.slow
 def test_keras_tuner_is_imported_only_where_it_is_used():
     code = (
         "import sys, kerasearch; kerasearch.from_keras_tuner, kerasearch.keras_tuner_model\n"

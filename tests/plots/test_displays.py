@@ -172,6 +172,7 @@ def test_plotting_again_makes_a_new_figure(kind):
     assert display.figure_ is not first
 
 
+@pytest.mark.slow
 def test_without_matplotlib_the_error_says_how_to_get_it():
     code = (
         "import sys; sys.modules['matplotlib'] = None\n"
@@ -261,6 +262,7 @@ def overlap(texts):
     return any(left.x1 > right.x0 for left, right in itertools.pairwise(boxes))
 
 
+@pytest.mark.slow
 def test_labels_do_not_run_together_where_others_take_the_room():
     rng = np.random.default_rng(0)
     params = [

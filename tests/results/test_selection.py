@@ -73,6 +73,7 @@ def test_none_and_what_is_not_there_are_nothing():
     assert choose(rule, ({"units": 9}, "best"), ({"l2": 0.0, "units": 3}, "close")) == 1
 
 
+@pytest.mark.slow
 def test_it_works_in_scikit_learns_searches_and_pickles(iris):
     tree = DecisionTreeClassifier(random_state=0)
     rule = one_standard_error(["max_depth"])

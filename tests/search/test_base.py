@@ -173,7 +173,7 @@ def test_a_candidate_that_fails_in_one_fold_has_a_message_and_no_score(iris):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_batch_that_fails_as_a_whole_is_in_the_table(iris, n_jobs):
     search = bayes({"quality": uniform(0, 1), "fail": ["a", "b", "c", None]}, n_iter=12)
     search.set_params(batch_size=3, n_jobs=n_jobs, return_train_score=True, error_score=-1)
@@ -365,6 +365,7 @@ def failed_checks(estimator):
     return {result["check_name"] for result in results if result["status"] == "failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", [BayesSearchCV, HyperbandSearchCV])
 def test_scikit_learns_own_checks_pass_as_they_do_for_its_searches(kind):
@@ -413,6 +414,7 @@ def slow(X):
     time.sleep(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_real_ctrl_c_with_workers_keeps_what_is_finished():
     code = (
@@ -440,6 +442,7 @@ def iris_data():
     return load_iris(return_X_y=True)
 
 
+@pytest.mark.slow
 def test_importing_the_searches_needs_neither_keras_nor_optuna():
     code = (
         "import sys, kerasearch.search\n"

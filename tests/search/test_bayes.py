@@ -164,6 +164,7 @@ def test_a_sampler_without_more_candidates_ends_the_search(iris):
     assert search.stop_reason_ == "exhausted"
 
 
+@pytest.mark.slow
 def test_a_keras_network_with_layers_in_a_pipeline(iris):
     network = KerasClassifier(epochs=15, batch_size=16, random_state=0)
     space = {

@@ -218,6 +218,7 @@ def later_candidates(iris, sampler, seed):
     return table[(table["rung"] == 0) & (table["bracket"] < 3)]["param_quality"].tolist()
 
 
+@pytest.mark.slow
 def test_bayesian_proposals_after_the_first_bracket_are_better_than_random_ones(iris):
     pytest.importorskip("optuna")
     means = {
@@ -248,6 +249,7 @@ def trained(estimator, X, y):
     return {"accuracy": estimator.score(X, y), "trained": estimator[-1].n_epochs_trained_}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs):
     estimator = network()

@@ -111,6 +111,7 @@ def test_what_is_no_space_is_refused(space, says):
         sobol(space, 4)
 
 
+@pytest.mark.slow
 def test_a_grid_search_runs_the_design():
     X, y = load_iris(return_X_y=True)
     network = make_pipeline(StandardScaler(), KerasClassifier(epochs=2, random_state=0))

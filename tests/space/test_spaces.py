@@ -30,6 +30,7 @@ from kerasearch import (
     uniform,
     when,
 )
+from tests.slow import slow_but
 
 RATE = "optimizer__learning_rate"
 
@@ -312,6 +313,7 @@ def test_a_grid_search_of_a_pipeline_takes_them(pipeline, iris):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
+@pytest.mark.slow
 def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
     space = param_distributions(
         pipeline,
@@ -337,7 +339,7 @@ def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
 # ---------------------------------------------------------------- common_space
 
 
-@pytest.mark.parametrize("size", ["small", "medium", "large"])
+@pytest.mark.parametrize("size", slow_but(["small", "medium", "large"], "small"))
 def test_common_ranges_are_of_parameters_that_there_are_and_train(pipeline, iris, size):
     space = common_space(pipeline, size)
     known = pipeline.get_params().keys() | {"kerasclassifier__optimizer__momentum"}

@@ -325,6 +325,7 @@ def pipeline():
     return make_pipeline(StandardScaler(), KerasClassifier(epochs=2, random_state=0))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 def test_a_grid_search_is_followed_by_a_finer_one(pipeline, iris):
     space = param_grid(pipeline, learning_rate=[1e-4, 1e-3, 1e-2], activation=["relu", "tanh"])
@@ -337,6 +338,7 @@ def test_a_grid_search_is_followed_by_a_finer_one(pipeline, iris):
     assert again.best_score_ >= search.best_score_  # the best candidate is among them
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*the range goes")
 def test_a_random_search_is_followed_by_a_narrower_one(pipeline, iris):
     space = param_distributions(

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from kerasearch import DivergenceError, FitStore, KerasClassifier, training
 from kerasearch.training import stored_fits
+from tests.slow import slow_but
 
 from . import nets
 
@@ -60,7 +61,7 @@ def assert_same_fit(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", slow_but(SETTINGS, "adam", "dropout", "schedule"))
 def test_a_continued_fit_is_the_uninterrupted_one_to_the_last_bit(iris, name):
     X, y = iris
     whole = network(**SETTINGS[name]).fit(X, y)
@@ -111,7 +112,7 @@ def trained(estimator, X, y):
     return final.n_epochs_trained_
 
 
-@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("piped", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_successive_halving_repeats_no_epoch(iris, piped):
     counts = []
 
@@ -194,6 +195,7 @@ def test_without_an_integer_seed_nothing_is_stored_with_one_warning(iris, random
     assert len(store) == 0
 
 
+@pytest.mark.slow
 def test_metrics_that_make_their_variables_late_are_read_and_continued(iris):
     X, y = iris
     onehot = np.eye(3, dtype="float32")[y]
@@ -305,6 +307,7 @@ def build_outside(meta):
     return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_not_stored_leaves_no_checkpoint_either(iris, always_checkpoints):
     store = FitStore()
     settings = {"random_state": 0, "store": store}

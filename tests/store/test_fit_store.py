@@ -555,7 +555,7 @@ for turn in range(3):
 """
 
 
-@pytest.mark.parametrize("n_processes", [2, 4])
+@pytest.mark.parametrize("n_processes", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_processes_that_write_at_once_leave_whole_fits(tmp_path, n_processes):
     path = tmp_path / "store"
     processes = [

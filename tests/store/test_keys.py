@@ -133,6 +133,7 @@ def test_names_copies_layout_and_verbosity_do_not_count(store, data, capsys):
     assert is_known(store, X, np.array(["a", "b"])[y])  # the classes' names are no numbers
 
 
+@pytest.mark.slow
 def test_a_fresh_process_finds_the_same_fit(data, tmp_path):
     X, y = data
     np.savez(tmp_path / "data.npz", X=X, y=y)
@@ -179,6 +180,7 @@ class Slows(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = 0.01 * self.history
 
 
+@pytest.mark.slow
 def test_an_attribute_that_keras_has_on_other_classes_counts(store, data):
     assert not is_known(store, *data, model=build_repeats)
     assert not is_known(store, *data, model=build_repeats, model__history=2.0)
@@ -213,6 +215,7 @@ def test_the_value_of_a_variable_that_a_callback_reads_counts(store, data):
     assert not is_known(store, *data, callbacks=ReadsRate())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"callbacks": WatchesBatches()}])
 def test_a_model_that_reads_a_variable_of_something_else_is_not_stored(store, data, settings):
     settings["loss"] = loss_with_rate

@@ -16,6 +16,8 @@ from kerasearch import FitStore
 
 from . import killed_search
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 N_FITS, EPOCHS = 8 * 2 + 1, 40
 
@@ -75,7 +77,6 @@ def test_a_search_killed_at_three_moments_loses_no_finished_fit(tmp_path, uninte
     assert max(kept) > 0
 
 
-@pytest.mark.slow
 def test_a_search_killed_at_twenty_moments_loses_no_finished_fit(tmp_path, uninterrupted):
     kept = [
         # resumed in this process, which starts no TensorFlow anew

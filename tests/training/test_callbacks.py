@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasearch import training
+from tests.slow import slow_but
 
 from . import zoo
 
@@ -93,11 +94,12 @@ EPOCH_LEVEL = {
 }
 
 
-@pytest.mark.parametrize("what", EPOCH_LEVEL)
+@pytest.mark.parametrize("what", slow_but(EPOCH_LEVEL, "early stopping", "changes weights"))
 def test_what_an_epoch_level_callback_does_takes_effect(what):
     _assert_same(_ours(EPOCH_LEVEL[what]), _keras(EPOCH_LEVEL[what]))
 
 
+@pytest.mark.slow
 def test_a_moving_average_swapped_in_for_validation_is_as_in_keras():
     def make():
         return [callbacks.SwapEMAWeights(swap_on_epoch=True)]
@@ -145,6 +147,7 @@ def test_a_callback_sees_the_events_logs_and_weights_that_keras_shows():
     assert ours.model is model
 
 
+@pytest.mark.slow
 def test_what_is_set_when_training_begins_is_in_the_trace():
     class Scaled(zoo.Subclassed):
         scale = 1.0
@@ -166,6 +169,7 @@ def test_what_is_set_when_training_begins_is_in_the_trace():
     )
 
 
+@pytest.mark.slow
 def test_checkpoints_are_written_and_can_be_loaded(tmp_path):
     path = tmp_path / "best.keras"
 
@@ -190,6 +194,7 @@ def test_csv_has_a_line_for_each_epoch(tmp_path):
     assert len(lines) == 4
 
 
+@pytest.mark.slow
 def test_tensorboard_at_epoch_frequency_needs_no_batches(tmp_path):
     pytest.importorskip("tensorboard")
     _ours(lambda: [callbacks.TensorBoard(tmp_path)], epochs=2)
@@ -242,9 +247,11 @@ NEED_BATCHES = {
 }
 
 
-@pytest.mark.parametrize("reason", NEED_BATCHES)
-@pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("name", ["dropout", "lazily_built"])
+@pytest.mark.parametrize(
+    "reason", slow_but(NEED_BATCHES, "callback EveryBatch overrides on_train_batch_end")
+)
+@pytest.mark.parametrize("shuffle", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.parametrize("name", slow_but(["dropout", "lazily_built"], "dropout"))
 def test_a_callback_that_needs_batches_changes_the_path_and_no_number(reason, shuffle, name):
     x, y, held_out = _data()
     results, models = [], []
@@ -303,7 +310,11 @@ def _compiled(cls):
     [
         (lambda: zoo.small(run_eagerly=True), "run_eagerly=True"),
         (_compiled(OwnFit), "the model overrides fit"),
-        (_compiled(OwnTestFunction), "the model overrides make_test_function"),
+        pytest.param(
+            _compiled(OwnTestFunction),
+            "the model overrides make_test_function",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_models_with_a_loop_of_their_own_go_through_keras(build, reason):

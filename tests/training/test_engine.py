@@ -26,7 +26,7 @@ def _numbers(seed, name="dropout"):
     return [*model.get_weights(), training.predict(model, x), *result.history["val_loss"]]
 
 
-@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("warm", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_threads_give_the_numbers_of_a_sequence(warm):
     training.clear_programs()
     expected = [_numbers(seed) for seed in range(6)]
@@ -38,6 +38,7 @@ def test_threads_give_the_numbers_of_a_sequence(warm):
                 np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_threads_that_train_through_keras_give_the_numbers_of_a_sequence():
     x, y = zoo.arrays("dropout")
 
@@ -89,6 +90,7 @@ def test_training_may_go_on_with_keras_after_us_and_with_us_after_keras():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_cutting_an_epoch_into_calls_does_not_change_the_numbers(monkeypatch):
     training.clear_programs()
     expected = _numbers(0, "own_train_step")
@@ -112,6 +114,7 @@ def _slow():
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals")
 def test_an_interrupt_in_a_long_epoch_is_answered_within_a_second_and_harms_nothing():
     rng = np.random.default_rng(0)
@@ -169,6 +172,7 @@ def test_the_cache_is_bounded_in_programs_and_in_bytes_least_recently_used_out_f
     assert cache.describe() == program_cache.Programs(0, 0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_program_does_not_keep_the_models_that_ran_on_it():
     import weakref
 
@@ -186,6 +190,7 @@ def test_a_program_does_not_keep_the_models_that_ran_on_it():
     assert [ref() for ref in models] == [None, None, None]
 
 
+@pytest.mark.slow
 def test_emptying_the_cache_while_a_fit_runs_on_a_program_of_it_is_safe():
     x, y = zoo.arrays("dense")
 

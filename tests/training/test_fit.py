@@ -66,6 +66,7 @@ def test_a_fit_in_two_calls_equals_one_call():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_history_has_keras_own_keys_whatever_was_built_before():
     x, y = data(classes=2)
 
@@ -171,6 +172,7 @@ def test_a_loss_that_is_not_finite_raises_with_epoch_cause_and_history():
     assert e.value.epoch == 0
 
 
+@pytest.mark.slow
 def test_divergence_is_left_to_a_callback_that_deals_with_it():
     x, y = data()
     x[3, 2] = np.nan

@@ -18,6 +18,7 @@ from keras import layers, ops
 
 from kerasearch import training
 from kerasearch.training.fingerprint import fingerprint_of_prediction, fingerprint_of_training
+from tests.slow import slow_but
 
 from . import zoo
 
@@ -253,7 +254,9 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("what", PAIRS)
+@pytest.mark.parametrize(
+    "what", slow_but(PAIRS, "weight decay", "what Normalization was adapted to")
+)
 def test_models_that_differ_do_not_share(what):
     one, other = PAIRS[what]
     training.clear_programs()
@@ -281,7 +284,7 @@ SHARING = {
 }
 
 
-@pytest.mark.parametrize("what", SHARING)
+@pytest.mark.parametrize("what", slow_but(SHARING, "learning rates"))
 def test_models_that_do_not_differ_share_whatever_their_seed(what):
     training.clear_programs()
     for seed, build in enumerate(SHARING[what]):
@@ -321,6 +324,7 @@ def _stateful_rnn():
     return model
 
 
+@pytest.mark.slow
 def test_a_stateful_rnn_does_not_share_and_keeps_its_state():
     x, y = zoo.arrays("lstm")
     x, y = x[:64], y[:64]
@@ -354,7 +358,7 @@ UNSHAREABLE = {
 }
 
 
-@pytest.mark.parametrize("what", UNSHAREABLE)
+@pytest.mark.parametrize("what", slow_but(UNSHAREABLE, "a Python function in the graph"))
 def test_a_graph_with_a_source_of_its_own_is_private_and_its_fit_repeatable(what):
     training.clear_programs()
     build = _model(lambda: Noise(UNSHAREABLE[what]))
@@ -367,6 +371,7 @@ def test_a_graph_with_a_source_of_its_own_is_private_and_its_fit_repeatable(what
     assert first[1].history == again[1].history
 
 
+@pytest.mark.slow
 def test_a_variable_that_the_model_does_not_know_makes_the_program_private():
     def build():
         hidden = tf.Variable(2.0)
@@ -377,6 +382,7 @@ def test_a_variable_that_the_model_does_not_know_makes_the_program_private():
     _assert_equal(_numbers(build), _numbers(build))
 
 
+@pytest.mark.slow
 def test_the_fingerprint_is_the_same_in_another_process():
     code = """
     import keras
