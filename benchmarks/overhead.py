@@ -22,6 +22,7 @@ def run(rounds: int = 15) -> dict[str, float]:
 
     from kerasearch import KerasClassifier, training
     from kerasearch.training import compiled_loop, data, tensorflow_backend
+    from kerasearch.training.preparation import prepare
 
     from .search_speed import build_mlp
 
@@ -37,8 +38,8 @@ def run(rounds: int = 15) -> dict[str, float]:
     def bare_loop() -> Callable[[], None]:
         model = training.build(build, 0)
         arrays = data.as_keras_takes_them(X, y)
-        compiled_loop.prepare(model, arrays, 0)
-        step = compiled_loop.find(model, arrays, 0)[0].bind(model)
+        prepare(model, arrays, 0)
+        step = compiled_loop.training_program(model, arrays, 0).program.bind(model)
         tensors = tensorflow_backend.tensors(arrays)
         orders = [tensorflow_backend.tensors(data.order_of_epoch(0, e, len(X))) for e in range(10)]
         scalars = [tensorflow_backend.scalar(v) for v in (32, 0, math.ceil(len(X) / 32))]
@@ -74,8 +75,8 @@ def run(rounds: int = 15) -> dict[str, float]:
     }
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds + 2):
-        for name, prepare in works.items():
-            work = prepare()
+        for name, make_work in works.items():
+            work = make_work()
             started = time.perf_counter()
             work()
             times[name].append(1e3 * (time.perf_counter() - started))

@@ -24,7 +24,6 @@ def run(work: str, store: str) -> dict[str, float]:
     from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV
 
     from kerasearch import KerasClassifier
-    from kerasearch.training import data, stored_fits
 
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype("float32")
@@ -67,7 +66,7 @@ def run(work: str, store: str) -> dict[str, float]:
             random_state=0,
         )
     else:
-        return _hashing(estimator, X, y, data, stored_fits)
+        return _hashing(estimator, X, y)
     started = time.perf_counter()
     search.fit(X, y)
     seconds = time.perf_counter() - started
@@ -80,12 +79,28 @@ def run(work: str, store: str) -> dict[str, float]:
     }
 
 
-def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored_fits: Any) -> dict[str, float]:
+def _hashing(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     """Time the key of a fit against the fit, and hashing of a large array against copying it."""
     import numpy as np
 
-    from kerasearch import FitStore
+    from kerasearch.training import data, fit_key
+    from kerasearch.training.fit_settings import FitSettings
+    from kerasearch.training.preparation import prepare
 
+    settings = FitSettings(
+        epochs=10,
+        initial_epoch=0,
+        batch_size=32,
+        shuffle=True,
+        seed=0,
+        validation=None,
+        validation_batch_size=32,
+        validation_steps=None,
+        validation_freq=1,
+        callbacks=[],
+        watch=None,
+        verbose=0,
+    )
     estimator.fit(X, y)
     fits, keys, hashes, copies = [], [], [], []
     for _ in range(15):
@@ -94,27 +109,15 @@ def _hashing(estimator: Any, X: Any, y: Any, data: Any, stored_fits: Any) -> dic
         fits.append(time.perf_counter() - started)
         model = estimator._build_model(X, y)
         arrays = data.as_keras_takes_them(X, y)
-        stored_fits.compiled_loop.prepare(model, arrays, 0)  # which the fit needs anyway
+        prepare(model, arrays, 0)  # which the fit needs anyway
         started = time.perf_counter()
-        slot = stored_fits.slot(
-            FitStore(),
-            model,
-            arrays,
-            None,
-            (),
-            seed=0,
-            initial_epoch=0,
-            epochs=10,
-            parameters={},
-            settings={},
-        )
+        fit_key.key_of(model, arrays, settings)
         keys.append(time.perf_counter() - started)
-        assert slot is not None
     large = np.random.default_rng(0).random((2**26,), "float32")
     target = np.empty_like(large)
     for _ in range(5):
         started = time.perf_counter()
-        stored_fits._digest_of_array(large)
+        fit_key.digest_of_array(large)
         hashes.append(time.perf_counter() - started)
         started = time.perf_counter()
         target[:] = large

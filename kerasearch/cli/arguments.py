@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,7 +34,7 @@ values of --param:
                                             --method random: 1 to 3 layers of 16 to 128
                                             units, each narrower; free and constant are others
   'activation=choice(relu,tanh)'            --method random: like a list
-  Both ends are included.
+  Both ends are included. The names that these have in Python, such as log_uniform, are read too.
   Names are short (learning_rate) or routed (optimizer__learning_rate). The default network has
   hidden_layer_sizes, activation, dropout, batch_norm and l2; every network has epochs,
   batch_size, optimizer and the optimizer's arguments. A list that is given twice is joined.
@@ -57,9 +57,9 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (--help lists the arguments)")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Make the parser; it raises `UsageError` where argparse would exit."""
-    made = _Parser(
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser, which raises `UsageError` where argparse would exit."""
+    parser = _Parser(
         prog="python -m kerasearch",
         description="Tune a Keras network with grid, random or Bayesian search or Hyperband: on "
         "the rows of a CSV file, or with no arguments on scikit-learn's digits.",
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    add = made.add_argument_group("data").add_argument
+    add = parser.add_argument_group("data").add_argument
     add(
         "data",
         nargs="?",
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="a column not to learn from; can be repeated",
     )
-    add = made.add_argument_group("search").add_argument
+    add = parser.add_argument_group("search").add_argument
     add(
         "--method",
         choices=["grid", "random", "bayes", "hyperband"],
@@ -107,7 +107,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--n-iter",
-        type=_whole(1),
+        type=_integer(1),
         metavar="N",
         help=f"candidates of --method random or bayes (default: {DRAWS})",
     )
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="begin no more candidates after that time; for --method bayes or hyperband",
     )
-    add("--cv", type=_whole(2), default=FOLDS, metavar="N", help=f"folds (default: {FOLDS})")
+    add("--cv", type=_integer(2), default=FOLDS, metavar="N", help=f"folds (default: {FOLDS})")
     add(
         "--scoring",
         metavar="NAME",
@@ -126,13 +126,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--seed",
-        type=_whole(0, 2**32 - 1),
+        type=_integer(0, 2**32 - 1),
         default=0,
         metavar="N",
         help="same seed, same result (default: 0)",
     )
     add("--n-jobs", type=_jobs, default=1, metavar="N", help="processes, -1 for all (default: 1)")
-    add = made.add_argument_group("network").add_argument
+    add = parser.add_argument_group("network").add_argument
     add(
         "--model",
         metavar="MODULE:FUNCTION",
@@ -141,12 +141,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         "--epochs",
-        type=_whole(1),
+        type=_integer(1),
         metavar="N",
         help=f"passes over the rows in each fit (default: {EPOCHS}); with --method hyperband, the "
         f"most that a candidate gets (default: {MOST_EPOCHS})",
     )
-    add = made.add_argument_group("output").add_argument
+    add = parser.add_argument_group("output").add_argument
     add(
         "--save",
         type=Path,
@@ -166,10 +166,12 @@ def parser() -> argparse.ArgumentParser:
         help="write what was found, with pictures, as one HTML file (pictures need matplotlib)",
     )
     add("--version", action="version", version=_version())
-    return made
+    return parser
 
 
-def _whole(at_least: int, at_most: int | None = None) -> Any:
+def _integer(at_least: int, at_most: int | None = None) -> Callable[[str], int]:
+    """Make what argparse reads an integer within bounds with."""
+
     def whole_number(text: str) -> int:
         if not text.isdecimal() or int(text) < at_least:
             raise argparse.ArgumentTypeError(
@@ -193,7 +195,7 @@ def _seconds(text: str) -> float:
 
 
 def _jobs(text: str) -> int:
-    return -1 if text == "-1" else _whole(1)(text)
+    return -1 if text == "-1" else _integer(1)(text)
 
 
 def _version() -> str:

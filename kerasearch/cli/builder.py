@@ -62,10 +62,10 @@ def load(model: str | None) -> Any:
     if not hasattr(module, function):
         near = did_you_mean(function, [n for n in vars(module) if not n.startswith("_")])
         raise UsageError(f"--model {model}: module {name!r} has no {function!r}{near}")
-    built = getattr(module, function)
-    if not callable(built):
-        raise UsageError(f"--model {model}: {function!r} is not a function but {built!r}")
-    return built
+    build = getattr(module, function)
+    if not callable(build):
+        raise UsageError(f"--model {model}: {function!r} is not a function but {build!r}")
+    return build
 
 
 def _import_error(model: str, module: str, error: BaseException) -> UsageError:

@@ -166,7 +166,7 @@ def load(source: str, target: str | None, task: str | None, drop: Sequence[str] 
         dataset.notes.append(f"left out {listed(drop)}, as told")
     for column in row_numbers:
         dataset.notes.append(f"left out {column!r}: it numbers the rows")
-    _sort_columns(dataset, frame.drop(columns=[*unused, *row_numbers]))
+    _choose_encodings(dataset, frame.drop(columns=[*unused, *row_numbers]))
     return dataset
 
 
@@ -282,7 +282,7 @@ def _as_classes(y: pd.Series) -> pd.Series:
     return y.map(lambda label: str(label).strip()).astype(object)
 
 
-def _sort_columns(dataset: Dataset, frame: pd.DataFrame) -> None:
+def _choose_encodings(dataset: Dataset, frame: pd.DataFrame) -> None:
     """Decide how each column is encoded; keep those that say something."""
     for name in frame.columns:
         column = frame[name]

@@ -13,13 +13,14 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._utils.names import did_you_mean
 from .._utils.text import one_line
-from . import arguments, builder
+from . import arguments, builder, quiet
 from .errors import SearchFailed, UsageError
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from .data import Dataset
 
 
-STOPPED = {"timeout": "The time was up", "interrupted": "Interrupted"}
-
-
+# what `stop_reason_` of a search that did not finish is called
+_STOP_REASONS = {"timeout": "The time was up", "interrupted": "Interrupted"}
+# warnings that the table of the candidates makes superfluous
 _TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
 
 
@@ -49,21 +50,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = None
     try:
-        args = arguments.parser().parse_args(argv)
+        args = arguments.make_parser().parse_args(argv)
         with builder.current_directory_importable():
             _run(args)
     except UsageError as error:
-        return _complain(error, 2)
+        return _print_error(error, 2)
     except SearchFailed as error:
-        return _complain(error, 1)
+        return _print_error(error, 1)
     except KeyboardInterrupt:
         stored = args is not None and args.store
         hint = "; run it again to go on" if stored else ""
-        return _complain(f"interrupted, nothing was saved{hint}", 130)
+        return _print_error(f"interrupted, nothing was saved{hint}", 130)
     return 0
 
 
-def _complain(error: object, status: int) -> int:
+def _print_error(error: object, status: int) -> int:
+    """Print one line, and give the exit status on."""
     print(f"kerasearch: {one_line(error)}", file=sys.stderr)
     return status
 
@@ -76,6 +78,7 @@ def _run(args: argparse.Namespace) -> None:
     builder.check(args.model)
     arguments.check_store(args.store)
 
+    from ..cv_results.reading import read
     from . import data, output
     from .parameters import resolve
 
@@ -95,11 +98,9 @@ def _run(args: argparse.Namespace) -> None:
     errors = _fit(search, dataset, metric, space, n_candidates)
     seconds = time.monotonic() - begin
     reason = getattr(search, "stop_reason_", "finished")
-    if reason in STOPPED:
-        print(f"\n{STOPPED[reason]}; this is what was finished by then.")
-    n_fits = len(search.cv_results_["params"]) * args.cv
-    results = output.most_epochs(search.cv_results_)
-    result = output.Result(results, space, metric, args.cv, baseline, errors, n_fits)
+    if reason in _STOP_REASONS:
+        print(f"\n{_STOP_REASONS[reason]}; this is what was finished by then.")
+    result = output.Result(read(search.cv_results_), space, metric, baseline, errors)
     print(output.describe_result(result, seconds), flush=True)
     if args.report is not None:
         _write_report(search, dataset, metric, errors, args)
@@ -140,6 +141,7 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
 
+    quiet.start_keras()
     from ..estimators import KerasClassifier, KerasRegressor
 
     kind = KerasClassifier if dataset.task == "classification" else KerasRegressor
@@ -173,30 +175,24 @@ def _search(
     if args.method == "bayes":
         return BayesSearchCV(estimator, space, n_iter=n_candidates, timeout=args.timeout, **common)
     if args.method == "hyperband":
-        most = arguments.n_epochs(args)
-        return HyperbandSearchCV(
-            estimator,
-            space,
-            max_resources=most,
-            factor=arguments.FACTOR,
-            timeout=args.timeout,
-            **common,
-        )
+        common |= {"max_resources": arguments.n_epochs(args), "factor": arguments.FACTOR}
+        return HyperbandSearchCV(estimator, space, timeout=args.timeout, **common)
     return RandomizedSearchCV(estimator, space, n_iter=n_candidates, **common)
 
 
 def _fit(
     search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
-) -> list[tuple[int, str]]:
-    """Run the search under a progress line; tell which errors failed how many fits."""
+) -> dict[str, int]:
+    """Run the search under a progress line; tell how many fits failed with which error."""
+    import joblib
     import numpy as np
     from sklearn.exceptions import FitFailedWarning
     from sklearn.metrics import get_scorer
 
-    from .output import failures
+    from ..search.fit_errors import count_errors
     from .progress import Progress
 
-    errors: list[tuple[int, str]] = []
+    errors: Counter[str] = Counter()
     # tells the rungs of Hyperband's candidates apart
     resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
@@ -204,44 +200,46 @@ def _fit(
         warnings.simplefilter("always", FitFailedWarning)
         search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
         try:
-            search.fit(dataset.X, dataset.y)
+            # the processes that joblib may start have the same standard error
+            with joblib.parallel_config("loky", initializer=quiet.start_keras):
+                search.fit(dataset.X, dataset.y)
         except ValueError as error:  # scikit-learn's, where no fit succeeded
             if str(error).startswith("Invalid parameter"):  # with some of the values alone
                 raise UsageError(f"--param: {error}") from None
             if "fits failed" not in str(error):
                 raise
-            raise SearchFailed(f"every fit failed: {failures(str(error))[0][1]}") from None
+            ((reason, _),) = count_errors(str(error)).most_common(1)
+            raise SearchFailed(f"every fit failed: {reason}") from None
         if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
             raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
-            errors += failures(str(warning.message))
+            errors += count_errors(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
             pass  # for the libraries' developers
         elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
-        reason = errors[0][1] if errors else f"{metric} was not a number"
+        reason = next(iter(errors), f"{metric} was not a number")
         raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
-    return errors
+    return {one_line(error, limit=1000): n for error, n in errors.most_common()}
 
 
 def _write_report(
     search: Any,
     dataset: Dataset,
     metric: str,
-    errors: list[tuple[int, str]],
+    errors: Mapping[str, int],
     args: argparse.Namespace,
 ) -> None:
     """Write what was found as one HTML file."""
     from ..html_report import report
 
     search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
-    counts = {one_line(error): n for n, error in errors}
     title = f"{metric} on {dataset.name}"
     share = 1 / args.cv
     try:
-        report(search, args.report, errors=counts, test_fraction=share, title=title)
+        report(search, args.report, errors=errors, test_fraction=share, title=title)
     except OSError as error:
         raise SearchFailed(f"--report {args.report}: {error}") from None
     print(f"\nWrote the report to {args.report}.", flush=True)

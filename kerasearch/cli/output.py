@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .._utils.checks import as_real
 from .._utils.names import short_names
+from .._utils.plain_data import plain
 from .._utils.text import counted, duration, one_line
+from ..cv_results.reading import SearchResults
 from . import arguments
 from .data import BUNDLED, Dataset
 from .parameters import describe, is_distribution, show
@@ -25,9 +26,6 @@ TITLES = {
     "bayes": "Bayesian search",
     "hyperband": "Hyperband",
 }
-# an error's own line in a traceback: "ValueError: ...", "keras.errors.SomeError: ..."
-_ERROR = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt)\b.*$", re.MULTILINE)
-_SHARED = re.compile(r"^(\d+) fits failed with the following error:$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,54 +34,37 @@ class Result:
 
     Attributes
     ----------
-    cv_results : dict
-        ``cv_results_`` of the search.
+    results : SearchResults
+        What the search found.
     space : dict of str to list or distribution
         What was searched, by full names.
     metric : str
         The name of the score; larger is better.
-    n_folds : int
-        How many fits a candidate had.
     baseline : float
         The score of a model that ignores the features.
-    errors : list of (int, str)
-        How many fits failed with which error.
-    n_fits : int
-        How many fits there were.
+    errors : dict of str to int
+        The messages of failed fits, and how many fits failed with each.
     """
 
-    cv_results: Mapping[str, Any]
+    results: SearchResults
     space: Mapping[str, Any]
     metric: str
-    n_folds: int
     baseline: float
-    errors: Sequence[tuple[int, str]]
-    n_fits: int
+    errors: Mapping[str, int]
 
     @property
     def ranking(self) -> np.ndarray:
-        """Indices of the candidates: best mean score first, failed ones last."""
-        means = np.asarray(self.cv_results["mean_test_score"], dtype=float)
-        return np.argsort(np.where(np.isnan(means), np.inf, -means), kind="stable")
+        """The candidates that compare, best first: of Hyperband's, those with the most epochs."""
+        order = self.results.order()
+        shown = self.results.comparable[order]
+        shown[0] = True  # even if every fit with the most epochs failed
+        return order[shown]
 
     @property
     def best_params(self) -> dict[str, Any]:
         """The best candidate, in the order of the space."""
-        params = self.cv_results["params"][self.ranking[0]]
-        return {name: _plain(params[name]) for name in self.space}
-
-
-def most_epochs(results: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Keep the candidates with the most epochs, where Hyperband gave them different numbers."""
-    if "n_resources" not in results:
-        return results
-    scored = np.isfinite(results["mean_test_score"])
-    kept = np.flatnonzero(results["n_resources"] == results["n_resources"][scored].max())
-    params = [results["params"][i] for i in kept]
-    return {
-        **{k: np.asarray(v)[kept] for k, v in results.items() if k != "params"},
-        "params": params,
-    }
+        params = self.results.params[self.results.best()]
+        return {name: plain(params[name]) for name in self.space}
 
 
 def describe_dataset(dataset: Dataset) -> str:
@@ -126,53 +107,43 @@ def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candid
 
 def describe_result(result: Result, seconds: float) -> str:
     """Write the ranked table, the best candidate, and how far to trust it."""
-    results, first = result.cv_results, result.ranking[0]
+    results, best = result.results, result.results.best()
     lines = [
         "",
         table(result),
         "",
         f"Best: {assignments(result.best_params)}",
-        f"  {result.metric} {_score(result, first)} over {result.n_folds} folds; "
+        f"  {result.metric} {_score(result, best)} over {results.n_folds} folds; "
         f"a model that ignores the features has {number(result.baseline)}",
     ]
-    means, std = _means(result), results["std_test_score"][first]
-    if means[first] - std <= result.baseline:
+    means = results.mean()[result.ranking]
+    worst_of_close = results.mean()[best] - results.std()[best]
+    if worst_of_close <= result.baseline:
         lines.append("  That is not clearly better: these columns may not tell the target")
-    n_close = int((means >= means[first] - std).sum()) - 1
+    n_close = int((means >= worst_of_close).sum()) - 1
     if n_close:
         lines.append(
             f"  {counted(n_close, 'other candidate')} within one standard deviation of it: more "
-            f"folds (--cv {max(10, 2 * result.n_folds)}) would tell them apart better"
+            f"folds (--cv {max(10, 2 * results.n_folds)}) would tell them apart better"
         )
-    for n_failed, error in result.errors:
+    for error, n_failed in result.errors.items():
         lines.append(f"{counted(n_failed, 'fit')} failed: {one_line(error)}")
-    return "\n".join([*lines, f"{counted(result.n_fits, 'fit')} took {duration(seconds)}"])
+    n_fits = len(results) * results.n_folds
+    return "\n".join([*lines, f"{counted(n_fits, 'fit')} took {duration(seconds)}"])
 
 
 def table(result: Result) -> str:
     """Write the ranked candidates, one a line: parameters, score, time of a fit."""
+    results, ranks, seconds = result.results, result.results.rank(), result.results.time("fit")
     heads = ["rank", *short_names(list(result.space)).values()]
-    rows = []
-    for rank, i in enumerate(result.ranking, start=1):
-        params = result.cv_results["params"][i]
-        values = [show(params[name], digits=4) for name in result.space]
-        seconds = duration(result.cv_results["mean_fit_time"][i])
-        rows.append([str(rank), *values, _score(result, i), seconds])
-    lines = _aligned([[*heads, f"{result.metric} (mean ± std)", "fit time"], *rows[:MAX_ROWS]])
-    if len(rows) > MAX_ROWS:
-        lines.append(f"... and {counted(len(rows) - MAX_ROWS, 'more candidate')}")
-    return "\n".join(lines)
-
-
-def failures(message: str) -> list[tuple[int, str]]:
-    """Read scikit-learn's message about failed fits: how many failed with which error."""
-    counts = [int(n) for n in _SHARED.findall(message)]
-    blocks = _SHARED.split(message)[2::2] if counts else [message]
-    errors: Counter[str] = Counter()
-    for count, block in zip(counts or [1], blocks, strict=True):
-        found = _ERROR.findall(block)
-        errors[found[-1] if found else block.strip().splitlines()[-1]] += count
-    return [(count, error) for error, count in errors.most_common()]
+    rows = [[*heads, f"{result.metric} (mean ± std)", "fit time"]]
+    for i in result.ranking[:MAX_ROWS]:
+        values = [show(results.params[i][name], digits=4) for name in result.space]
+        time = "" if seconds is None else duration(seconds[i])
+        rows.append([str(ranks[i]), *values, _score(result, i), time])
+    n_more = len(result.ranking) - MAX_ROWS
+    more = [f"... and {counted(n_more, 'more candidate')}"] if n_more > 0 else []
+    return "\n".join([*_aligned(rows), *more])
 
 
 def next_steps(
@@ -217,26 +188,21 @@ def number(score: float) -> str:
     return f"{score:.4f}" if abs(score) < 100 else f"{score:.6g}"
 
 
-def _means(result: Result) -> np.ndarray:
-    return np.asarray(result.cv_results["mean_test_score"], dtype=float)
-
-
 def _score(result: Result, i: int) -> str:
-    mean = _means(result)[i]
+    results = result.results
+    mean, n_failed = results.mean()[i], results.n_failed()[i]
     if not np.isnan(mean):
-        return f"{number(mean)} ± {number(result.cv_results['std_test_score'][i])}"
-    scores = [result.cv_results[f"split{k}_test_score"][i] for k in range(result.n_folds)]
-    failed = int(np.isnan(scores).sum())
-    if failed == result.n_folds:
+        return f"{number(mean)} ± {number(results.std()[i])}"
+    if n_failed == results.n_folds:
         return "failed"
-    return f"failed in {failed} of {result.n_folds} folds"
+    return f"failed in {n_failed} of {results.n_folds} folds"
 
 
 def _edges(space: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
     """Name the numbers that are best at an end of three or more values."""
     edges = []
     for name, values in space.items():
-        if is_distribution(values) or len(values) < 3 or not all(map(_is_number, values)):
+        if is_distribution(values) or len(values) < 3 or None in map(as_real, values):
             continue
         if best[name] in (min(values), max(values)):
             which = "smallest" if best[name] == min(values) else "largest"
@@ -258,27 +224,18 @@ def _command(
     args: argparse.Namespace, space: Mapping[str, str], method: str, save: str | None = None
 ) -> str:
     """Write a command like the present one, for another search."""
-    words = ["python", "-m", "kerasearch"]
-    if args.data != "digits":
-        words.append(args.data)
-    for option in ("target", "task", "scoring", "model", "epochs"):
-        if getattr(args, option) is not None:
-            words += [f"--{option}", str(getattr(args, option))]
-    if args.method == "hyperband" and args.epochs is None and method != "hyperband":
-        words += ["--epochs", str(arguments.n_epochs(args))]
-    for column in args.drop:
-        words += ["--drop", column]
-    for option, usual in (("cv", arguments.FOLDS), ("seed", 0), ("n_jobs", 1)):
-        if getattr(args, option) != usual:
-            words += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
-    if method != "grid":
-        words += ["--method", method]
-    for name, values in space.items():
-        words += ["--param", f"{name}={values}"]
-    if args.store is not None:
-        words += ["--store", args.store]
-    if save is not None:
-        words += ["--save", save]
+    kept = ("target", "task", "scoring", "model", "epochs", "drop", "cv", "seed", "n_jobs", "store")
+    options = {name: getattr(args, name) for name in kept}
+    if args.method == "hyperband" and method != "hyperband":
+        options["epochs"] = arguments.n_epochs(args)
+    params = [f"{name}={values}" for name, values in space.items()]
+    options |= {"method": method, "param": params, "save": save}
+    usual = arguments.make_parser().parse_args([])
+    words = ["python", "-m", "kerasearch", *([] if args.data == usual.data else [args.data])]
+    for name, value in options.items():
+        if value != getattr(usual, name):
+            for each in value if isinstance(value, list) else [value]:
+                words += [f"--{name.replace('_', '-')}", str(each)]
     return shlex.join(words)
 
 
@@ -331,14 +288,6 @@ def _searching(args: argparse.Namespace, result: Result) -> list[str]:
         "search = GridSearchCV(network, grid, cv=folds, verbose=1).fit(X, y)",
         "print(search.best_params_)",
     ]
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

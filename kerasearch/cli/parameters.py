@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import keyword
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._utils.text import one_line
 from .._utils.values import unique
 from ..space import (
     Choice,
     Integers,
-    Layers,
-    LogIntegers,
-    LogUniform,
+    LayerSizes,
     Uniform,
     choice,
     integers,
@@ -32,20 +33,21 @@ from .errors import UsageError
 
 Space = dict[str, Any]
 
-# as typed -> what makes it, and its arguments
-_FORMS: dict[str, tuple[Callable[..., Any], str]] = {
-    "log": (log_uniform, "a,b"),
-    "uniform": (uniform, "a,b"),
-    "int": (integers, "a,b"),
-    "logint": (log_integers, "a,b"),
-    "choice": (lambda *values: choice(values), "a,b,..."),
-    "layer_sizes": (layer_sizes, "depth,units,shape"),
+# the names to type, and those of the same distributions in Python
+_DISTRIBUTIONS: dict[str, Callable[..., Any]] = {
+    "log": log_uniform,
+    "uniform": uniform,
+    "int": integers,
+    "logint": log_integers,
+    "choice": lambda *values: choice(values),
+    "layer_sizes": layer_sizes,
+    "log_uniform": log_uniform,
+    "integers": integers,
+    "log_integers": log_integers,
 }
-_CALL = re.compile(r"(\w+)\s*\((.*)\)", re.DOTALL)
+_CONSTANTS = {"true": True, "false": False, "none": None}
+# words that Python reads as a difference or an attribute: he-normal, glorot.uniform
 _WORD = re.compile(r"[A-Za-z_][\w.\-]*")
-_ARGUMENT = re.compile(r"([A-Za-z_]\w*)\s*=(.*)", re.DOTALL)
-_KEYWORDS = {"true": True, "false": False, "none": None}
-_BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 def parse(options: Sequence[str]) -> Space:
@@ -89,14 +91,18 @@ def parse(options: Sequence[str]) -> Space:
 def parse_values(name: str, text: str) -> Any:
     """Read the values of one parameter: a list, or a distribution with ``rvs``.
 
+    The text is parsed as Python is, and never evaluated: it may hold literals, names, tuples,
+    lists, dicts and one call of a distribution, and nothing else.
+
     Parameters
     ----------
     name : str
-        For error messages.
+        The parameter, for error messages.
     text : str
-        Python literals or bare words with commas between them, or one of ``log(a,b)``,
-        ``uniform(a,b)``, ``int(a,b)``, ``logint(a,b)``, ``choice(a,b,...)`` and
-        ``layer_sizes(depth,units,shape)``, whose bounds are all included.
+        Python literals or bare words with commas between them, or one of ``log(low,high)``,
+        ``uniform(low,high)``, ``int(low,high,step)``, ``logint(low,high)``, ``choice(a,b,...)``
+        and ``layer_sizes(depth,units,shape)``, whose bounds are all included. The names
+        ``log_uniform``, ``integers`` and ``log_integers`` are understood too.
 
     Returns
     -------
@@ -107,24 +113,27 @@ def parse_values(name: str, text: str) -> Any:
     UsageError
         If it is none of these.
     """
-    call = _CALL.fullmatch(text)
-    if call and _WORD.fullmatch(call[1]):
-        return _distribution(name, call[1], call[2])
-    return unique(_literal(name, piece) for piece in _split(name, text))
+    try:
+        match _parsed(text):
+            case []:
+                raise ValueError("a value is missing")
+            case [ast.Call() as call]:
+                return _distribution(call)
+            case nodes:
+                return unique([_value(node) for node in nodes])
+    except (ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise UsageError(f"--param {name}={text}: {error}") from None
 
 
 def describe(values: Any) -> str:
     """Write values as they could have been typed."""
     match values:
-        case LogUniform(low, high):
-            return f"log({low:g},{high:g})"
-        case Uniform(low, high):
-            return f"uniform({low:g},{high:g})"
-        case Integers(low, high, step):
-            return f"int({low},{high})" if step == 1 else f"int({low},{high},step={step})"
-        case LogIntegers(low, high):
-            return f"logint({low},{high})"
-        case Layers(depth, units, shape):
+        case Uniform(low, high, log):
+            return f"{'log' if log else 'uniform'}({low:g},{high:g})"
+        case Integers(low, high, step, log):
+            each = "" if step == 1 else f",step={step}"
+            return f"{'logint' if log else 'int'}({low},{high}{each})"
+        case LayerSizes(depth, units, shape):
             return f"layer_sizes({show(depth)},{show(units)},{shape})"
         case Choice():
             return f"choice({','.join(map(show, values))})"
@@ -136,7 +145,8 @@ def show(value: Any, digits: int | None = None) -> str:
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        return value if _WORD.fullmatch(value) else repr(value)
+        plain = value.isidentifier() and not keyword.iskeyword(value)
+        return value if plain and value.lower() not in _CONSTANTS else repr(value)
     if isinstance(value, float) and digits:
         return f"{value:.{digits}g}"
     return repr(value).replace(", ", ",")
@@ -156,64 +166,72 @@ def resolve(estimator: BaseEstimator, space: Mapping[str, Any]) -> Space:
         raise UsageError(f"--param {error}") from None
 
 
-def _split(name: str, text: str) -> list[str]:
-    """Split at the commas that are in no bracket and in no quotes."""
-    pieces, expected, quote = [""], [], ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in _BRACKETS:
-            expected.append(_BRACKETS[character])
-        elif character in _BRACKETS.values():
-            if not expected or expected.pop() != character:
-                raise UsageError(f"--param {name}={text}: there is a {character!r} too many")
-        elif character == "," and not expected:
-            pieces.append("")
-            continue
-        pieces[-1] += character
-    if expected or quote:
-        raise UsageError(
-            f"--param {name}={text}: a {expected[-1] if expected else quote} is missing"
-        )
-    if len(pieces) > 1 and not pieces[-1].strip():
-        pieces.pop()
-    return pieces
+def _parsed(text: str) -> list[ast.expr]:
+    """Parse the values between the outermost commas."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's, of unusual literals
+        try:
+            ast.parse(text.strip() or "()", mode="eval")  # for an error of the text as typed
+            values = ast.parse(f"[{text}\n]", mode="eval").body
+        except SyntaxError as error:
+            place = one_line((error.text or "")[max(error.offset or 1, 1) - 1 :], 30)
+            raise ValueError(
+                f"{error.msg.partition(' (')[0]}{f' at {place!r}' if place else ''}; values have "
+                "commas between them, and what is neither a number nor a plain word has quotes"
+            ) from None
+    assert isinstance(values, ast.List)  # since the text by itself is an expression
+    return values.elts
 
 
-def _literal(name: str, piece: str) -> Any:
-    piece = piece.strip()
-    if piece.lower() in _KEYWORDS:
-        return _KEYWORDS[piece.lower()]
-    if _WORD.fullmatch(piece):
-        return piece
+def _value(node: ast.expr) -> Any:
+    """Read a literal, a word, or a tuple, list or dict of them."""
+    match node:
+        case ast.Constant(value=value) if value is not ...:
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
+            return -number
+        case ast.UnaryOp(op=ast.UAdd(), operand=ast.Constant(value=int() | float() as number)):
+            return number
+        case ast.Name(id=word):
+            return _CONSTANTS.get(word.lower(), word)
+        case ast.Tuple(elts=nodes):
+            return tuple(map(_value, nodes))
+        case ast.List(elts=nodes):
+            return list(map(_value, nodes))
+        case ast.Dict(keys=keys, values=nodes) if None not in keys:
+            return dict(zip([_value(key) for key in keys if key], map(_value, nodes), strict=True))
+    text = ast.unparse(node)
+    word = text.replace(" - ", "-")
+    if isinstance(node, ast.BinOp | ast.Attribute) and _WORD.fullmatch(word):
+        return word
+    if isinstance(node, ast.Call):
+        raise ValueError(f"{text} must stand alone, as a distribution does")
+    raise ValueError(f"{text} is neither a number, a word nor another value; text has quotes")
+
+
+def _distribution(call: ast.Call) -> Any:
+    """Make the distribution that a call is of."""
+    name = ast.unparse(call.func)
+    if name not in _DISTRIBUTIONS:
+        raise ValueError(f"the distributions are {', '.join(map(_form, _DISTRIBUTIONS))}")
+    make = _DISTRIBUTIONS[name]
+    positional = [_value(node) for node in call.args]
+    named = {str(argument.arg): _value(argument.value) for argument in call.keywords}
     try:
-        return ast.literal_eval(piece)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        what = f"{piece!r} is neither a number, a word nor another Python literal"
-        raise UsageError(f"--param {name}: {what if piece else 'a value is missing'}") from None
-
-
-def _distribution(name: str, form: str, text: str) -> Any:
-    if form not in _FORMS:
-        known = ", ".join(f"{known}({inside})" for known, (_, inside) in _FORMS.items())
-        raise UsageError(f"--param {name}={form}({text}): the distributions are {known}")
-    make, inside = _FORMS[form]
-    positional, named = [], {}
-    for piece in _split(name, text) if text.strip() else []:
-        argument = _ARGUMENT.fullmatch(piece.strip())
-        if argument:
-            named[argument[1]] = _literal(name, argument[2])
-        else:
-            positional.append(_literal(name, piece))
+        inspect.signature(make).bind(*positional, **named)
+    except TypeError:
+        raise ValueError(f"it is not of the form {_form(name)}") from None
+    if len(named) < len(call.keywords):
+        raise ValueError("an argument is given twice")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values given twice, as in a list
             return make(*positional, **named)
-    except TypeError:
-        expected = f"{form}({inside})"
-        raise UsageError(f"--param {name}={form}({text}) is not of the form {expected}") from None
-    except ValueError as error:
-        reason = str(error).partition(": ")[2]
-        raise UsageError(f"--param {name}={form}({text}): {reason}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(str(error).partition(": ")[2] or error) from None
+
+
+def _form(name: str) -> str:
+    """Write how a distribution is called: ``log(low,high)``."""
+    arguments = inspect.signature(_DISTRIBUTIONS[name]).parameters
+    return f"{name}({'a,b,...' if name == 'choice' else ','.join(arguments)})"

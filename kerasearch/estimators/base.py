@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numbers
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,25 +13,64 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import training
-from .._utils.plain_data import equal, parameters_in_words, plain
-from ..exceptions import DivergenceError
+from .._utils.checks import as_integer
+from .._utils.plain_data import parameters_in_words, plain
 from ..store import FitStore, absolute
 from ..training import serialization
-from . import keras_objects, quiet
-from .input_data import DataPreparation
-from .model_building import RESULTS
-from .routing import route
-from .validation_split import check_validation_split
+from . import dtype_policy, keras_objects
+from .arguments import route
+from .fit_settings import FitSettings, check_batch_size, rows_of_step
+from .input_data import (
+    Rows,
+    at_least_float32,
+    check_shapes,
+    check_X,
+    check_X_y,
+    rows_at,
+    validation_pair,
+    warn_of_cut_rows,
+    weigh,
+)
+from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
+from .model_building import (
+    BuildInputs,
+    as_builder,
+    build_model,
+    warn_of_changed_parameters,
+)
+from .model_training import n_epochs_of, open_store, train_model
+from .multilayer_perceptron import mlp
+from .output_layers import expected_outputs
+from .routing import RoutedParameters, default_arguments
+from .validation_split import split_rows
 
-# parameters that a warm start cannot take up, since the model is built and compiled already
-_BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
+# attributes that training leaves; a builder's `meta` has the other fitted ones
+_RESULTS = {
+    "callbacks_",
+    "feature_encoder_",
+    "history_",
+    "model_",
+    "n_epochs_",
+    "n_epochs_trained_",
+    "target_encoder_",
+    "training_path_",
+    "training_reason_",
+}
 
 
-class KerasEstimator(DataPreparation):
+class KerasEstimator(RoutedParameters):
     """What the two estimators share. Subclasses give the encoders and the scorer."""
 
     callbacks_: list[keras.callbacks.Callback]
     history_: dict[str, list[Any]]
+    model_: keras.Model
+
+    _seed: int
+    _fitted_params: dict[str, Any]
+
+    # what a subclass says of its target
+    _y_numeric: bool
+    _stratify: bool
 
     def __init__(
         self,
@@ -56,6 +93,7 @@ class KerasEstimator(DataPreparation):
         **kwargs: Any,
     ) -> None:
         self._store_routed(kwargs)
+        self._dtype_policy = dtype_policy.of_this_thread()
         self.model = model
         self.optimizer = optimizer
         self.loss = loss
@@ -114,15 +152,30 @@ class KerasEstimator(DataPreparation):
         DivergenceError
             If the loss is no longer finite; a ValueError.
         """
-        warm = self.warm_start and self.initialized_
-        return self._train(X, y, sample_weight, X_val, y_val, kwargs, fresh=not warm)
+        fresh = not (self.warm_start and self.initialized_)
+        with dtype_policy.carried(self._dtype_policy):
+            settings = self._fit_settings(kwargs)
+            store = None if self.warm_start else open_store(self.store, self.random_state)
+            X, y = self._check_rows(X, y, fresh)
+            model = self._build_model(X[:1], y[:1]) if fresh else self.model_
+            rows = self._encoded_rows(X, y, sample_weight, (X_val, y_val), settings)
+            result = self._train(model, rows, settings, settings.all_epochs, store)
+        return self._take_result(model, result, settings.initial_epoch, history={})
 
-    def _train_one_epoch(self, X: Any, y: Any, sample_weight: Any, kwargs: dict[str, Any]) -> Any:
+    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any, kwargs: dict[str, Any]) -> Any:
         for name in ("epochs", "initial_epoch"):
             if name in kwargs:
                 raise TypeError(f"partial_fit always trains one epoch; it takes no {name!r}")
-        fresh = not self.initialized_
-        return self._train(X, y, sample_weight, None, None, kwargs, fresh=fresh, one_epoch=True)
+        fresh, epoch = not self.initialized_, self.current_epoch
+        with dtype_policy.carried(self._dtype_policy):
+            settings = self._fit_settings(kwargs)
+            X, y = self._check_rows(X, y, fresh)
+            model = self._build_model(X[:1], y[:1]) if fresh else self.model_
+            rows = self._encoded_rows(
+                X, y, sample_weight, (None, None), settings, scale_weights=False
+            )
+            result = self._train(model, rows, settings, range(epoch, epoch + 1), store=None)
+        return self._take_result(model, result, epoch, history={} if fresh else self.history_)
 
     def initialize(self, X: Any, y: Any) -> Any:
         """Build the model for X and y and train nothing, to predict with weights it came with.
@@ -137,200 +190,180 @@ class KerasEstimator(DataPreparation):
         self : object
             The estimator.
         """
-        self._check_params({})
-        X, y = self._start(X, y)
-        with self._dtype_policy_of_construction():
-            self.model_ = self._build_model(X, y)
+        self._fit_settings({})  # for its checks
+        with dtype_policy.carried(self._dtype_policy):
+            X, y = self._check_rows(X, y, fresh=True)
+            self.model_ = self._build_model(X[:1], y[:1])
         self.callbacks_, self.history_ = [], {}
         self.n_epochs_ = self.n_epochs_trained_ = self._next_epoch = 0
         return self
 
-    def _train(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        X_val: Any,
-        y_val: Any,
-        kwargs: dict[str, Any],
-        *,
-        fresh: bool,
-        one_epoch: bool = False,
-    ) -> Any:
-        with self._dtype_policy_of_construction():
-            settings = self._fit_settings(kwargs)
-            store = None if one_epoch else self._open_store()
-            if fresh:
-                X, y = self._start(X, y)
-                model = self._build_model(X, y)
-            else:
-                self._warn_of_changed_parameters()
-                X, y = self._validate(X, y, reset=False)
-                model = self.model_
-            validation = self._validation_data(X, X_val, y_val, settings)
-            # after the model is built: a class may have no row that weighs anything
-            X, y, weights = self._apply_weights(
-                X, y, sample_weight, settings.get("class_weight"), scale=not one_epoch
-            )
-            data = self.feature_encoder_.transform(X), self.target_encoder_.transform(y), weights
-            if validation is None:
-                data, validation = self._hold_out(X, y, data, settings)
-            begin = self.current_epoch if one_epoch else settings["initial_epoch"]
-            end = begin + (1 if one_epoch else settings["epochs"])
-            self.callbacks_ = self._make_callbacks("fit", settings.get("callbacks"))
-            result = self._run(model, data, validation, settings, begin, end, store)
-        self.model_ = model
-        before = self.history_ if one_epoch and not fresh else {}
-        self.history_ = training.join_histories(before, result.history)
-        self.n_epochs_ = max((len(values) for values in self.history_.values()), default=0)
-        n_ran = max((len(values) for values in result.history.values()), default=0)
-        self._next_epoch = begin + n_ran
-        self.n_epochs_trained_ = result.n_trained
-        self.training_path_, self.training_reason_ = result.path, result.reason
-        return self
+    # ------------------------------------------------------- the steps of a fit
 
-    def _run(
-        self,
-        model: keras.Model,
-        data: tuple[Any, Any, Any],
-        validation: tuple[Any, ...] | None,
-        settings: Mapping[str, Any],
-        begin: int,
-        end: int,
-        store: FitStore | None,
-    ) -> training.FitResult:
-        """Train the model; one that was trained before survives a divergence."""
-        before = serialization.ModelState.of(model) if self.initialized_ else None
-        n_rows = len(keras.tree.flatten(data[0])[0])
-        batch_size = _batch_size(settings["batch_size"], n_rows)
-        validation_batch_size = settings["validation_batch_size"] or settings["batch_size"]
-        try:
-            return training.fit(
-                model,
-                *data,
-                validation_data=validation,
-                epochs=end,
-                initial_epoch=begin,
-                batch_size=batch_size,
-                validation_batch_size=_batch_size(validation_batch_size, n_rows),
-                shuffle=bool(settings["shuffle"]),
-                seed=self._seed,
-                callbacks=self.callbacks_,
-                verbose=settings["verbose"],
-                validation_steps=settings.get("validation_steps"),
-                validation_freq=settings.get("validation_freq", 1),
-                store=store,
-                parameters=parameters_in_words(self) if store is not None else None,
-            )
-        except DivergenceError:
-            if before is not None:
-                before.restore(model)
-            raise
-        except ValueError as error:
-            if "No loss to compute" not in str(error):
-                raise
-            raise ValueError(
-                f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
-                "gets no loss that follows from the target, and it asks for one: set loss="
-            ) from error
+    def _fit_settings(self, kwargs: Mapping[str, Any]) -> FitSettings:
+        """Check all parameters, before anything is done, and collect those of the fit."""
+        for name in kwargs:
+            self._check_name(f"fit__{name}", f"fit__{name}")
+        self._check_names()
+        self._builder()
+        return FitSettings.of(self.get_params(deep=False), kwargs)
 
-    def _start(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Begin a fit that sees nothing of an earlier one: data, seed, encoders."""
-        for name in RESULTS:
+    def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Check the rows; those of a fresh fit say what the encoders and the model must take."""
+        if not fresh:
+            warn_of_changed_parameters(self.get_params(deep=False), self._fitted_params)
+            return self._check_known_rows(X, y)
+        for name in _RESULTS:
             self.__dict__.pop(name, None)
-        X, y = self._validate(X, y, reset=True)
+        X, y = check_X_y(self, X, y, y_numeric=self._y_numeric, reset=True)
+        self._check_target(y, reset=True)
+        self.X_shape_, self.X_dtype_ = X.shape, X.dtype
+        self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
+        self.target_type_ = self._type_of_target(y)
         self._seed = self._draw_seed()
         self.target_encoder_ = self.target_encoder.fit(y)
         self.feature_encoder_ = self.feature_encoder.fit(X)
         for encoder in (self.target_encoder_, self.feature_encoder_):
-            self._take_metadata(encoder)
+            self.__dict__.update(getattr(encoder, "get_metadata", dict)())
         return X, y
 
-    def _take_metadata(self, encoder: Any) -> None:
-        self.__dict__.update(getattr(encoder, "get_metadata", dict)())
+    def _check_known_rows(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Check rows against those that the estimator was fitted on."""
+        X, y = check_X_y(self, X, y, y_numeric=self._y_numeric, reset=False)
+        self._check_target(y, reset=False)
+        check_shapes(self, X, y)
+        return X, y
 
     def _draw_seed(self) -> int:
-        if isinstance(self.random_state, numbers.Integral):
-            return int(self.random_state)
+        seed = as_integer(self.random_state)
+        if seed is not None:
+            return seed
         with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
             return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _open_store(self) -> FitStore | None:
-        """The store of this fit, ready to be written to; None where it is to have none."""
-        store = FitStore.of(self.store)
-        if store is None or self.warm_start:
-            return None
-        if not isinstance(self.random_state, numbers.Integral):
-            given = "None" if self.random_state is None else "a RandomState"
-            store.warn(
-                f"store={self.store!r} needs an integer random_state, not {given}: "
-                "fits that cannot be repeated are trained and not stored"
-            )
-            return None
-        return store
+    def _build_model(self, X: np.ndarray, y: np.ndarray) -> keras.Model:
+        """Build the model of a fresh fit for such rows, and note what it was built from."""
+        example = self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
+        self._example = keras.tree.map_structure(np.array, example)
+        self._fitted_params = serialization.copy_containers(self.get_params(deep=False))
+        built = build_model(self._build_inputs())
+        self._encode_for(built.encoding)
+        return built.model
 
-    # --------------------------------------------------------- the parameters
-
-    def _fit_settings(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments of one fit: keywords of the call, then ``fit__...``, then parameters."""
-        self._check_params(kwargs)
-        own = ("epochs", "batch_size", "validation_split", "validation_batch_size", "shuffle")
-        settings = {name: plain(getattr(self, name)) for name in (*own, "verbose")}
-        settings["initial_epoch"] = 0
-        settings.update(self._routed_arguments("fit"))
-        settings.update({name: plain(value) for name, value in kwargs.items()})
-        check_validation_split(settings["validation_split"])
-        for name in ("epochs", "initial_epoch"):
-            _check_integer(name, settings[name], at_least=name == "epochs")
-        for name in ("batch_size", "validation_batch_size"):
-            _check_batch_size(name, settings[name])
-        return settings
-
-    def _check_params(self, kwargs: Mapping[str, Any]) -> None:
-        for name in kwargs:
-            self._check_name(f"fit__{name}", f"fit__{name}")
-        self._check_names()
-        self._model_builder()
-        if self.random_state is not None and not isinstance(
-            self.random_state, np.random.RandomState
-        ):
-            hint = ", a RandomState or None"
-            _check_integer("random_state", self.random_state, at_least=0, hint=hint)
-        for name in ("shuffle", "warm_start", "run_eagerly"):
-            if not isinstance(getattr(self, name), bool | np.bool_):
-                raise ValueError(f"{name}={getattr(self, name)!r} must be True or False")
-
-    def _warn_of_changed_parameters(self) -> None:
-        now, then = self.get_params(deep=False), self._fitted_params
-        changed = sorted(
-            name
-            for name in now.keys() | then.keys()
-            if name.partition("__")[0] in _BUILD_PARAMETERS
-            and now.get(name) is not then.get(name)
-            and not equal(now.get(name), then.get(name))
+    def _build_inputs(self) -> BuildInputs:
+        """Collect what the fitted model was built from, whatever was set since."""
+        params = self._fitted_params
+        builder = as_builder(params["model"], self._default_builder())
+        own_encoder = type(self.target_encoder_) in (ClassifierLabelEncoder, RegressorTargetEncoder)
+        meta = self._metadata()
+        return BuildInputs(
+            builder,
+            params,
+            default_arguments(builder, params["optimizer"]),
+            meta,
+            self._example,
+            expected_outputs(meta) if own_encoder else [],
+            self._seed,
+            reads_estimator=getattr(builder, "__self__", None) is self,
         )
-        if changed:
-            warnings.warn(
-                f"{', '.join(changed)} changed since the model was built, which has no effect on "
-                "a warm start or partial_fit: the model is neither built nor compiled again",
-                UserWarning,
-                stacklevel=4,
-            )
 
-    def _make_callbacks(self, method: str, given: Any = None) -> list[keras.callbacks.Callback]:
-        """The callbacks of a fit or of a prediction: general ones, routed ones, the call's."""
-        made = keras_objects.make_callbacks(given, {})
-        made[:0] = keras_objects.make_callbacks(
-            self._routed.get(f"{method}__callbacks"), route(self._routed, f"{method}__callbacks")
+    def _builder(self) -> Callable[..., keras.Model]:
+        return as_builder(self.model, self._default_builder())
+
+    def _default_builder(self) -> Callable[..., keras.Model]:
+        return getattr(self, "_keras_build_fn", mlp)
+
+    def _metadata(self) -> dict[str, Any]:
+        """What a builder may know of the data: every fitted attribute but the results."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name.endswith("_") and not name.startswith("_") and name not in _RESULTS
+        }
+
+    def _encoded_rows(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        sample_weight: Any,
+        validation: tuple[Any, Any],
+        settings: FitSettings,
+        scale_weights: bool = True,
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+        """Encode the rows that train and those that validate: (X, y, weights), or None."""
+        pair = validation_pair(*validation, settings.validation_data)
+        if pair is not None:
+            X_val, y_val = self._check_known_rows(pair[0], pair[1])
+            warn_of_cut_rows(len(X_val), len(X))
+            pair = (*self._encode(X_val, y_val), *pair[2:])
+        # after the model is built: a class may have no row that weighs anything
+        class_weights = self._class_weights(y, settings.class_weight)
+        rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
+        data = (*self._encode(rows.X, rows.y), rows.weights)
+        if pair is not None:
+            return data, pair
+        parts = split_rows(
+            settings.validation_split, rows.X, rows.y, stratify=self._stratify, seed=self._seed
         )
-        if method == "fit":
-            general = route(self._routed, "callbacks")
-            made[:0] = keras_objects.make_callbacks(self.callbacks, general)
-        return made
+        return (data, None) if parts is None else (rows_at(data, parts[0]), rows_at(data, parts[1]))
 
-    def _routed_arguments(self, method: str) -> dict[str, Any]:
-        routed = route(self._routed, method)
-        return {k: v for k, v in routed.items() if not k.startswith("callbacks")}
+    def _encode(self, X: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+        return self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
+
+    def _train(
+        self,
+        model: keras.Model,
+        rows: tuple[tuple[Any, ...], tuple[Any, ...] | None],
+        settings: FitSettings,
+        epochs: range,
+        store: FitStore | None,
+    ) -> training.FitResult:
+        params = self.get_params(deep=False)
+        self.callbacks_ = keras_objects.callbacks_of(params, "fit", settings.callbacks)
+        return train_model(
+            model,
+            *rows,
+            settings,
+            epochs=epochs,
+            seed=self._seed,
+            callbacks=self.callbacks_,
+            store=store,
+            parameters=parameters_in_words(self) if store is not None else {},
+            restore_on_divergence=self.initialized_,
+        )
+
+    def _take_result(
+        self,
+        model: keras.Model,
+        result: training.FitResult,
+        begin: int,
+        history: Mapping[str, list[Any]],
+    ) -> Any:
+        """Set the attributes that a fit leaves; `history` is of the epochs before."""
+        self.model_ = model
+        self.history_ = training.join_histories(history, result.history)
+        self.n_epochs_ = n_epochs_of(self.history_)
+        self._next_epoch = begin + n_epochs_of(result.history)
+        self.n_epochs_trained_ = result.n_trained
+        self.training_path_, self.training_reason_ = result.path, result.reason
+        return self
+
+    # ------------------------------------------------------- what subclasses say
+
+    def _type_of_target(self, y: np.ndarray) -> str:
+        raise NotImplementedError
+
+    def _check_target(self, y: np.ndarray, reset: bool) -> None:
+        """Raise for a target that the estimator cannot learn."""
+
+    def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        """Get the weight of each row's class, None where classes weigh the same."""
+        if class_weight is not None:
+            raise ValueError(f"class_weight={class_weight!r} is for classifiers")
+        return None
+
+    def _encode_for(self, encoding: dict[str, Any]) -> None:
+        """Tell the target encoder how the model's loss wants the target."""
 
     # ------------------------------------------------------------- prediction
 
@@ -355,27 +388,32 @@ class KerasEstimator(DataPreparation):
     def _predict_raw(self, X: Any, **kwargs: Any) -> Any:
         """The model's own output: an array, or a list or dict of them."""
         check_is_fitted(self)
-        features = self.feature_encoder_.transform(self._validate(X, reset=False))
+        X = check_X(self, X)
+        check_shapes(self, X)
+        features = self.feature_encoder_.transform(X)
         for name in kwargs:
             self._check_name(f"predict__{name}", f"predict__{name}")
         settings: dict[str, Any] = {"batch_size": self.batch_size, "verbose": self.verbose}
-        settings.update(self._routed_arguments("predict"))
+        routed = route(self._routed, "predict")
+        settings.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
         settings.update(kwargs)
         batch_size = plain(settings.pop("batch_size"))
-        _check_batch_size("batch_size", batch_size)
-        watching = [c for c in getattr(self, "callbacks_", []) if _watches_prediction(c)]
-        callbacks = watching + self._make_callbacks("predict", settings.pop("callbacks", None))
+        check_batch_size("batch_size", batch_size)
+        watch = keras_objects.watches_prediction
+        callbacks = [callback for callback in getattr(self, "callbacks_", []) if watch(callback)]
+        callbacks += keras_objects.callbacks_of(
+            self.get_params(deep=False), "predict", settings.pop("callbacks", None)
+        )
         n_rows = len(keras.tree.flatten(features)[0])
-        with self._dtype_policy_of_construction():
+        with dtype_policy.carried(self._dtype_policy):
             raw = training.predict(
                 self.model_,
                 features,
-                batch_size=_batch_size(batch_size, n_rows),
+                batch_size=rows_of_step(batch_size, n_rows),
                 callbacks=callbacks,
                 **settings,
             )
-        # NumPy, and so scikit-learn, has no bfloat16 and counts badly in float16
-        return keras.tree.map_structure(_at_least_float32, raw)
+        return keras.tree.map_structure(at_least_float32, raw)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.
@@ -432,6 +470,11 @@ class KerasEstimator(DataPreparation):
         tags.target_tags.multi_output = True
         return tags
 
+    def __sklearn_clone__(self) -> KerasEstimator:
+        copy = super().__sklearn_clone__()
+        copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
+        return copy
+
     def __getstate__(self) -> dict[str, Any]:
         # A fitted model travels as its state: the builder, which travels anyway, makes it again.
         state = dict(super().__getstate__())
@@ -448,47 +491,7 @@ class KerasEstimator(DataPreparation):
         model_state = state.pop("model_", None)
         super().__setstate__(state)
         if model_state is not None:
-            self.model_ = self._rebuild_model()
+            with dtype_policy.carried(self._dtype_policy):
+                self.model_ = build_model(self._build_inputs()).model
             model_state.restore(self.model_)
             self.callbacks_ = []
-
-    def _rebuild_model(self) -> keras.Model:
-        """Build the fitted model again, whatever was set since it was fitted."""
-        quiet.start_devices()
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(vars(self))
-        own = set(self._get_param_names())
-        twin._routed = {k: v for k, v in self._fitted_params.items() if k not in own}
-        for name in own:
-            setattr(twin, name, self._fitted_params[name])
-        with self._dtype_policy_of_construction():
-            return training.build(twin._make_model, self._seed)
-
-
-def _batch_size(batch_size: int | None, n_rows: int) -> int:
-    if batch_size is None:
-        return 32
-    return max(1, n_rows) if batch_size == -1 else int(batch_size)
-
-
-def _at_least_float32(array: np.ndarray) -> np.ndarray:
-    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
-    return array.astype(np.float32) if narrow else array
-
-
-def _check_batch_size(name: str, value: Any) -> None:
-    if value is not None and value != -1:
-        _check_integer(name, value, at_least=1, hint="; -1 stands for all rows")
-
-
-def _check_integer(name: str, value: Any, at_least: int, hint: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < at_least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {at_least:d}{hint}")
-
-
-def _watches_prediction(callback: keras.callbacks.Callback) -> bool:
-    return any(
-        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-        for hook in dir(keras.callbacks.Callback)
-        if hook.startswith("on_predict")
-    )

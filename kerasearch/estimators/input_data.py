@@ -1,129 +1,196 @@
-"""What goes into a fit: checked rows, their weights, and the rows that validate."""
+"""The rows of a fit as it gets them: checked, weighed, and parted into training and validation."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from .model_building import ModelBuilding
-from .validation_split import split_rows
+from .._utils.user_warnings import warn
+
+_OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
 
-class DataPreparation(ModelBuilding):
-    """Checks what `fit` and `predict` get, and weighs and parts the rows."""
+@dataclass(frozen=True)
+class Rows:
+    """Rows of X and y with their weights, dense and checked.
 
-    def _validate(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
-        options = {"accept_sparse": True, "allow_nd": True, "reset": reset}
-        X_only = isinstance(y, str)
-        if X_only:  # as scikit-learn spells it; None is a target that was forgotten
-            X = validate_data(self, X, **options)
-        else:
-            X, y = validate_data(
-                self, X, y, multi_output=True, y_numeric=self._y_numeric, **options
-            )
-            y = self._check_target(y, reset)
-        if sparse.issparse(X):
-            X = X.toarray()
-        X = _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
-        if not X_only and self._y_numeric:
-            y = _as_numbers("y", y, "a regressor wants numbers")
-        if reset:
-            self.X_shape_, self.X_dtype_ = X.shape, X.dtype
-            self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
-            self.target_type_ = self._type_of_target(y)
-        elif X.shape[1:] != self.X_shape_[1:]:
-            raise ValueError(
-                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was fitted on rows "
-                f"of shape {self.X_shape_[1:]}"
-            )
-        elif not X_only and y.ndim != self.y_ndim_:
-            raise ValueError(
-                f"y has {y.ndim} dimensions, but {type(self).__name__} was fitted on a y of "
-                f"{self.y_ndim_}"
-            )
-        return X if X_only else (X, y)
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, ...)
+        Numbers.
+    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        The target, not encoded yet.
+    weights : ndarray of float64 of shape (n_rows,), or None
+        None where every row weighs the same.
+    """
 
-    def _check_target(self, y: Any, reset: bool) -> np.ndarray:
-        return y.toarray() if sparse.issparse(y) else y
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
 
-    def _apply_weights(
-        self, X: np.ndarray, y: np.ndarray, sample_weight: Any, class_weight: Any, *, scale: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Weights of the rows by sample and class; rows of weight 0 are dropped."""
-        weights = None
-        if sample_weight is not None:
-            weights = check_array(
-                sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-            )
-            if weights.ndim != 1:
-                raise ValueError(f"sample_weight must be 1-dimensional, got shape {weights.shape}")
-            check_consistent_length(X, weights)
-            if (weights < 0).any():
-                raise ValueError(f"sample_weight must not be negative, got {weights.min()}")
-        by_class = self._class_weights(y, class_weight)
-        if by_class is not None:
-            if (by_class < 0).any():
-                raise ValueError(f"class_weight must not be negative, got {by_class.min()}")
-            weights = by_class if weights is None else weights * by_class
-        if weights is None:
-            return X, y, None
-        kept = weights != 0
-        if not kept.any():
-            raise ValueError("sample_weight is zero for every row, so there is nothing to train on")
-        if not kept.all():
-            X, y, weights = X[kept], y[kept], weights[kept]
-        return X, y, weights / weights.mean() if scale else weights
 
-    def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
-        if class_weight is not None:
-            raise ValueError(f"class_weight={class_weight!r} is for classifiers")
-        return None
+def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
+    """Check the rows of a prediction against those that the estimator was fitted on.
 
-    def _validation_data(
-        self, X: np.ndarray, X_val: Any, y_val: Any, settings: Mapping[str, Any]
-    ) -> tuple[Any, ...] | None:
-        weights: tuple[Any, ...] = ()
-        if X_val is None and y_val is None and settings.get("validation_data") is not None:
-            X_val, y_val, *weights = settings["validation_data"]  # type: ignore[assignment]
-        if X_val is None and y_val is None:
-            return None
-        if X_val is None or y_val is None:
-            missing = "X_val" if X_val is None else "y_val"
-            raise ValueError(f"X_val and y_val come together; {missing} is missing")
-        X_val, y_val = self._validate(X_val, y_val, reset=False)
-        if len(X_val) == len(X):
-            warnings.warn(
-                f"X_val has as many rows as X ({len(X)}). A search cuts an array as long as its "
-                "own X into its folds: if this happens inside one, the rows that validate are not "
-                "those you passed",
-                UserWarning,
-                stacklevel=4,
-            )
-        return (
-            self.feature_encoder_.transform(X_val),
-            self.target_encoder_.transform(y_val),
-            *weights,
+    Parameters
+    ----------
+    estimator : estimator
+        scikit-learn compares the number and the names of columns with what it has.
+    X : array-like or sparse matrix of shape (n_rows, ...)
+        The features.
+
+    Returns
+    -------
+    X : ndarray of shape (n_rows, ...)
+        Dense numbers.
+    """
+    return _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
+
+
+def check_X_y(
+    estimator: BaseEstimator, X: Any, y: Any, *, y_numeric: bool, reset: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Check rows and their target.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With `reset`, scikit-learn's ``n_features_in_`` and ``feature_names_in_`` are set on it;
+        otherwise X is compared with them.
+    X : array-like or sparse matrix of shape (n_rows, ...)
+        The features.
+    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
+        The target.
+    y_numeric : bool
+        Whether the target must be numbers.
+    reset : bool
+        Whether these are the rows of a new fit.
+
+    Returns
+    -------
+    X, y : ndarray
+        Dense; X is numbers, and y too where `y_numeric`.
+    """
+    X, y = validate_data(
+        estimator, X, y, multi_output=True, y_numeric=y_numeric, reset=reset, **_OPTIONS
+    )
+    y = y.toarray() if sparse.issparse(y) else y
+    return _dense_numbers(X), _as_numbers("y", y, "a regressor wants numbers") if y_numeric else y
+
+
+def check_shapes(estimator: Any, X: np.ndarray, y: np.ndarray | None = None) -> None:
+    """Raise unless rows have the shape of those that the estimator was fitted on."""
+    fitted = f"but {type(estimator).__name__} was fitted on"
+    if X.shape[1:] != estimator.X_shape_[1:]:
+        raise ValueError(
+            f"X has rows of shape {X.shape[1:]}, {fitted} rows of shape {estimator.X_shape_[1:]}"
+        )
+    if y is not None and y.ndim != estimator.y_ndim_:
+        raise ValueError(f"y has {y.ndim} dimensions, {fitted} a y of {estimator.y_ndim_}")
+
+
+def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, scale: bool) -> Rows:
+    """Weigh rows by sample and class; rows of weight 0 are dropped.
+
+    Parameters
+    ----------
+    rows : Rows
+        Without weights.
+    sample_weight : array-like of shape (n_rows,) or None
+        What the user gave.
+    class_weights : ndarray of shape (n_rows,) or None
+        The weight of each row's class.
+    scale : bool
+        Whether to scale the weights to mean 1, so that a weight of 2 is the row twice.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, there is not one a row, or all are zero.
+    """
+    weights = None
+    if sample_weight is not None:
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        )
+        if weights.ndim != 1:
+            raise ValueError(f"sample_weight must be 1-dimensional, got shape {weights.shape}")
+        check_consistent_length(rows.X, weights)
+        _check_not_negative("sample_weight", weights)
+    if class_weights is not None:
+        _check_not_negative("class_weight", class_weights)
+        weights = class_weights if weights is None else weights * class_weights
+    if weights is None:
+        return rows
+    X, y, kept = rows.X, rows.y, weights != 0
+    if not kept.any():
+        raise ValueError("sample_weight is zero for every row, so there is nothing to train on")
+    if not kept.all():
+        X, y, weights = X[kept], y[kept], weights[kept]
+    return Rows(X, y, weights / weights.mean() if scale else weights)
+
+
+def validation_pair(
+    X_val: Any, y_val: Any, validation_data: tuple[Any, ...] | None
+) -> tuple[Any, ...] | None:
+    """Find the rows to validate on in what a call of fit was given.
+
+    Parameters
+    ----------
+    X_val, y_val : array-like or None
+        The call's own arguments, which come first.
+    validation_data : tuple or None
+        Keras' argument: (X, y) or (X, y, weights).
+
+    Returns
+    -------
+    pair : tuple or None
+        (X, y) or (X, y, weights), not checked yet; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If one of `X_val` and `y_val` is missing.
+    """
+    if X_val is None and y_val is None:
+        return validation_data
+    if X_val is None or y_val is None:
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val come together; {missing} is missing")
+    return X_val, y_val
+
+
+def warn_of_cut_rows(n_validation: int, n_rows: int) -> None:
+    """Warn of rows to validate on that a search may have cut into its folds."""
+    if n_validation == n_rows:
+        warn(
+            f"X_val has as many rows as X ({n_rows}). A search cuts an array as long as its "
+            "own X into its folds: if this happens inside one, the rows that validate are not "
+            "those you passed"
         )
 
-    def _hold_out(
-        self, X: np.ndarray, y: np.ndarray, data: tuple[Any, ...], settings: Mapping[str, Any]
-    ) -> tuple[Any, Any]:
-        """Part the encoded rows into those that train and those that validate, or None."""
-        rows = split_rows(
-            settings["validation_split"], X, y, stratify=self._stratify, seed=self._seed
-        )
-        return (data, None) if rows is None else (_rows(data, rows[0]), _rows(data, rows[1]))
 
-
-def _rows(structure: Any, indices: np.ndarray) -> Any:
+def rows_at(structure: Any, indices: np.ndarray) -> Any:
+    """Take some rows of every array in a structure; None stays None."""
     return keras.tree.map_structure(lambda a: None if a is None else a[indices], structure)
+
+
+def at_least_float32(array: np.ndarray) -> np.ndarray:
+    """Widen what NumPy, and so scikit-learn, lacks (bfloat16) or counts badly in (float16)."""
+    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
+    return array.astype(np.float32) if narrow else array
+
+
+def _dense_numbers(X: Any) -> np.ndarray:
+    X = X.toarray() if sparse.issparse(X) else X
+    return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
 
 
 def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
@@ -133,3 +200,8 @@ def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numeric: {error}; {advice}") from error
+
+
+def _check_not_negative(name: str, weights: np.ndarray) -> None:
+    if (weights < 0).any():
+        raise ValueError(f"{name} must not be negative, got {weights.min()}")

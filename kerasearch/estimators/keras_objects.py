@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from ..training import serialization
+from .arguments import route
 from .label_encoder import unflatten_params
 
 INSTANCES = (keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
@@ -104,6 +105,42 @@ def make_callbacks(callbacks: Any, params: Mapping[str, Any]) -> list[keras.call
                 f"dict, or one alone; got {callback!r}"
             )
     return made
+
+
+def callbacks_of(
+    params: Mapping[str, Any], method: str, given: Any
+) -> list[keras.callbacks.Callback]:
+    """Make the callbacks of one fit or one prediction.
+
+    Parameters
+    ----------
+    params : mapping
+        The estimator's parameters, routed ones by their full names.
+    method : {"fit", "predict"}
+        What they are for. Those of the parameter `callbacks` are for `fit` alone.
+    given : callback, class, list or dict of them, or None
+        What the call was given.
+
+    Returns
+    -------
+    callbacks : list of keras.callbacks.Callback
+        General ones, those routed to the method, those of the call.
+    """
+    of_method = f"{method}__callbacks"
+    made = make_callbacks(params.get(of_method), route(params, of_method))
+    made += make_callbacks(given, {})
+    if method == "fit":
+        made = make_callbacks(params["callbacks"], route(params, "callbacks")) + made
+    return made
+
+
+def watches_prediction(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback wants to be called in predictions too."""
+    return any(
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in dir(keras.callbacks.Callback)
+        if hook.startswith("on_predict")
+    )
 
 
 def optimizer_class(optimizer: Any) -> type | None:

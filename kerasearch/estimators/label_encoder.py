@@ -47,6 +47,9 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
     (the model then has one output for each); probabilities keep their shape for a single row; raw
     outputs of a loss with ``from_logits=True`` become probabilities.
 
+    It is fitted once, to the labels. How they are written for a loss is said afterwards, by
+    `encode_for`, since the loss is known only when the model is built.
+
     Parameters
     ----------
     one_hot : bool or list of bool, default=False
@@ -70,27 +73,42 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
         """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
         if self._type_of_target(y) == "multiclass-multioutput":
             return self._fit_columns(y)
-        # scikeras goes by the name of one loss
-        self.loss = "categorical_crossentropy" if self.one_hot else None
-        super().fit(y)
-        if self._target_type in ("multiclass-onehot", "multilabel-indicator"):
-            self._target_type = "multiclass-onehot" if self.one_hot else "multilabel-indicator"
-        self._one_hot_binary = self.one_hot and self._target_type == "binary"
-        return self
+        super().fit(y)  # without a loss: classes become numbers, and `transform` does the rest
+        if self._target_type == "multiclass-onehot":  # scikeras goes by the rows at hand
+            self._target_type = "multilabel-indicator"
+        return self.encode_for(self.one_hot, self.from_logits)
 
     def _fit_columns(self, y: np.ndarray) -> ClassifierLabelEncoder:
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._target_type = "multiclass-multioutput"
-        n = y.shape[1]
-        one_hot = self.one_hot if isinstance(self.one_hot, list) else [self.one_hot] * n
-        logits = self.from_logits if isinstance(self.from_logits, list) else [self.from_logits] * n
-        self._columns = [
-            type(self)(one, from_logits=from_logits).fit(column)
-            for one, from_logits, column in zip(one_hot, logits, y.T, strict=True)
-        ]
+        self._columns = [type(self)().fit(column) for column in y.T]
         self.classes_ = [column.classes_ for column in self._columns]
         self.n_classes_ = [column.n_classes_ for column in self._columns]
         self.n_outputs_ = self.n_outputs_expected_ = y.shape[1]
+        return self.encode_for(self.one_hot, self.from_logits)
+
+    def encode_for(self, one_hot: Any, from_logits: Any) -> ClassifierLabelEncoder:
+        """Say how the labels are written for the loss of a model; nothing is fitted again.
+
+        Parameters
+        ----------
+        one_hot, from_logits : bool or list of bool
+            As in the constructor.
+
+        Returns
+        -------
+        self : ClassifierLabelEncoder
+            This encoder.
+        """
+        self.one_hot, self.from_logits = one_hot, from_logits
+        if self._target_type == "multiclass-multioutput":
+            n = len(self._columns)
+            each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * n
+            each_logits = from_logits if isinstance(from_logits, list) else [from_logits] * n
+            for encoder, one, logits in zip(self._columns, each_one_hot, each_logits, strict=True):
+                encoder.encode_for(one, logits)
+        elif self._target_type in ("multiclass-onehot", "multilabel-indicator"):
+            self._target_type = "multiclass-onehot" if one_hot else "multilabel-indicator"
         return self
 
     def transform(self, y: np.ndarray) -> Any:
@@ -98,8 +116,9 @@ class ClassifierLabelEncoder(_ClassifierLabelEncoder):
         if self._target_type == "multiclass-multioutput":
             return [encoder.transform(c) for encoder, c in zip(self._columns, y.T, strict=True)]
         encoded = super().transform(y)
-        if self._one_hot_binary:
-            encoded = np.concatenate([1 - encoded, encoded], axis=1)
+        if self.one_hot and self._target_type in ("binary", "multiclass"):
+            numbers = encoded.astype(int).ravel()
+            return np.eye(self.n_classes_, dtype=encoded.dtype)[numbers]
         return encoded
 
     def inverse_transform(self, y: Any, return_proba: bool = False) -> Any:

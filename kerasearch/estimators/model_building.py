@@ -3,183 +3,257 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
 from .. import training
+from .._utils.plain_data import equal
+from .._utils.user_warnings import warn
 from ..training import serialization
-from . import keras_objects, output_layers, quiet
-from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
-from .multilayer_perceptron import mlp
-from .routing import RoutedParameters, arguments, route
+from . import keras_objects, output_layers
+from .arguments import Arguments, arguments, route
 
-# models that belong to a fitted estimator: a builder must not hand one of them out again
-OWNED: weakref.WeakSet[keras.Model] = weakref.WeakSet()
-# attributes that training leaves; a builder's `meta` has the others
-RESULTS = {
-    "model_",
-    "history_",
-    "n_epochs_",
-    "n_epochs_trained_",
-    "callbacks_",
-    "training_path_",
-    "training_reason_",
-    "target_encoder_",
-    "feature_encoder_",
-}
+# A builder must not hand out again a model that an earlier fit has trained.
+_MODELS_OF_FITS: weakref.WeakSet[keras.Model] = weakref.WeakSet()
+
+# what a model is built and compiled from: a warm start cannot take up a change of these
+_BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
 
 
-class ModelBuilding(RoutedParameters):
-    """Builds the model of a fit from the estimator's parameters and what it knows of the data."""
+@dataclass(frozen=True)
+class BuildInputs:
+    """All that the model of a fit follows from.
 
-    def _model_builder(self) -> Callable[..., keras.Model]:
-        if self.model is None:
-            return getattr(self, "_keras_build_fn", mlp)
-        if isinstance(self.model, keras.Model):
-            template = self.model
-            return lambda: serialization.copy_model(template)
-        if not callable(self.model):
-            raise TypeError(
-                f"model={self.model!r} must be a function that returns a Keras model, a Keras "
-                "model, or None"
-            )
-        return self.model
+    Attributes
+    ----------
+    builder : callable
+        Returns a Keras model, compiled or not.
+    params : dict
+        The estimator's own parameters and the routed ones that were set, by full names.
+    defaults : dict
+        The arguments of the builder and the optimizer that were not set, with their defaults.
+    meta : dict
+        What is known of the data, for the builder.
+    example : tuple of arrays
+        One row of X and y as the model gets them.
+    expected : list of Output
+        The output layers that the target asks for; empty where nobody knows.
+    seed : int
+        What the initial weights follow from.
+    reads_estimator : bool
+        Whether the builder is a method of the estimator, which reads its parameters as it likes.
+    """
 
-    def _build_model(self, X: np.ndarray, y: np.ndarray) -> keras.Model:
-        """Build, compile and check the model of one fit, under its seed."""
-        params = self.get_params(deep=False)
-        self._fitted_params = serialization.copy_containers(params)
-        quiet.start_devices()
-        first = self.feature_encoder_.transform(X[:1]), self.target_encoder_.transform(y[:1])
-        self._example = keras.tree.map_structure(np.array, first)
-        model = training.build(self._make_model, self._seed)
-        self._encode_for_model(y)
-        return model
+    builder: Callable[..., keras.Model]
+    params: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    meta: dict[str, Any]
+    example: tuple[Any, Any]
+    expected: list[output_layers.Output]
+    seed: int
+    reads_estimator: bool = False
 
-    def _make_model(self) -> keras.Model:
-        features, target = self._example
-        builder = self._model_builder()
-        model = builder(**self._builder_arguments(builder))
-        if not isinstance(model, keras.Model):
-            raise TypeError(f"model={builder!r} returned {type(model).__name__}, not a Keras model")
-        if model in OWNED:
-            raise ValueError(
-                f"model={builder!r} returned a model that an earlier fit has trained. Build a new "
-                "one in each call, or pass the model itself as `model`: then each fit copies it"
-            )
-        output = None
-        if not model.built:  # here, so that its weights are drawn under the seed
-            output = model(keras.tree.map_structure(_to_floatx, features))
-        activations = output_layers.output_activations(model, len(keras.tree.flatten(output)))
-        expected = self._expected_outputs()
-        takes = arguments(builder)
-        if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
-            compile_kwargs = self._compile_kwargs()
-            if compile_kwargs["loss"] is None and not _has_own_loss(model):
-                compile_kwargs["loss"] = output_layers.default_loss(
-                    activations, target, expected, self.metrics
-                )
-            model.compile(**compile_kwargs)
-        elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
-            self._check_nothing_ignored(builder, model)
-        if expected:
-            units = output_layers.output_units(model, output)
-            output_layers.check_outputs(units, activations, model.loss, expected)
-            self._encoding = output_layers.encoding(model.loss, units, self.target_type_)
-            output_layers.check_metrics(self.metrics, self._encoding["one_hot"], expected)
-        elif getattr(self, "n_outputs_expected_", len(activations)) != len(activations):
-            raise ValueError(
-                f"the model has {len(activations)} outputs, but the target encoder "
-                f"{type(self.target_encoder_).__name__} expects {self.n_outputs_expected_}"
-            )
-        OWNED.add(model)
-        return model
 
-    def _builder_arguments(self, builder: Callable[..., keras.Model]) -> dict[str, Any]:
-        takes = arguments(builder)
-        # copies: a model or layer among them would be trained in place, a list might be changed
-        values = serialization.copy_contents(route(self._routed, "model"))
-        if takes.accepts("meta"):
-            values["meta"] = self._get_metadata()
-        if takes.accepts("compile_kwargs"):
-            values["compile_kwargs"] = self._compile_kwargs()
-        if takes.accepts("params"):
-            values["params"] = self.get_params()
-        missing = [f"model__{name}" for name in takes.required if name not in values]
-        if missing:
-            raise ValueError(
-                f"the model-building function {getattr(builder, '__name__', builder)!r} has "
-                f"arguments without a default: set {', '.join(missing)}"
-            )
-        return values
+@dataclass(frozen=True)
+class BuiltModel:
+    """A compiled model, and how the target is encoded for its loss.
 
-    def _compile_kwargs(self) -> dict[str, Any]:
-        """Arguments for ``model.compile``: objects that belong to this fit alone."""
-        return {
-            **route(self._routed, "compile"),
-            "optimizer": keras_objects.make_optimizer(
-                self.optimizer, route(self._routed, "optimizer")
-            ),
-            "loss": keras_objects.make_loss(self.loss, route(self._routed, "loss")),
-            "metrics": keras_objects.make_metrics(self.metrics, route(self._routed, "metrics")),
-            "run_eagerly": bool(self.run_eagerly),
-        }
+    Attributes
+    ----------
+    model : keras.Model
+        Built, compiled and checked.
+    encoding : dict of str to bool or list of bool
+        ``one_hot`` and ``from_logits`` of the label encoder; empty where the outputs that the
+        target asks for are not known.
+    """
 
-    def _check_nothing_ignored(self, builder: Any, model: keras.Model) -> None:
-        """Raise for settings that a builder which compiles the model itself would ignore."""
-        if getattr(builder, "__self__", None) is self:
-            return  # a method of the estimator reads its parameters as it likes
-        defaults = self._discovered()
-        ignored = [
-            f"{name}={value!r}"
-            for name, value in self._routed.items()
-            if name.partition("__")[0] in ("optimizer", "loss", "metrics", "compile")
-            and not (name in defaults and defaults[name] == value)
-        ]
-        if self.optimizer != "adam" and not keras_objects.same_optimizer(
-            self.optimizer, model.optimizer
-        ):
-            ignored.append(f"optimizer={self.optimizer!r}")
-        if self.loss is not None and not keras_objects.same_loss(self.loss, model.loss):
-            ignored.append(f"loss={self.loss!r}")
-        if self.metrics is not None:
-            ignored.append(f"metrics={self.metrics!r}")
-        if self.run_eagerly and not model.run_eagerly:
-            ignored.append("run_eagerly=True")
-        if ignored:
-            advice = (
-                "Pass the model uncompiled"
-                if isinstance(self.model, keras.Model)
-                else "Let the function take `compile_kwargs` and call "
-                "model.compile(**compile_kwargs), or return the model uncompiled"
-            )
-            raise ValueError(
-                f"{', '.join(ignored)} would be ignored: the model comes compiled, with "
-                f"optimizer {type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
-            )
+    model: keras.Model
+    encoding: dict[str, Any]
 
-    def _expected_outputs(self) -> list[output_layers.Output]:
-        """The outputs that the target asks for; none are known with an encoder of the user's."""
-        if type(self.target_encoder_) in (ClassifierLabelEncoder, RegressorTargetEncoder):
-            return output_layers.expected_outputs(self._get_metadata())
-        return []
 
-    def _encode_for_model(self, y: np.ndarray) -> None:
-        """Fit the encoder to the loss that the model was compiled with."""
+def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
+    """Get the function that builds models which the parameter `model` stands for.
 
-    def _get_metadata(self) -> dict[str, Any]:
-        """What a builder may know of the data: every fitted attribute but the results."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name.endswith("_")
-            and not name.endswith("__")
-            and not name.startswith("_")
-            and name not in RESULTS
-        }
+    Parameters
+    ----------
+    model : callable, keras.Model or None
+        As the estimator got it. A model is a template, of which each call makes a copy.
+    default : callable
+        What None stands for.
+
+    Raises
+    ------
+    TypeError
+        If it is nothing that gives models.
+    """
+    if model is None:
+        return default
+    if isinstance(model, keras.Model):
+        return lambda: serialization.copy_model(model)
+    if not callable(model):
+        raise TypeError(
+            f"model={model!r} must be a function that returns a Keras model, a Keras model, or None"
+        )
+    return model
+
+
+def build_model(inputs: BuildInputs) -> BuiltModel:
+    """Build, compile and check the model of one fit, under its seed.
+
+    Raises
+    ------
+    TypeError
+        If the builder returns something else than a model.
+    ValueError
+        If an argument of the builder is missing, the builder returns a model that was trained
+        before, a setting would be ignored, or the model does not fit the target.
+    """
+    return training.build(lambda: _build(inputs), inputs.seed)
+
+
+def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """Warn of parameters that were set after the model was built and can have no effect."""
+    changed = sorted(
+        name
+        for name in now.keys() | then.keys()
+        if name.partition("__")[0] in _BUILD_PARAMETERS
+        and now.get(name) is not then.get(name)
+        and not equal(now.get(name), then.get(name))
+    )
+    if changed:
+        warn(
+            f"{', '.join(changed)} changed since the model was built, which has no effect on "
+            "a warm start or partial_fit: the model is neither built nor compiled again"
+        )
+
+
+def _build(inputs: BuildInputs) -> BuiltModel:
+    takes = arguments(inputs.builder)
+    model = inputs.builder(**_builder_arguments(inputs, takes))
+    _check_is_new_model(model, inputs.builder)
+    features, target = inputs.example
+    output = None
+    if not model.built:  # here, so that its weights are drawn under the seed
+        output = model(keras.tree.map_structure(_to_floatx, features))
+    activations = output_layers.output_activations(model, len(keras.tree.flatten(output)))
+    if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
+        _compile(model, inputs, activations, target)
+    elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
+        _check_nothing_ignored(model, inputs)
+    encoding = _check_outputs(model, output, activations, inputs)
+    _MODELS_OF_FITS.add(model)
+    return BuiltModel(model, encoding)
+
+
+def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
+    # copies: a model or layer among them would be trained in place, a list might be changed
+    values = serialization.copy_contents(route(inputs.params, "model"))
+    if takes.accepts("meta"):
+        values["meta"] = inputs.meta
+    if takes.accepts("compile_kwargs"):
+        values["compile_kwargs"] = _compile_kwargs(inputs.params)
+    if takes.accepts("params"):
+        values["params"] = {**inputs.defaults, **inputs.params}
+    missing = [f"model__{name}" for name in takes.required if name not in values]
+    if missing:
+        name = getattr(inputs.builder, "__name__", inputs.builder)
+        raise ValueError(
+            f"the model-building function {name!r} has arguments without a default: "
+            f"set {', '.join(missing)}"
+        )
+    return values
+
+
+def _check_is_new_model(model: Any, builder: Callable[..., Any]) -> None:
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model={builder!r} returned {type(model).__name__}, not a Keras model")
+    if model in _MODELS_OF_FITS:
+        raise ValueError(
+            f"model={builder!r} returned a model that an earlier fit has trained. Build a new "
+            "one in each call, or pass the model itself as `model`: then each fit copies it"
+        )
+
+
+def _compile(
+    model: keras.Model, inputs: BuildInputs, activations: list[str | None], target: Any
+) -> None:
+    compile_kwargs = _compile_kwargs(inputs.params)
+    if compile_kwargs["loss"] is None and not _has_own_loss(model):
+        compile_kwargs["loss"] = output_layers.default_loss(
+            activations, target, inputs.expected, inputs.params["metrics"]
+        )
+    model.compile(**compile_kwargs)
+
+
+def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the arguments for ``model.compile``: objects that belong to this fit alone."""
+    made = {
+        "optimizer": keras_objects.make_optimizer,
+        "loss": keras_objects.make_loss,
+        "metrics": keras_objects.make_metrics,
+    }
+    return {
+        **route(params, "compile"),
+        **{name: make(params[name], route(params, name)) for name, make in made.items()},
+        "run_eagerly": bool(params["run_eagerly"]),
+    }
+
+
+def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs) -> None:
+    """Raise for settings that a builder which compiles the model itself would ignore."""
+    if inputs.reads_estimator:
+        return
+    params, defaults = inputs.params, inputs.defaults
+    ignored = [
+        f"{name}={value!r}"
+        for name, value in params.items()
+        if name.partition("__")[0] in ("optimizer", "loss", "metrics", "compile")
+        and "__" in name
+        and not (name in defaults and defaults[name] == value)
+    ]
+    optimizer, loss, metrics = params["optimizer"], params["loss"], params["metrics"]
+    if optimizer != "adam" and not keras_objects.same_optimizer(optimizer, model.optimizer):
+        ignored.append(f"optimizer={optimizer!r}")
+    if loss is not None and not keras_objects.same_loss(loss, model.loss):
+        ignored.append(f"loss={loss!r}")
+    if metrics is not None:
+        ignored.append(f"metrics={metrics!r}")
+    if params["run_eagerly"] and not model.run_eagerly:
+        ignored.append("run_eagerly=True")
+    if ignored:
+        advice = (
+            "Pass the model uncompiled"
+            if isinstance(params["model"], keras.Model)
+            else "Let the function take `compile_kwargs` and call "
+            "model.compile(**compile_kwargs), or return the model uncompiled"
+        )
+        raise ValueError(
+            f"{', '.join(ignored)} would be ignored: the model comes compiled, with "
+            f"optimizer {type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
+        )
+
+
+def _check_outputs(
+    model: keras.Model, output: Any, activations: list[str | None], inputs: BuildInputs
+) -> dict[str, Any]:
+    """Check the output layers against the target; tell how it is encoded for the model's loss."""
+    expected = inputs.expected
+    if expected:
+        units = output_layers.output_units(model, output)
+        output_layers.check_outputs(units, activations, model.loss, expected)
+        encoding = output_layers.encoding(model.loss, units, inputs.meta["target_type_"])
+        output_layers.check_metrics(inputs.params["metrics"], encoding["one_hot"], expected)
+        return encoding
+    n_expected = inputs.meta.get("n_outputs_expected_", len(activations))
+    if n_expected != len(activations):
+        raise ValueError(
+            f"the model has {len(activations)} outputs, but the target encoder expects {n_expected}"
+        )
+    return {}
 
 
 def _to_floatx(array: np.ndarray) -> np.ndarray:

@@ -8,21 +8,18 @@ signatures, so they need not be declared.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
-from keras.src.backend.common import global_state
 from sklearn.base import BaseEstimator
 
 from .._utils.names import PARENTS, last_part
-from .._utils.plain_data import plain
 from ..training import serialization
 from . import keras_objects
+from .arguments import FILLED_IN, arguments
 
 ROUTES = (
     "model",
@@ -35,8 +32,6 @@ ROUTES = (
     "predict",
     "score",
 )
-# what a builder may ask for and the estimator fills in
-FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
 # Keras' own arguments that scikeras took without a route
 _ALIASES = {
     "loss_weights": "compile__loss_weights",
@@ -50,15 +45,27 @@ _ALIASES = {
 # the arguments of Keras' methods that are heeded, the estimator's own parameters aside
 ARGUMENTS = {
     "compile": {
-        *("loss_weights", "weighted_metrics", "jit_compile", "steps_per_execution"),
         "auto_scale_loss",
+        "jit_compile",
+        "loss_weights",
+        "steps_per_execution",
+        "weighted_metrics",
     },
     "fit": {
-        *("epochs", "initial_epoch", "batch_size", "shuffle", "class_weight", "callbacks"),
-        *("validation_split", "validation_data", "validation_batch_size", "validation_steps"),
-        *("validation_freq", "verbose"),
+        "batch_size",
+        "callbacks",
+        "class_weight",
+        "epochs",
+        "initial_epoch",
+        "shuffle",
+        "validation_batch_size",
+        "validation_data",
+        "validation_freq",
+        "validation_split",
+        "validation_steps",
+        "verbose",
     },
-    "predict": {"batch_size", "verbose", "steps", "callbacks"},
+    "predict": {"batch_size", "callbacks", "steps", "verbose"},
 }
 
 
@@ -68,13 +75,22 @@ class RoutedParameters(BaseEstimator):
     A subclass's constructor passes its ``**kwargs`` to `_store_routed`.
     """
 
+    _own_parameters: list[str]
+
     def _store_routed(self, kwargs: Mapping[str, Any]) -> None:
         # a private dict, since scikit-learn's check of __init__ allows no other attributes
         self._routed = {_full_name(name): value for name, value in kwargs.items()}
-        self._dtype_policy = _own_dtype_policy()
 
-    def _model_builder(self) -> Callable[..., keras.Model]:
+    def _builder(self) -> Callable[..., keras.Model]:
+        """Get the function that builds models; an error if `model` is nothing of the kind."""
         raise NotImplementedError
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Read the constructor's parameters once for each class: attributes are set often."""
+        if "_own_parameters" not in vars(cls):
+            cls._own_parameters = super()._get_param_names()
+        return cls._own_parameters
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give a constructor with ``**kwargs`` the signature that it really has.
@@ -113,7 +129,7 @@ class RoutedParameters(BaseEstimator):
         """
         params = {name: getattr(self, name) for name in self._get_param_names()}
         params.update(self._routed)
-        return {**self._discovered(), **params} if deep else params
+        return {**self._default_arguments(), **params} if deep else params
 
     def set_params(self, **params: Any) -> RoutedParameters:
         """Set parameters, by their full routed names or a builder's argument by its own name.
@@ -139,7 +155,7 @@ class RoutedParameters(BaseEstimator):
             setattr(self, name, params[name])
         routed = params.keys() - own
         if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
-            defaults = self._discovered()
+            defaults = self._default_arguments()
             routed = {n for n in routed if defaults.get(n, _MISSING) is not params[n]}
         # a schedule's class comes before its arguments
         for name in sorted(routed, key=lambda name: name.count("__")):
@@ -148,22 +164,13 @@ class RoutedParameters(BaseEstimator):
             self._routed[full] = params[name]
         return self
 
-    def _discovered(self) -> dict[str, Any]:
-        """Arguments with defaults of the builder and the optimizer, by their full names."""
-        found = {}
+    def _default_arguments(self) -> dict[str, Any]:
+        """Get the defaults of the builder's and the optimizer's arguments, by full names."""
         try:
-            builder = self._model_builder()
+            builder = self._builder()
         except (TypeError, ValueError):  # not something that builds models: fit says so
             builder = None
-        if builder is not None:
-            found.update(_prefixed("model", arguments(builder).defaults, FILLED_IN))
-        optimizer = keras_objects.optimizer_class(self.optimizer)
-        if isinstance(self.optimizer, keras.optimizers.Optimizer):
-            config = keras_objects.config(self.optimizer)
-            found.update(_prefixed("optimizer", config, {"name"}))
-        elif optimizer is not None:
-            found.update(_prefixed("optimizer", arguments(optimizer).defaults, {"name"}))
-        return found
+        return default_arguments(builder, self.optimizer)
 
     def _check_names(self) -> None:
         """Raise for a routed parameter that nothing would take."""
@@ -188,7 +195,7 @@ class RoutedParameters(BaseEstimator):
             return False
         if route == "model":
             try:
-                taken = arguments(self._model_builder())
+                taken = arguments(self._builder())
             except (TypeError, ValueError):
                 return True
             return rest not in FILLED_IN and len(path) == 1 and taken.accepts(rest)
@@ -244,25 +251,21 @@ class RoutedParameters(BaseEstimator):
         return object.__getattribute__(self, name)  # raises, with a property's own error
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name.partition("__")[0] in ROUTES and "__" in name:
+        if "__" in name and name.partition("__")[0] in ROUTES:
             self._routed[name] = value
+        elif name in self._get_param_names() or name.startswith("_") or name.endswith("_"):
+            super().__setattr__(name, value)  # all that a constructor sets: no signature is read
         elif self._is_builder_argument(name):
             self._routed[f"model__{name}"] = value
         else:
             super().__setattr__(name, value)
 
     def _is_builder_argument(self, name: str) -> bool:
-        if (
-            name.startswith("_")
-            or name.endswith("_")
-            or not {"model", "_routed"} <= vars(self).keys()
-        ):
+        if not {"model", "_routed"} <= vars(self).keys():
             return False
         full = f"model__{name}"
         return full in self._routed or (
-            name not in vars(self)
-            and name not in self._get_param_names()
-            and full in self._discovered()
+            name not in vars(self) and full in self._default_arguments()
         )
 
     def __sklearn_clone__(self) -> RoutedParameters:
@@ -279,20 +282,7 @@ class RoutedParameters(BaseEstimator):
         twin._put(dict.fromkeys(by_reference))
         copy = BaseEstimator.__sklearn_clone__(twin)
         copy._put(by_reference)
-        copy._dtype_policy = _own_dtype_policy() or self._dtype_policy
         return copy
-
-    @contextlib.contextmanager
-    def _dtype_policy_of_construction(self) -> Iterator[None]:
-        """Carry the dtype policy, which Keras keeps per thread, into threads and processes."""
-        own = global_state.get_global_attribute("dtype_policy")
-        try:
-            if own is None and self._dtype_policy is not None:
-                keras.config.set_dtype_policy(self._dtype_policy)
-            yield
-        finally:
-            # also where nothing was set: the first layer of a thread sets the default for good
-            global_state.set_global_attribute("dtype_policy", own)
 
     def _put(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():
@@ -307,63 +297,33 @@ class RoutedParameters(BaseEstimator):
         return super()._get_params_html(*args[1:], **kwargs)
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """What a callable can be called with, by name."""
+def default_arguments(builder: Callable[..., keras.Model] | None, optimizer: Any) -> dict[str, Any]:
+    """Read the defaults of the builder's and the optimizer's arguments.
 
-    defaults: dict[str, Any]
-    required: tuple[str, ...]
-    takes_any: bool
+    Parameters
+    ----------
+    builder : callable or None
+        The model-building function, where there is one.
+    optimizer : str, class, instance or dict
+        What the estimator has as `optimizer`; the configuration of an instance is its defaults.
 
-    def accepts(self, name: str) -> bool:
-        """Tell whether there is an argument `name`."""
-        return self.takes_any or name in self.defaults or name in self.required
-
-
-def arguments(target: Callable[..., Any]) -> Arguments:
-    """Read the arguments of a function, bound method, partial, callable object or class.
-
-    A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments.
+    Returns
+    -------
+    defaults : dict
+        By full names, such as ``"model__units"`` and ``"optimizer__learning_rate"``.
     """
-    defaults: dict[str, Any] = {}
-    required: list[str] = []
-    takes_any = True
-    for signature in _signatures(target):
-        takes_any = False
-        for p in signature.parameters.values():
-            if p.kind is p.VAR_KEYWORD:
-                takes_any = True
-            elif p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                if p.name in defaults or p.name in required or p.name == "self":
-                    continue
-                if p.default is p.empty:
-                    required.append(p.name)
-                else:
-                    defaults[p.name] = p.default
-        if not takes_any:
-            break
-    if inspect.isclass(target) and issubclass(target, keras.optimizers.Optimizer):
-        takes_any = False  # they take **kwargs, and refuse what they do not know
-    return Arguments(defaults, tuple(required), takes_any)
-
-
-def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
-    """The parameters below `destination`, that prefix removed and NumPy's scalars made Python's."""
-    prefix = f"{destination}__"
-    return {
-        name[len(prefix) :]: plain(value)
-        for name, value in params.items()
-        if name.startswith(prefix)
-    }
+    found: dict[str, Any] = {}
+    if builder is not None:
+        found.update(_prefixed("model", arguments(builder).defaults, FILLED_IN))
+    cls = keras_objects.optimizer_class(optimizer)
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        found.update(_prefixed("optimizer", keras_objects.config(optimizer), {"name"}))
+    elif cls is not None:
+        found.update(_prefixed("optimizer", arguments(cls).defaults, {"name"}))
+    return found
 
 
 _MISSING = object()
-
-
-def _own_dtype_policy() -> str | None:
-    """The name of the policy that this thread has set, None where it has set none."""
-    policy = global_state.get_global_attribute("dtype_policy")
-    return None if policy is None else policy.name
 
 
 def _full_name(name: str) -> str:
@@ -372,13 +332,3 @@ def _full_name(name: str) -> str:
 
 def _prefixed(prefix: str, values: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:
     return {f"{prefix}__{name}": v for name, v in values.items() if name not in left_out}
-
-
-def _signatures(target: Callable[..., Any]) -> list[inspect.Signature]:
-    if inspect.isclass(target):
-        keras_like = [c for c in target.__mro__ if c is not object and "__init__" in vars(c)]
-        return [inspect.signature(vars(c)["__init__"]) for c in keras_like]
-    try:
-        return [inspect.signature(target)]
-    except ValueError:  # a builtin without a signature takes what it takes
-        return []

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from . import quiet
-
-quiet.import_keras()
-
-import keras  # noqa: E402
-
-from . import output_layers  # noqa: E402
-from .base import KerasEstimator  # noqa: E402
-from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder  # noqa: E402
+from . import output_layers
+from .base import KerasEstimator
+from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -209,7 +204,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
                 f"{self.classes_!r}"
             )
         try:
-            return self._train_one_epoch(X, y, sample_weight, kwargs)
+            return self._fit_one_epoch(X, y, sample_weight, kwargs)
         finally:
             self.__dict__.pop("_all_classes", None)
 
@@ -242,13 +237,13 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         """The transformer of y: labels to what the loss wants and back."""
         classes = self.__dict__.get("_all_classes")
         categories = "auto" if classes is None or self.y_ndim_ > 1 else [classes]
-        # the output's size is not known before the model is built; then it is fitted again
+        # a first guess, which may serve a model that nobody can look into; see `_encode_for`
         encoding = output_layers.encoding(self.loss, [], self.target_type_)
         return ClassifierLabelEncoder(categories=categories, **encoding)
 
-    def _encode_for_model(self, y: np.ndarray) -> None:
-        if type(self.target_encoder_) is ClassifierLabelEncoder:
-            self.target_encoder_ = self.target_encoder_.set_params(**self._encoding).fit(y)
+    def _encode_for(self, encoding: dict[str, Any]) -> None:
+        if type(self.target_encoder_) is ClassifierLabelEncoder and encoding:
+            self.target_encoder_.encode_for(**encoding)
 
     def _type_of_target(self, y: np.ndarray) -> str:
         return type_of_target(self._labels(y), input_name="y")
@@ -257,8 +252,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         """The rows' labels, or all that the first call of partial_fit was told of."""
         return self.__dict__.get("_all_classes", y) if y.ndim == 1 else y
 
-    def _check_target(self, y: Any, reset: bool) -> np.ndarray:
-        y = super()._check_target(y, reset)
+    def _check_target(self, y: np.ndarray, reset: bool) -> None:
         check_classification_targets(y)
         labels = np.unique(self._labels(y)) if y.ndim == 1 else None
         if reset and labels is not None and len(labels) < 2:
@@ -273,7 +267,6 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
                     f"{self.classes_.tolist()}. For partial_fit, name all of them in the first "
                     "call with `classes`"
                 )
-        return y
 
     def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
         class_weight = self.class_weight if class_weight is None else class_weight
@@ -331,7 +324,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         self : object
             The estimator.
         """
-        return self._train_one_epoch(X, y, sample_weight, kwargs)
+        return self._fit_one_epoch(X, y, sample_weight, kwargs)
 
     def predict(self, X: Any, **kwargs: Any) -> np.ndarray:
         """Predict the target of the rows of X.

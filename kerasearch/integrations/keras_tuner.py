@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._utils.names import argument_name
 from .._utils.values import unique
-from ..space.distributions import Integers, LogIntegers, LogUniform, OneDimensional, Uniform
+from ..space.branches import Branch, Space, one_or_list
+from ..space.distributions import Integers, OneDimensional, Uniform
 from ..space.names import resolve
-from ..space.spaces import Branch, Space
 
 if TYPE_CHECKING:
     import keras
@@ -58,7 +58,7 @@ def keras_tuner_model(build: Any) -> KerasTunerModel:
 
 
 class KerasTunerModel:
-    """See `keras_tuner_model`.
+    """A model-building function with KerasTuner's hyperparameters; `keras_tuner_model` makes it.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class KerasTunerModel:
         self.build = build
         if not callable(self._build):
             raise TypeError(f"build={build!r} must be a function of hp, or a HyperModel")
-        self.hyperparameters = _discovered(self._build)
+        self.hyperparameters = _discover_hyperparameters(self._build)
         self._names: dict[str, str] = {}
         defaults: dict[str, Any] = {}
         for hp in self.hyperparameters.space:
@@ -148,19 +148,18 @@ def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
             "build(hp) has filled in"
         )
     known = list(hyperparameters.space)
-    parents = {condition.name for hp in known for condition in hp.conditions}
-    branches = _merged([_specs(known, fixed) for fixed in _openings(known, parents, {})], parents)
+    parents = list(dict.fromkeys(c.name for hp in known for c in hp.conditions))
+    settings = _settings_of_parents(known, parents, {})
+    branches = _merge_branches([_branch(known, setting) for setting in settings], parents)
     branches = [{f"model__{argument_name(n)}": s for n, s in b.items()} for b in branches]
     if estimator is not None:
         branches = [resolve(estimator, branch) for branch in branches]
-    return branches[0] if len(branches) == 1 else branches
+    return one_or_list(branches)
 
 
-def _discovered(build: Callable[[Any], Any]) -> Any:
+def _discover_hyperparameters(build: Callable[[Any], Any]) -> Any:
     """Call `build` until no value of a choice, no switch and no largest number shows more."""
     import keras_tuner
-
-    from .. import training  # here: the hyperparameters of a search need no TensorFlow
 
     hp = keras_tuner.HyperParameters()
     settings: list[dict[str, Any]] = [{}]
@@ -168,7 +167,7 @@ def _discovered(build: Callable[[Any], Any]) -> Any:
         n_known = len(hp.space)
         hp.values = {**_defaults(hp), **setting}
         try:
-            training.build(lambda: build(hp), 0)
+            _build_aside(build, hp)
         except Exception:  # a combination that cannot be built; the defaults must be
             if not setting:
                 raise
@@ -183,12 +182,21 @@ def _discovered(build: Callable[[Any], Any]) -> Any:
     return hp
 
 
+def _build_aside(build: Callable[[Any], Any], hp: Any) -> None:
+    """Build a model for what it asks for, and leave the process' random state as it was."""
+    # imported where a model is built: a space that was read before needs neither Keras nor
+    # TensorFlow, and neither does the import of this package
+    from .. import training
+
+    training.build(lambda: build(hp), 0)
+
+
 def _defaults(hp: Any) -> dict[str, Any]:
     return {one.name: one.default for one in reversed(hp.space)}
 
 
-def _active(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
-    """The hyperparameters that these values of their parents open."""
+def _active_hyperparameters(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
+    """List the hyperparameters that these values of their parents open."""
     return [
         hp
         for hp in known
@@ -196,26 +204,29 @@ def _active(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
     ]
 
 
-def _openings(known: Sequence[Any], parents: set[str], fixed: dict[str, Any]) -> list[Branch]:
-    """All combinations of values of the parents, inner ones only where they are open."""
-    for hp in _active(known, fixed):
+def _settings_of_parents(
+    known: Sequence[Any], parents: Sequence[str], fixed: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """List all combinations of values of the parents, inner ones only where they are open."""
+    for hp in _active_hyperparameters(known, fixed):
         if hp.name in parents and hp.name not in fixed:
             return [
-                opening
+                setting
                 for value in _values(hp)
-                for opening in _openings(known, parents, {**fixed, hp.name: value})
+                for setting in _settings_of_parents(known, parents, {**fixed, hp.name: value})
             ]
     return [fixed]
 
 
-def _specs(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
+def _branch(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
+    """Make the dict of a space in which the parents have these values."""
     return {
         hp.name: [fixed[hp.name]] if hp.name in fixed else _distribution(hp)
-        for hp in _active(known, fixed)
+        for hp in _active_hyperparameters(known, fixed)
     }
 
 
-def _merged(branches: list[Branch], parents: set[str]) -> list[Branch]:
+def _merge_branches(branches: list[Branch], parents: Sequence[str]) -> list[Branch]:
     """Join the branches that differ in the values of one parent alone."""
     for parent in parents:
         joined: dict[Any, Branch] = {}
@@ -231,7 +242,7 @@ def _merged(branches: list[Branch], parents: set[str]) -> list[Branch]:
 
 
 def _values(hp: Any) -> list[Any]:
-    """What a hyperparameter with few values can be."""
+    """List what a hyperparameter with few values can be."""
     return [hp.value] if hasattr(hp, "value") else list(hp.values)
 
 
@@ -254,8 +265,8 @@ def _distribution(hp: Any) -> Any:
     if hp.sampling == "reverse_log":
         return ReverseLog(low, high, kind == "Int")
     if kind == "Int":
-        return LogIntegers(low, high)
-    return Uniform(low, high) if hp.sampling == "linear" else LogUniform(low, high)
+        return Integers(low, high, log=True)
+    return Uniform(low, high, log=hp.sampling == "log")
 
 
 @dataclass(frozen=True)
@@ -267,10 +278,10 @@ class ReverseLog(OneDimensional):
     whole: bool = False
 
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
+        """Get the smallest and the largest value."""
         return self.low, self.high
 
     def _at(self, u: list[float]) -> float:
-        kind: Any = LogIntegers if self.whole else LogUniform
-        mirrored = kind(self.low, self.high)
+        kind: Any = Integers if self.whole else Uniform
+        mirrored = kind(self.low, self.high, log=True)
         return self.low + self.high - mirrored.at([1 - u[0]])

@@ -1,16 +1,19 @@
 """What our searches share: scikit-learn's search, one batch of candidates at a time.
 
-This module alone touches the protected side of scikit-learn's ``BaseSearchCV``: ``_run_search``,
-``evaluate_candidates``, ``_format_results``, ``_select_best_index``, ``_get_scorers`` and
-``_get_routed_params_for_fit``. scikit-learn makes the splits, fits, scores, formats and refits.
-What is added: each finished batch is in ``cv_results_`` at once, a candidate all of whose fits fail
-costs itself alone and keeps its message, and a time budget or Ctrl-C ends the search, not the
-results.
+This module alone touches the protected side of scikit-learn's searches: ``_run_search``,
+``evaluate_candidates``, ``_format_results``, ``_select_best_index``, ``_get_scorers``,
+``_get_routed_params_for_fit`` and ``_validate_params`` of ``BaseSearchCV``, and what
+`halving_schedule` calls of ``BaseSuccessiveHalving``. Canary tests in
+``tests/search/test_base.py`` fail when scikit-learn changes them; it was checked with 1.6 to 1.9.
+
+scikit-learn makes the splits, fits, scores, formats and refits. What is added: each finished batch
+is in ``cv_results_`` at once, a candidate all of whose fits fail costs itself alone and keeps its
+message, and a time budget or Ctrl-C ends the search, not the results.
 """
 
 from __future__ import annotations
 
-import re
+import inspect
 import time
 import warnings
 from abc import abstractmethod
@@ -21,15 +24,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 
-_ALL_FAILED = re.compile(r"\s*All the (\d+) fits failed")
-_DETAILS = "Below are more details about the failures:\n"
-_ONE_ERROR = re.compile(r"^\d+ fits failed with the following error:\n", re.MULTILINE)
-_TRACEBACK = "Traceback (most recent call last):\n"
+from .._utils.user_warnings import warn
+from .fit_errors import all_failed_text, error_message, read_all_failed, warn_text
+from .fixed_splits import FixedSplits, fixed_splits
 
 
 @dataclass
@@ -85,7 +87,7 @@ class NoNewCandidates(Exception):
     """The search had nothing left to evaluate, and has results from before."""
 
 
-class _Run:
+class _RunningSearch:
     """What a search knows while it runs."""
 
     def __init__(self, X: Any, y: Any, cv: FixedSplits | None, timeout: float | None) -> None:
@@ -106,8 +108,7 @@ class IncrementalSearchCV(BaseSearchCV):
     """A search that evaluates what its `_batches` yields.
 
     A subclass implements `_batches`, a generator; when it is resumed, its last batch is in
-    ``self._run.evaluations``. It is closed when the search is stopped. `_check` raises for wrong
-    settings, before anything is fitted.
+    ``self._running.evaluations``. It is closed when the search is stopped.
 
     Attributes
     ----------
@@ -119,8 +120,9 @@ class IncrementalSearchCV(BaseSearchCV):
     @abstractmethod
     def _batches(self) -> Iterator[Batch]: ...
 
-    @abstractmethod
-    def _check(self) -> None: ...
+    def _check_settings(self) -> None:
+        """Raise for wrong settings, before anything is fitted; subclasses check their own too."""
+        self._validate_params()
 
     @abstractmethod
     def _n_planned(self) -> int | None:
@@ -152,47 +154,55 @@ class IncrementalSearchCV(BaseSearchCV):
         KeyboardInterrupt
             At Ctrl-C in the last fit, on all rows; the results are there.
         """
-        self._check()
-        forget(self)
+        self._check_settings()
+        self._drop_results()
         cv = fixed_splits(self.cv, y, self.estimator)
-        self._run = _Run(X, y, cv, getattr(self, "timeout", None))
+        self._running = _RunningSearch(X, y, cv, getattr(self, "timeout", None))
         try:
             try:
                 super().fit(X, y, **params)
             except NoNewCandidates:
-                self._choose()
+                self._set_best()
                 self._refit(X, y, params)
             except NothingFinished as end:
-                forget(self)
-                warnings.warn(f"{type(self).__name__}: {end}", UserWarning, stacklevel=2)
+                self._drop_results()
+                warn(f"{type(self).__name__}: {end}")
         finally:
-            del self._run
+            del self._running
         return self
+
+    def _drop_results(self) -> None:
+        """Drop the results of an earlier fit, as this one may end before it has any."""
+        for name in list(vars(self)):
+            if name.endswith("_") and not name.startswith("_"):
+                delattr(self, name)
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Evaluate batch after batch, until there are no more or the search is to stop."""
-        run = self._run
+        running = self._running
         self.stop_reason_ = "finished"
         batches = self._batches()
         try:
-            with _task(self, callback_ctx, "search") as context, self._own_progress():
-                for batch in self._in_time(batches):
+            with _task(self, callback_ctx, "search") as context, self._lower_verbosity():
+                for batch in self._until_late(batches):
                     self._evaluate(batch, evaluate_candidates, context)
         except KeyboardInterrupt:
             self.stop_reason_ = "interrupted"
         finally:
             batches.close()  # type: ignore[attr-defined]
-        if not run.evaluations:
-            _raise_nothing(self.stop_reason_)
-        if not any(evaluation.succeeded for evaluation in run.evaluations):
-            raise ValueError(_all_failed(run.evaluations))
+        if not running.evaluations:
+            if self.stop_reason_ == "interrupted":
+                raise NothingFinished("stopped before a candidate was finished: there is no result")
+            raise ValueError("there was no candidate to evaluate")
+        if not any(evaluation.succeeded for evaluation in running.evaluations):
+            raise ValueError(all_failed_text([each.folds for each in running.evaluations]))
         self._warn_of_missing_scores()
-        if run.n_seen == 0:  # scikit-learn has nothing to go on with
+        if running.n_seen == 0:  # scikit-learn has nothing to go on with
             raise NoNewCandidates
 
-    def _in_time(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def _until_late(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Pass batches on until the time is up; the first is evaluated whatever happens."""
-        while not (self._run.evaluations and self._run.is_late):
+        while not (self._running.evaluations and self._running.is_late):
             try:
                 yield next(batches)
             except StopIteration:
@@ -200,10 +210,10 @@ class IncrementalSearchCV(BaseSearchCV):
         self.stop_reason_ = "timeout"
 
     def _evaluate(self, batch: Batch, evaluate_candidates: Any, context: Any) -> None:
-        run = self._run
-        run.batch = batch
+        running = self._running
+        running.batch = batch
         candidates = [{**params, **batch.unrecorded} for params in batch.candidates]
-        more: dict[str, Any] = {} if run.cv is None else {"cv": run.cv}
+        more: dict[str, Any] = {} if running.cv is None else {"cv": running.cv}
         begin = time.monotonic()
         with _task(self, context, "batch", sequential=False) as inner:
             if inner is not None:  # scikit-learn 1.9 and later
@@ -211,9 +221,10 @@ class IncrementalSearchCV(BaseSearchCV):
             try:
                 evaluate_candidates(candidates, **more)
             except ValueError as error:
-                if not _ALL_FAILED.match(str(error)):
+                failure = read_all_failed(str(error))
+                if failure is None:
                     raise
-                self._take_failures(str(error), time.monotonic() - begin)
+                self._add_failed_batch(*failure, time.monotonic() - begin)
         if self._verbose:
             print(self._progress_line(), flush=True)
 
@@ -221,27 +232,18 @@ class IncrementalSearchCV(BaseSearchCV):
         self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
     ) -> dict[str, Any]:
         """Take what is new in scikit-learn's lists, and give the table of all there is."""
-        run = self._run
-        new = range(run.n_seen, len(candidate_params))
-        run.n_seen = len(candidate_params)
-        self._add([out[i * n_splits : (i + 1) * n_splits] for i in new])
+        running = self._running
+        new = range(running.n_seen, len(candidate_params))
+        running.n_seen = len(candidate_params)
+        self._add_evaluations([out[i * n_splits : (i + 1) * n_splits] for i in new])
         return self.cv_results_
 
-    def _take_failures(self, message: str, seconds: float) -> None:
+    def _add_failed_batch(self, n_fits: int, details: str, seconds: float) -> None:
         """Keep candidates for which scikit-learn only has an error, as no fit succeeded.
 
         It does not say which error was whose: in a batch of several they share the text.
         """
-        found = _ALL_FAILED.match(message)
-        n_fits = int(found[1]) if found else len(self._run.batch.candidates)
-        n_splits = n_fits // len(self._run.batch.candidates)
-        details = message.partition(_DETAILS)[2]
-        warnings.warn(
-            f"\n{n_fits} fits failed out of a total of {n_fits}.\nThe score of these candidates "
-            f"will be set to {self.error_score}.\n\n{_DETAILS}{details}",
-            FitFailedWarning,
-            stacklevel=2,
-        )
+        warn(warn_text(n_fits, self.error_score, details), FitFailedWarning)
         fold = {
             "fit_error": details,
             "test_scores": None,
@@ -250,16 +252,18 @@ class IncrementalSearchCV(BaseSearchCV):
             "fit_time": seconds / n_fits,
             "score_time": 0.0,
         }
-        self._add([[dict(fold) for _ in range(n_splits)] for _ in self._run.batch.candidates])
+        candidates = self._running.batch.candidates
+        n_splits = n_fits // len(candidates)
+        self._add_evaluations([[dict(fold) for _ in range(n_splits)] for _ in candidates])
 
-    def _add(self, outs: Sequence[Sequence[dict[str, Any]]]) -> None:
-        batch = self._run.batch
+    def _add_evaluations(self, outs: Sequence[Sequence[dict[str, Any]]]) -> None:
+        batch = self._running.batch
         for i, (params, folds) in enumerate(zip(batch.candidates, outs, strict=True)):
             columns = {name: values[i] for name, values in batch.columns.items()}
-            self._run.evaluations.append(Evaluation(params, list(folds), columns))
-        self._publish(self._run.evaluations)
+            self._running.evaluations.append(Evaluation(params, list(folds), columns))
+        self._update_results(self._running.evaluations)
 
-    def _publish(self, evaluations: Sequence[Evaluation]) -> None:
+    def _update_results(self, evaluations: Sequence[Evaluation]) -> None:
         """Bring ``cv_results_`` up to date, in place: scikit-learn's `fit` holds the same dict."""
         sizes = {len(evaluation.folds) for evaluation in evaluations}
         if len(sizes) > 1:
@@ -270,7 +274,7 @@ class IncrementalSearchCV(BaseSearchCV):
         if scored is None:
             return  # the names of the scores are not known yet
         folds = [
-            _completed(fold, scored, self.error_score, self.return_train_score)
+            _with_error_score(fold, scored, self.error_score, self.return_train_score)
             for evaluation in evaluations
             for fold in evaluation.folds
         ]
@@ -281,18 +285,19 @@ class IncrementalSearchCV(BaseSearchCV):
             table = super()._format_results(
                 [evaluation.params for evaluation in evaluations], sizes.pop(), folds, columns
             )
-        table["error_messages"] = _objects([error_message(e.folds) for e in evaluations])
+        messages = [error_message(evaluation.folds) for evaluation in evaluations]
+        table["error_messages"] = np.array(messages, dtype=object)
         if not hasattr(self, "cv_results_"):
             self.cv_results_: dict[str, Any] = {}
         self.cv_results_.update(table)
 
     def _mean_score(self, evaluation: Evaluation) -> float:
-        """Average the score that steers the search: the one `refit` names, or else the first."""
+        """Average the score that the search goes by."""
         return float(np.mean(self._fold_scores(evaluation)))
 
     def _fold_scores(self, evaluation: Evaluation) -> list[float]:
         failed = float(self.error_score) if isinstance(self.error_score, Real) else np.nan
-        scores = [_steering(fold["test_scores"], self.refit) for fold in evaluation.folds]
+        scores = [_score_to_refit_by(fold["test_scores"], self.refit) for fold in evaluation.folds]
         return [failed if score is None else float(score) for score in scores]
 
     def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
@@ -310,7 +315,7 @@ class IncrementalSearchCV(BaseSearchCV):
             return int(np.argmax(self._comparable(results)))
         return int(np.argmax(np.where(usable, scores, -np.inf)))
 
-    def _choose(self) -> None:
+    def _set_best(self) -> None:
         """Set the attributes about the best candidate as scikit-learn's `fit` does."""
         scorers, metric = self._get_scorers()
         self.scorer_ = getattr(scorers, "_scorers", scorers)
@@ -331,29 +336,27 @@ class IncrementalSearchCV(BaseSearchCV):
         if not self.refit:
             return
         begin = time.monotonic()
-        self.best_estimator_ = self._refitted(X, y, params)
+        self.best_estimator_ = self._fit_best(X, y, params)
         self.refit_time_ = time.monotonic() - begin
         if hasattr(self.best_estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
 
-    def _refitted(self, X: Any, y: Any, params: Mapping[str, Any]) -> Any:
+    def _fit_best(self, X: Any, y: Any, params: Mapping[str, Any]) -> Any:
         routed = self._get_routed_params_for_fit(dict(params))
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
         return best.fit(X, **({} if y is None else {"y": y}), **routed.estimator.fit)
 
     def _warn_of_missing_scores(self) -> None:
-        means = [self._mean_score(evaluation) for evaluation in self._run.evaluations]
+        means = [self._mean_score(evaluation) for evaluation in self._running.evaluations]
         missing = int((~np.isfinite(means)).sum())
         if missing:
-            warnings.warn(
+            warn(
                 f"{missing} of {len(means)} candidates have no finite score; "
-                "cv_results_['error_messages'] says why",
-                UserWarning,
-                stacklevel=2,
+                "cv_results_['error_messages'] says why"
             )
 
     @contextmanager
-    def _own_progress(self) -> Iterator[None]:
+    def _lower_verbosity(self) -> Iterator[None]:
         """Keep scikit-learn from announcing each batch; more than 1 has it report each fit."""
         verbose = int(self.verbose)  # type: ignore[has-type]
         self._verbose = verbose
@@ -365,61 +368,59 @@ class IncrementalSearchCV(BaseSearchCV):
             del self._verbose
 
     def _progress_line(self) -> str:
-        evaluations = self._run.evaluations
+        evaluations = self._running.evaluations
         total = self._n_planned()
         scores = [self._mean_score(evaluation) for evaluation in evaluations]
-        last = scores[-len(self._run.batch.candidates) :]
+        last = scores[-len(self._running.batch.candidates) :]
         shown = f"{len(scores)}" if total is None else f"{len(scores)}/{total}"
         best = f"{np.nanmax(scores):.6g}" if not np.isnan(scores).all() else "none yet"
         these = ", ".join("failed" if np.isnan(score) else f"{score:.6g}" for score in last)
-        seconds = time.monotonic() - self._run.begin
+        seconds = time.monotonic() - self._running.begin
         return f"{shown} candidates, best {best}, last {these}, {seconds:.0f} s"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the running search out of what scikit-learn sends to its workers with each fit."""
         state = super().__getstate__()
-        if "_run" in state:
-            kept = {name: v for name, v in state.items() if name != "_run" and name[-1] != "_"}
+        if "_running" in state:
+            kept = {name: v for name, v in state.items() if name != "_running" and name[-1] != "_"}
             return {**kept, **{name: None for name in ("study", "sampler") if name in kept}}
         return state
 
 
-class FixedSplits:
-    """A splitter that splits once: all candidates of a search see the same folds."""
+def halving_schedule(search: Any) -> list[tuple[int, int]]:
+    """Let scikit-learn's successive halving compute its rungs, and train nothing.
 
-    def __init__(self, cv: Any) -> None:
-        self.cv = cv
-        self.expected: int | None = None  # folds of candidates that are there already
-        self._splits: list[Any] | None = None
-
-    def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
-        """How many folds there are."""
-        return self.cv.get_n_splits(X, y, **params)
-
-    def split(self, X: Any, y: Any = None, **params: Any) -> list[Any]:
-        """The same splits at every call."""
-        if self._splits is None:
-            self._splits = list(self.cv.split(X, y, **params))
-        if self.expected not in (None, len(self._splits)):
-            raise ValueError(
-                f"cv makes {len(self._splits)} folds, and the study's candidates have "
-                f"{self.expected}; use the same cv, or another study_name"
-            )
-        return self._splits
+    For each rung: how many candidates there are, and what each of them gets. The resource must be
+    a parameter, since with ``n_samples`` the rungs depend on the data. Settings that do not go
+    together are the `ValueError` that the search's own ``fit`` raises.
+    """
+    # a seed of its own, or drawing the candidates would move NumPy's global generator
+    probe: Any = clone(search).set_params(verbose=0, random_state=0)
+    probe._checked_cv_orig, probe.n_splits_ = check_cv(probe.cv), 1
+    probe._check_input_parameters(X=None, y=None, split_params={})
+    has_callbacks = "callback_ctx" in inspect.signature(probe._run_search).parameters
+    context = {"callback_ctx": _NoCallbacks()} if has_callbacks else {}  # scikit-learn 1.9
+    probe._run_search(_all_equally_good, **context)
+    return list(zip(probe.n_candidates_, probe.n_resources_, strict=True))
 
 
-def fixed_splits(cv: Any, y: Any, estimator: Any) -> FixedSplits | None:
-    """Make `cv` split once; None for an iterator of splits, which needs no such care."""
-    if hasattr(cv, "__next__"):
-        return None  # scikit-learn reads it once, and so has the same splits each time
-    return FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)))
+def _all_equally_good(
+    candidates: Sequence[Any], cv: Any, more_results: Mapping[str, Any], **context: Any
+) -> dict[str, Any]:
+    """Stand in for the evaluation of candidates: the results that halving looks at."""
+    return {**more_results, "params": candidates, "mean_test_score": np.zeros(len(candidates))}
 
 
-def forget(search: Any) -> None:
-    """Drop the results of an earlier fit: this one may end before it has any."""
-    for name in list(vars(search)):
-        if name.endswith("_") and not name.startswith("_"):
-            delattr(search, name)
+class _NoCallbacks:
+    """Stand in for scikit-learn's context of callbacks."""
+
+    def subcontext(self, **settings: Any) -> _NoCallbacks:
+        return self
+
+    def call_on_fit_task_begin(self, **settings: Any) -> _NoCallbacks:
+        return self
+
+    def call_on_fit_task_end(self, **settings: Any) -> None: ...
 
 
 @contextmanager
@@ -436,38 +437,7 @@ def _task(search: Any, parent: Any, name: str, sequential: bool = True) -> Itera
         context.call_on_fit_task_end(estimator=search)
 
 
-def _raise_nothing(stop_reason: str) -> None:
-    if stop_reason == "interrupted":
-        raise NothingFinished("stopped before a candidate was finished: there is no result")
-    raise ValueError("there was no candidate to evaluate")
-
-
-def _all_failed(evaluations: Sequence[Evaluation]) -> str:
-    """Write scikit-learn's message for a search without a successful fit."""
-    n_fits = sum(len(evaluation.folds) for evaluation in evaluations)
-    blocks: dict[str, int] = {}
-    for evaluation in evaluations:
-        details = evaluation.folds[0]["fit_error"]
-        for count, text in _blocks(details, len(evaluation.folds)):
-            blocks[text] = blocks.get(text, 0) + count
-    listed = "\n".join(
-        f"{'-' * 80}\n{count} fits failed with the following error:\n{text}"
-        for text, count in blocks.items()
-    )
-    return (
-        f"\nAll the {n_fits} fits failed.\nIt is very likely that your model is misconfigured.\n"
-        f"You can try to debug the error by setting error_score='raise'.\n\n{_DETAILS}{listed}"
-    )
-
-
-def _blocks(details: str, n_folds: int) -> list[tuple[int, str]]:
-    """Take the details of a message apart: how many fits had which traceback."""
-    texts = [text.strip("-\n") + "\n" for text in _ONE_ERROR.split(details)[1:]]
-    counts = [int(head.split()[0]) for head in _ONE_ERROR.findall(details)]
-    return list(zip(counts, texts, strict=True)) or [(n_folds, details)]
-
-
-def _completed(
+def _with_error_score(
     fold: Mapping[str, Any], scored: Mapping[str, Any], error_score: Any, with_train: bool
 ) -> dict[str, Any]:
     """Give a failed fold the scores that scikit-learn would have put there."""
@@ -480,36 +450,8 @@ def _completed(
     return done
 
 
-def _steering(scores: Any, refit: Any) -> float | None:
+def _score_to_refit_by(scores: Any, refit: Any) -> float | None:
+    """Get the score that the search goes by: the one that `refit` names, or else the first."""
     if not isinstance(scores, Mapping):
         return scores
     return scores[refit] if refit in scores else next(iter(scores.values()))
-
-
-def error_message(folds: Sequence[Mapping[str, Any]]) -> str:
-    """Say in a line or a few why folds have no score; empty where all have."""
-    messages: dict[str, None] = {}
-    for fold in folds:
-        if fold["fit_error"]:
-            for _, text in _blocks(fold["fit_error"], 1):
-                messages[_last_error(text)] = None
-        elif np.isnan(_values(fold["test_scores"])).any():
-            messages["the score is not a number"] = None
-    return "; ".join(messages)
-
-
-def _last_error(text: str) -> str:
-    """Find what the exception says: what follows the indented lines of the last traceback."""
-    lines = text.rpartition(_TRACEBACK)[2].splitlines()
-    first = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), 0)
-    return "\n".join(lines[first:]).strip()
-
-
-def _values(scores: Any) -> np.ndarray:
-    return np.asarray(list(scores.values()) if isinstance(scores, Mapping) else scores, dtype=float)
-
-
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = list(values)
-    return array

@@ -5,26 +5,37 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._utils.checks import check_integer
 from .._utils.names import last_part
-from .._utils.plain_data import in_words
-from ..cv_results.resources import resources
+from .._utils.plain_data import in_words, plain
+from .._utils.user_warnings import warn
+from ..cv_results.reading import read
 from .base import Batch, Evaluation, IncrementalSearchCV
-from .checks import check_candidate, check_names, check_timeout, check_whole, warn_of_small_space
-from .optuna_export import score_column
-from .optuna_space import TrialSpace, optuna
-from .optuna_study import FOLDS, Asking, check_sampler, create_study, quiet
+from .checks import check_candidate, check_space, check_timeout, warn_of_small_space
+from .optuna_import import import_optuna, optuna_warnings_only
+from .optuna_space import TrialSpace
+from .optuna_study import FOLD_RESULTS, AskAndTell, check_sampler, create_study
 
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+    from ..space.branches import Space
+
+# user attributes of a study: whose scores it has
 _SCORING = "kerasearch:scoring"
 _PROBLEM = "kerasearch:problem"
-# parameters that change nothing in a score
-_NEUTRAL = {"n_jobs", "verbose", "store"}
+_CHANGE_NO_SCORE = {"n_jobs", "verbose", "store"}  # parameters of an estimator
 
 
 class BayesSearchCV(IncrementalSearchCV):
@@ -101,25 +112,25 @@ class BayesSearchCV(IncrementalSearchCV):
     def __init__(
         self,
         estimator: Any,
-        space: Any,
+        space: Space | Callable[[Trial], Mapping[str, Any]],
         *,
         n_iter: int = 50,
         timeout: float | None = None,
-        sampler: Any = None,
-        study: Any = None,
-        storage: Any = None,
+        sampler: BaseSampler | None = None,
+        study: Study | None = None,
+        storage: str | PathLike[str] | BaseStorage | None = None,
         study_name: str = "kerasearch",
         batch_size: int = 1,
         warm_start: Any = None,
         enqueue: Sequence[Mapping[str, Any]] | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 0,
-        pre_dispatch: Any = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(
@@ -145,14 +156,15 @@ class BayesSearchCV(IncrementalSearchCV):
         self.enqueue = enqueue
         self.random_state = random_state
 
-    def _check(self) -> None:
-        optuna()
-        check_whole("n_iter", self.n_iter, 1)
-        check_whole("batch_size", self.batch_size, 1)
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        import_optuna()  # or say how to install it
+        check_integer("n_iter", self.n_iter, 1)
+        check_integer("batch_size", self.batch_size, 1)
         check_timeout(self.timeout)
         space = TrialSpace(self.space)
         if not callable(self.space):
-            check_names(self.estimator, self.space)
+            check_space(self.estimator, self.space)
         if space.n_values < self.n_iter:
             warn_of_small_space(space.n_values, f"n_iter={self.n_iter}", "each is evaluated once")
         first = [_encoded(space, params, self.estimator) for params in self.enqueue or []]
@@ -160,14 +172,14 @@ class BayesSearchCV(IncrementalSearchCV):
         check_sampler(self.sampler)
         if self.study is not None and self.storage is not None:
             raise ValueError("study and storage exclude each other: a study has its storage")
-        with quiet(self.verbose):
+        with optuna_warnings_only(self.verbose):
             self._opened = self._open_study()
             if not self._opened.get_trials(deepcopy=False):  # else the search goes on
                 self._opened.add_trials(earlier)
                 for params in first:
                     self._opened.enqueue_trial(params)
 
-    def _open_study(self) -> Any:
+    def _open_study(self) -> Study:
         """Take the study that is given, find the stored one, or make one."""
         study = self.study
         if study is None:
@@ -189,27 +201,27 @@ class BayesSearchCV(IncrementalSearchCV):
             study.sampler = copy.deepcopy(self.sampler)
         return study
 
-    def _default_sampler(self, n_trials: int) -> Any:
+    def _default_sampler(self, n_trials: int) -> BaseSampler:
         """Seed it by what the study has, or a resumed search would ask for the same again."""
-        seed = None
+        optuna, seed = import_optuna(), None
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(2**31 - 1)) + n_trials
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             together = self.batch_size > 1 or self.storage is not None
-            return optuna().samplers.TPESampler(seed=seed, constant_liar=together)
+            return optuna.samplers.TPESampler(seed=seed, constant_liar=together)
 
     def _n_planned(self) -> int:
         return int(min(self.n_iter, TrialSpace(self.space).n_values))
 
-    def _check_problem(self, study: Any) -> None:
+    def _check_problem(self, study: Study) -> None:
         """Raise unless what a study has are scores of this estimator on these data."""
         if self.study is None and self.storage is None:
             return
         searched = TrialSpace(self.space).names
         found = {
             "searched": ", ".join(sorted(searched)) or "a function",
-            "other data": joblib.hash((self._run.X, self._run.y)),
+            "other data": joblib.hash((self._running.X, self._running.y)),
             "another estimator": _digest(self.estimator, searched),
         }
         known = study.user_attrs.get(_PROBLEM, found)
@@ -229,45 +241,45 @@ class BayesSearchCV(IncrementalSearchCV):
         self._check_problem(self._opened)
         self.study_ = self._opened
         del self._opened
-        own = None if (self.sampler, self.study) != (None, None) else self._default_sampler
-        asking = Asking(self.study_, TrialSpace(self.space), self.estimator, own)
+        own = self._default_sampler if self.sampler is None and self.study is None else None
+        optimizer = AskAndTell(self.study_, TrialSpace(self.space), self.estimator, own)
         n_iter = self._n_planned()
-        with quiet(self.verbose):
+        with optuna_warnings_only(self.verbose):
             while True:
-                self._restore(asking)
-                n = min(self.batch_size, n_iter - len(self._run.evaluations))
+                self._restore(optimizer)
+                n = min(self.batch_size, n_iter - len(self._running.evaluations))
                 if n <= 0:
                     return
-                begin = len(self._run.evaluations)
-                trials, candidates = asking.ask(n)
+                begin = len(self._running.evaluations)
+                trials, candidates = optimizer.ask(n)
                 if not trials:
                     self.stop_reason_ = "exhausted"
                     return
                 try:
                     yield Batch(candidates)
                 finally:  # it may be stopped in the middle
-                    self._tell(asking, trials, self._run.evaluations[begin:])
+                    self._tell(optimizer, trials, self._running.evaluations[begin:])
 
     def _tell(
-        self, asking: Asking, trials: Sequence[Any], evaluations: Sequence[Evaluation]
+        self, optimizer: AskAndTell, trials: Sequence[Trial], evaluations: Sequence[Evaluation]
     ) -> None:
         for trial, evaluation in zip(trials, evaluations, strict=False):
-            trial.set_user_attr(FOLDS, [_plain_fold(fold) for fold in evaluation.folds])
-            asking.tell(trial, evaluation.params, self._mean_score(evaluation))
+            trial.set_user_attr(FOLD_RESULTS, [_plain_fold(fold) for fold in evaluation.folds])
+            optimizer.tell(trial, evaluation.params, self._mean_score(evaluation))
         for trial in trials[len(evaluations) :]:
-            asking.give_up(trial)
+            optimizer.fail(trial)
 
-    def _restore(self, asking: Asking) -> None:
+    def _restore(self, optimizer: AskAndTell) -> None:
         """Take in candidates of an earlier search on the study, and of other processes."""
         found = []
-        for number, params, folds, score in asking.finished_elsewhere():
-            if self._run.cv is not None:
-                self._run.cv.expected = len(folds)
+        for number, params, folds, score in optimizer.new_results():
+            if self._running.cv is not None:
+                self._running.cv.n_expected = len(folds)
             found.append(Evaluation(params, folds))
-            asking.remember(number, params, score)
+            optimizer.remember(number, params, score)
         if found:
-            self._run.evaluations.extend(found)
-            self._publish(self._run.evaluations)
+            self._running.evaluations.extend(found)
+            self._update_results(self._running.evaluations)
 
 
 def _digest(estimator: Any, searched: set[str]) -> str:
@@ -275,7 +287,7 @@ def _digest(estimator: Any, searched: set[str]) -> str:
     fixed = {
         name: in_words(value)
         for name, value in estimator.get_params(deep=True).items()
-        if name not in searched and last_part(name) not in _NEUTRAL
+        if name not in searched and last_part(name) not in _CHANGE_NO_SCORE
     }
     return joblib.hash((type(estimator).__qualname__, sorted(fixed.items(), key=str)))
 
@@ -291,36 +303,27 @@ def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
     return encoded
 
 
-def _earlier_trials(space: TrialSpace, searches: Any) -> list[Any]:
+def _earlier_trials(space: TrialSpace, searches: Any) -> list[FrozenTrial]:
     """Make trials of the results of earlier searches, where they are in the space."""
     if searches is None or searches is False:  # what scikit-learn's own `warm_start` may be
         return []
     trials = []
     for search in searches if isinstance(searches, list | tuple) else [searches]:
-        for params, score in _scored(search):
-            trials.append(space.finished_trial(params, score))
+        try:
+            results = read(search)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"warm_start: {error}") from None
+        scores = results.mean()
+        # scores with fewer epochs, say, do not compare
+        for i in np.flatnonzero(results.comparable):
+            trials.append(space.finished_trial(results.params[i], scores[i]))
     kept = [trial for trial in trials if trial is not None]
     if len(kept) < len(trials):
-        warnings.warn(
+        warn(
             f"warm_start: {len(trials) - len(kept)} of {len(trials)} candidates are not in the "
-            "space and were left out",
-            UserWarning,
-            stacklevel=4,
+            "space and were left out"
         )
     return kept
-
-
-def _scored(search: Any) -> list[tuple[dict[str, Any], float]]:
-    """List candidates and scores; those with the most resources, where resources differ."""
-    results = getattr(search, "cv_results_", search)
-    if not isinstance(results, Mapping) or "params" not in results:
-        raise TypeError(
-            f"warm_start must be finished searches or their cv_results_; got {search!r}"
-        )
-    scores = results[score_column(results, None, getattr(search, "refit", None))]
-    given = resources(results)
-    most = np.ones(len(scores), dtype=bool) if given is None else given == given.max()
-    return [(results["params"][i], float(scores[i])) for i in np.flatnonzero(most)]
 
 
 def _scoring_name(scoring: Any, refit: Any) -> str:
@@ -334,10 +337,8 @@ def _scoring_name(scoring: Any, refit: Any) -> str:
 def _plain_fold(fold: Mapping[str, Any]) -> dict[str, Any]:
     """Copy what a fit gave as plain numbers, which any storage can keep."""
     names = ("fit_error", "test_scores", "train_scores", "n_test_samples", "fit_time", "score_time")
-    return {name: _plain(fold[name]) for name in names if name in fold}
+    return {name: _plain_scores(fold[name]) for name in names if name in fold}
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.item() if isinstance(value, np.generic) else value
+def _plain_scores(value: Any) -> Any:
+    return {k: plain(v) for k, v in value.items()} if isinstance(value, Mapping) else plain(value)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import check_cv
 
+from .._utils.checks import as_integer, check_integer
 from .._utils.names import last_part
-from .._utils.values import unique
+from .._utils.text import counted
+from .._utils.values import candidate_identity, unique
+from ..space.branches import Branch, as_branches, cartesian
 from ..space.scipy_distributions import as_distribution, is_distribution
-from ..space.spaces import Branch, as_branches, candidate_identity, cartesian
+from .base import halving_schedule
 from .hyperband import hyperband_schedule
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 SHARED = frozenset({"learning_rate", "batch_size", "epochs", "random_state", "seed"})
 _MOST_COUNTED = 100_000
 _HEADING = "With one more value of a parameter:"
-_DRAWN = "Candidates are drawn: more values, and more parameters, cost no more fits"
+_DRAWN_NOTE = "Candidates are drawn: more values, and more parameters, cost no more fits"
 
 
 @dataclass(frozen=True, repr=False)
@@ -134,20 +137,19 @@ def search_cost(
     units                           3            8     25      250   +32%
     all of them                                 12     37      370   +95%
     """
-    for name, value in (("n_iter", n_iter), ("epochs", epochs)):
-        if value is not None and (not isinstance(value, int | np.integer) or value < 1):
-            raise ValueError(f"{name}={value!r} must be a positive integer")
+    if epochs is not None:
+        check_integer("epochs", epochs, 1)
     if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
         if cv is not None or n_iter is not None:
             raise ValueError("cv and n_iter are those of the search; give them for a space alone")
-        plan = _plan_of_search(search_or_space, epochs)
+        plan = _read_plan(search_or_space, epochs)
     else:
         branches = as_branches(search_or_space)
         plan = _Plan(branches, _n_splits(5 if cv is None else cv), n_iter, epochs)
         if n_iter is None:
-            _check_lists(branches)
+            _check_no_distributions(branches)
         else:
-            plan.note = _DRAWN
+            plan.note = _DRAWN_NOTE
     return plan.cost()
 
 
@@ -162,7 +164,11 @@ class _Plan:
     refit: bool = True
     rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
     note: str = ""
-    depends_on_rows: tuple[str, ...] = ()
+    unknown: set[str] = field(default_factory=set)  # counts that cannot be told
+
+    def __post_init__(self) -> None:
+        if self.n_iter is not None:
+            check_integer("n_iter", self.n_iter, 1)
 
     def cost(self) -> Cost:
         import pandas as pd
@@ -217,10 +223,10 @@ class _Plan:
     def _counts(self, sizes: list[dict[str, float]]) -> tuple[int | None, int | None, int | None]:
         """Candidates, fits and epochs of a search whose parameters have so many values."""
         n_possible = sum(math.prod(size.values()) for size in sizes)
-        if "n_candidates" in self.depends_on_rows:
+        if "n_candidates" in self.unknown:
             return None, None, None
         n_candidates = int(n_possible if self.n_iter is None else min(self.n_iter, n_possible))
-        if self.depends_on_rows:
+        if self.unknown:
             return n_candidates, None, None
         if self.rungs is not None:
             n_fits = sum(n for n, _ in self.rungs) * self.n_splits + self.refit
@@ -255,13 +261,13 @@ class _Plan:
         ]
         sizes = [math.prod(_sizes(branch).values()) for branch in fixed]
         if sum(sizes) <= _MOST_COUNTED:
-            lists = [{name: list(_listed(spec)) for name, spec in b.items()} for b in fixed]
-            different = {candidate_identity(c) for b in lists for c in cartesian(b)}
+            finite = [{name: as_distribution(spec) for name, spec in b.items()} for b in fixed]
+            different = {candidate_identity(c) for branch in finite for c in cartesian(branch)}
             return min(len(different), n_candidates)
         return int(min(sum(sizes), n_candidates))
 
 
-def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
+def _read_plan(search: Any, epochs: int | None) -> _Plan:
     """Read a search by the names of its parameters."""
     params = search.get_params(deep=False)
     kind = type(search).__name__
@@ -279,51 +285,36 @@ def _plan_of_search(search: Any, epochs: int | None) -> _Plan:
         bool(params.get("refit")),
     )
     if "factor" in params and "min_resources" in params:
-        _plan_halving(plan, params, search.estimator)
+        _plan_halving(plan, search)
     elif "max_resources" in params and "factor" in params:
         _plan_hyperband(plan, params)
     elif plan.n_iter is None:
-        _check_lists(branches)
+        _check_no_distributions(branches)
     else:
-        plan.note = _DRAWN
+        plan.note = _DRAWN_NOTE
     return plan
 
 
-def _plan_halving(plan: _Plan, params: Mapping[str, Any], estimator: Any) -> None:
+def _plan_halving(plan: _Plan, search: Any) -> None:
     """Follow scikit-learn's successive halving, where it does not depend on the number of rows."""
-    factor, most = params["factor"], params["max_resources"]
-    least = params["min_resources"]
+    is_drawn = hasattr(search, "n_candidates")
     n_possible = sum(math.prod(_sizes(branch).values()) for branch in plan.branches)
-    n = params.get("n_candidates", n_possible)
-    if params["resource"] == "n_samples" or not isinstance(most, int):
-        plan.depends_on_rows = ("n_fits", "n_candidates") if n == "exhaust" else ("n_fits",)
-        plan.n_iter = n if isinstance(n, int) and "n_candidates" in params else None
+    n_candidates: Any = search.n_candidates if is_drawn else n_possible
+    if search.resource == "n_samples":
         plan.note = "Successive halving: how many fits there are depends on the number of rows"
+        plan.unknown = {"n_fits", "n_candidates"} if n_candidates == "exhaust" else {"n_fits"}
+    elif n_candidates != "exhaust" and min(n_candidates, n_possible) > _MOST_COUNTED:
+        plan.note = f"Successive halving: not counted beyond {_MOST_COUNTED:,} candidates"
+        plan.unknown = {"n_fits"}
+    if plan.unknown:
+        plan.n_iter = n_candidates if is_drawn and n_candidates != "exhaust" else None
         return
-    least_whole = least if isinstance(least, int) else 1
-    if n == "exhaust":
-        n = most // least_whole
-    n = plan.n_iter = int(min(n, n_possible))
-    n_required = 1 + _floor_log(n, factor)
-    if least == "exhaust":
-        least_whole = max(least_whole, int(most // factor ** (n_required - 1)))
-    n_rungs = 1 + _floor_log(most // least_whole, factor)
-    early = n_required - n_rungs if params["aggressive_elimination"] else 0
-    n_rungs = n_required if params["aggressive_elimination"] else min(n_rungs, n_required)
-    plan.rungs = []
-    for rung in range(n_rungs):
-        resources = min(int(factor ** max(0, rung - max(early, 0)) * least_whole), most)
-        plan.rungs.append((n, resources))
-        n = math.ceil(n / factor)
+    rungs = halving_schedule(search)
+    plan.n_iter = rungs[0][0]
+    plan.rungs = [(n, epochs if _is_epochs(search.resource) else None) for n, epochs in rungs]
     plan.note = "Successive halving: " + ", then ".join(
-        f"{n} with {params['resource']}={r}" for n, r in plan.rungs
+        f"{n} with {search.resource}={amount}" for n, amount in rungs
     )
-    if not _is_epochs(params["resource"]):
-        plan.rungs = [(n, None) for n, _ in plan.rungs]
-
-
-def _floor_log(x: float, base: float) -> int:
-    return math.floor(math.log(x, base) + 1e-12)
 
 
 def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
@@ -333,7 +324,7 @@ def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
     plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
 
 
-def _check_lists(branches: Iterable[Branch]) -> None:
+def _check_no_distributions(branches: Iterable[Branch]) -> None:
     for branch in branches:
         for name, spec in branch.items():
             if is_distribution(spec):
@@ -360,8 +351,8 @@ def _n_splits(cv: Any) -> int:
 def _own_epochs(estimator: Any, epochs: int | None) -> int | None:
     """What the estimator says of the epochs of a fit, else `epochs`."""
     own = {value for name, value in estimator.get_params().items() if _is_epochs(name)}
-    counts = [value for value in own if isinstance(value, int | np.integer)]
-    return int(counts[0]) if len(counts) == 1 else epochs
+    counts = [n for n in map(as_integer, own) if n is not None]
+    return counts[0] if len(counts) == 1 else epochs
 
 
 def _is_epochs(name: str) -> bool:
@@ -381,10 +372,6 @@ def _size(spec: Any) -> float:
         return math.inf
 
 
-def _listed(spec: Any) -> Iterable[Any]:
-    return as_distribution(spec)  # type: ignore[return-value]  # finite, where it is asked for
-
-
 def _mean(spec: Any) -> float:
     if not is_distribution(spec):
         return float(np.mean(spec))
@@ -393,9 +380,7 @@ def _mean(spec: Any) -> float:
 
 
 def _counted(n: int | None, noun: str) -> str:
-    if n is None:
-        return f"{noun}s: not known"
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    return f"{noun}s: not known" if n is None else counted(n, noun)
 
 
 def _count(value: float) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import joblib
@@ -13,21 +11,14 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
+from .._utils.checks import check_integer
+from ..space.branches import Space, as_branches, as_distributions, n_candidates
 from ..space.names import full_name
+from ..store import FitStore
 from .base import Batch, IncrementalSearchCV
-from .checks import (
-    Space,
-    branches,
-    check_names,
-    check_timeout,
-    check_whole,
-    n_combinations,
-    warn_of_small_space,
-)
-from .optuna_space import optuna
+from .checks import check_space, check_timeout, warn_of_small_space
+from .optuna_import import import_optuna
 from .optuna_study import propose
-
-_MOST_MEMORY = 2 * 2**30  # of a store for the time of the search; what is beyond is trained anew
 
 
 def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame:
@@ -73,8 +64,8 @@ def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame
     4        1     1             1            9                6
     5        0     0             3            9               27
     """
-    check_whole("factor", factor, 2)
-    check_whole("max_resources", max_resources, 1)
+    factor = check_integer("factor", factor, 2)
+    max_resources = check_integer("max_resources", max_resources, 1)
     if max_resources < factor:
         raise ValueError(
             f"max_resources={max_resources} must be at least factor={factor}: there would be one "
@@ -196,12 +187,12 @@ class HyperbandSearchCV(IncrementalSearchCV):
         timeout: float | None = None,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 0,
-        pre_dispatch: Any = "2*n_jobs",
-        random_state: Any = None,
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(
@@ -223,21 +214,23 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.timeout = timeout
         self.random_state = random_state
 
-    def _check(self) -> None:
+    def _check_settings(self) -> None:
+        super()._check_settings()
         schedule = hyperband_schedule(self.max_resources, self.factor)
         check_timeout(self.timeout)
         if self.sampler not in ("random", "bayes"):
             raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
         if self.sampler == "bayes":
-            optuna()  # says how to install it
-        resource = _full_name(self.estimator, self.resource)
-        for branch in branches(self.space):
+            import_optuna()  # says how to install it
+        resource = _resource_name(self.estimator, self.resource)
+        for branch in as_branches(self.space):
             if resource in branch:
                 raise ValueError(
                     f"space has {resource!r}, which is the resource that Hyperband hands out"
                 )
-        check_names(self.estimator, self.space)
-        n, widest = n_combinations(self.space), int(schedule["n_candidates"].max())
+        check_space(self.estimator, self.space)
+        n = n_candidates(as_distributions(self.space))
+        widest = int(schedule["n_candidates"].max())
         if n < widest:
             warn_of_small_space(
                 n,
@@ -250,38 +243,38 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
     def _batches(self) -> Iterator[Batch]:
         """Run Algorithm 1; the names of its variables are in brackets."""
-        self.resource_ = _full_name(self.estimator, self.resource)
+        self.resource_ = _resource_name(self.estimator, self.resource)
         self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
-        with self._continuing() as unrecorded:
-            for bracket in self.schedule_["bracket"].unique().tolist():  # s
-                rungs = self.schedule_[self.schedule_["bracket"] == bracket]
-                candidates = self._draw(int(rungs["n_candidates"].iloc[0]), rng)  # T
-                for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
-                    columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
-                    begin = len(self._run.evaluations)
-                    yield from self._rung(candidates, columns, unrecorded)
-                    candidates = self._survivors(candidates, begin)
-                    if not candidates:
-                        break
+        unrecorded = self._store_for_rungs()
+        for bracket in self.schedule_["bracket"].unique().tolist():  # s
+            rungs = self.schedule_[self.schedule_["bracket"] == bracket]
+            candidates = self._draw_candidates(int(rungs["n_candidates"].iloc[0]), rng)  # T
+            for rung, epochs in zip(rungs["rung"], rungs["n_resources"], strict=True):  # i, r_i
+                columns = {"bracket": bracket, "rung": rung, "n_resources": epochs}
+                begin = len(self._running.evaluations)
+                yield from self._rung_batches(candidates, columns, unrecorded)
+                candidates = self._survivors(candidates, begin)
+                if not candidates:
+                    break
 
-    def _draw(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
+    def _draw_candidates(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
         """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
-        known = self._learned() if self.sampler == "bayes" else []
+        known = self._scored_first_rungs() if self.sampler == "bayes" else []
         if known:
             proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
             return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
-        n = int(min(n, n_combinations(self.space)))  # a small space is drawn whole
+        n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
         return list(ParameterSampler(self.space, n, random_state=rng))
 
-    def _learned(self) -> list[tuple[dict[str, Any], float]]:
+    def _scored_first_rungs(self) -> list[tuple[dict[str, Any], float]]:
         """List candidates and scores with the most epochs of which there are enough.
 
         Of first rungs alone: among survivors there are no bad ones to learn from.
         """
-        enough = max(10, 2 * max(map(len, branches(self.space))))
+        enough = max(10, 2 * max(map(len, as_branches(self.space))))
         by_epochs: dict[int, list[tuple[dict[str, Any], float]]] = {}
-        for evaluation in self._run.evaluations:
+        for evaluation in self._running.evaluations:
             score = self._mean_score(evaluation)
             if evaluation.columns["rung"] == 0 and np.isfinite(score):
                 same = by_epochs.setdefault(evaluation.columns["n_resources"], [])
@@ -289,7 +282,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         usable = [epochs for epochs, found in by_epochs.items() if len(found) >= enough]
         return by_epochs[max(usable)] if usable else []
 
-    def _rung(
+    def _rung_batches(
         self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]
     ) -> Iterator[Batch]:
         """Evaluate candidates a few at a time, so that what is finished counts if it stops."""
@@ -303,37 +296,29 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
     def _survivors(self, candidates: list[dict[str, Any]], begin: int) -> list[dict[str, Any]]:
         """Keep one in `factor`, the best that have a score."""
-        scores = [self._mean_score(evaluation) for evaluation in self._run.evaluations[begin:]]
+        scores = [self._mean_score(evaluation) for evaluation in self._running.evaluations[begin:]]
         ranked = np.argsort([-score for score in scores], kind="stable")  # NaN comes last
         kept = ranked[: len(candidates) // self.factor]
         return [candidates[i] for i in kept if not np.isnan(scores[i])]
 
-    @contextmanager
-    def _continuing(self) -> Iterator[dict[str, Any]]:
-        """Give the estimator a fit store, where it has use for one and has none of its own."""
+    def _store_for_rungs(self) -> dict[str, Any]:
+        """Give the estimator a fit store for the search, where it has use for one and has none."""
         prefix = self.resource_.removesuffix("epochs")
         store = f"{prefix}store"
         known = self.estimator.get_params(deep=True)
         seed = known.get(f"{prefix}random_state")
         if known.get(store, "") is not None or not isinstance(seed, int | np.integer):
-            yield {}
-            return
-        from kerasearch import FitStore
-
-        if _shares_memory(self.n_jobs):
-            yield {store: FitStore(max_bytes=_MOST_MEMORY)}
-        else:
-            with TemporaryDirectory(prefix="kerasearch-hyperband-") as folder:
-                yield {store: FitStore(folder)}
+            return {}
+        return {store: FitStore()}
 
     def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
         """Tell which candidates have the most epochs; without a score they do not count."""
         resources = np.asarray(results["n_resources"])
-        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._run.evaluations])
+        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._running.evaluations])
         return resources == resources[scored if scored.any() else slice(None)].max()
 
 
-def _full_name(estimator: Any, resource: Any) -> str:
+def _resource_name(estimator: Any, resource: Any) -> str:
     """Find the one parameter that is called so, in a pipeline too."""
     if not isinstance(resource, str):
         raise TypeError(f"resource must be the name of a parameter; got {resource!r}")
@@ -341,8 +326,3 @@ def _full_name(estimator: Any, resource: Any) -> str:
         return full_name(estimator, resource)
     except ValueError as error:
         raise ValueError(f"resource={resource!r}: {error}") from None
-
-
-def _shares_memory(n_jobs: int | None) -> bool:
-    backend, _ = joblib.parallel.get_active_backend()
-    return joblib.effective_n_jobs(n_jobs) == 1 or getattr(backend, "supports_sharedmem", False)

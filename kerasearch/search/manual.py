@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-import html
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 
-from .._utils.names import last_part
+from .._utils.names import last_part, short_names
+from .._utils.user_warnings import warn
 from .._utils.values import identity
 from ..space.names import resolve
-from .base import Batch, Evaluation, IncrementalSearchCV, error_message, fixed_splits, forget
+from .base import Batch, Evaluation, IncrementalSearchCV
 from .checks import check_candidate
+from .fit_errors import error_message
+from .fixed_splits import fixed_splits
+
+_TABLE = """\
+{% if not rows %}<pre>{{ text }}</pre>{% else %}
+<table>
+<tr>{% for head in heads %}<th>{{ head }}</th>{% endfor %}</tr>
+{% for row in rows %}
+<tr{% if loop.index0 == best %} style="font-weight: bold"{% endif %}>
+<td>{{ loop.index }}</td>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% endif %}"""
 
 
 class ManualSearchCV(IncrementalSearchCV):
@@ -65,11 +79,11 @@ class ManualSearchCV(IncrementalSearchCV):
         *,
         scoring: Any = None,
         n_jobs: int | None = None,
-        refit: Any = True,
+        refit: bool | str | Callable[[Mapping[str, Any]], int] = True,
         cv: Any = None,
         verbose: int = 1,
-        pre_dispatch: Any = "2*n_jobs",
-        error_score: Any = np.nan,
+        pre_dispatch: int | str = "2*n_jobs",
+        error_score: float | str = np.nan,
         return_train_score: bool = False,
     ) -> None:
         super().__init__(
@@ -105,14 +119,10 @@ class ManualSearchCV(IncrementalSearchCV):
         UserWarning
             If there were trials, which are gone.
         """
-        self._validate_params()
-        if getattr(self, "_trials", None):
-            warnings.warn(
-                f"ManualSearchCV: fit begins anew, without the {len(self._trials)} trial(s) so far",
-                UserWarning,
-                stacklevel=2,
-            )
-        forget(self)
+        self._check_settings()
+        if n_trials := len(getattr(self, "_trials", ())):
+            warn(f"ManualSearchCV: fit begins anew, without the {n_trials} trial(s) so far")
+        self._drop_results()
         self._data = (X, y, params)
         self._cv = fixed_splits(self.cv, y, self.estimator)
         self._trials: list[Evaluation] = []
@@ -142,16 +152,16 @@ class ManualSearchCV(IncrementalSearchCV):
         KeyboardInterrupt
             At Ctrl-C; the trials before are kept.
         """
-        trials = self._made()
+        trials = self._checked_trials()
         resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
         candidate = {name: value for name, (value,) in resolved.items()}
         check_candidate(self.estimator, candidate)
         before = _best(self, trials)
-        trials.append(self._evaluated(candidate))
-        self._update()
+        trials.append(self._evaluate_candidate(candidate))
+        self._update_attributes()
         score = self._mean_score(trials[-1])
         if self.verbose:
-            print(self._line(before), flush=True)
+            print(self._describe_last(before), flush=True)
         return score
 
     def note(self, text: str) -> ManualSearchCV:
@@ -166,8 +176,8 @@ class ManualSearchCV(IncrementalSearchCV):
         -------
         self : ManualSearchCV
         """
-        self._last().columns["note"] = str(text)
-        self._update()
+        self._last_trial().columns["note"] = str(text)
+        self._update_attributes()
         return self
 
     def undo(self) -> ManualSearchCV:
@@ -177,9 +187,9 @@ class ManualSearchCV(IncrementalSearchCV):
         -------
         self : ManualSearchCV
         """
-        gone = self._last()
+        gone = self._last_trial()
         self._trials.pop()
-        self._update()
+        self._update_attributes()
         if self.verbose:
             names = ", ".join(f"{k}={v!r}" for k, v in gone.params.items())
             print(f"trial {len(self._trials) + 1} struck out: {names or 'the defaults'}")
@@ -193,10 +203,10 @@ class ManualSearchCV(IncrementalSearchCV):
         key = identity(self.best_params_)
         if self._best is None or self._best[0] != key:
             X, y, params = self._data
-            self._best = (key, self._refitted(X, y, params))
+            self._best = (key, self._fit_best(X, y, params))
         return self._best[1]
 
-    def _evaluated(self, candidate: dict[str, Any]) -> Evaluation:
+    def _evaluate_candidate(self, candidate: dict[str, Any]) -> Evaluation:
         """Have a search of this one candidate."""
         settings = self.get_params(deep=False)
         one = _OneCandidate(**{**settings, "refit": False, "verbose": max(0, self.verbose - 1)})
@@ -217,13 +227,13 @@ class ManualSearchCV(IncrementalSearchCV):
         evaluation.columns["note"] = ""
         return evaluation
 
-    def _update(self) -> None:
-        forget(self)
+    def _update_attributes(self) -> None:
+        self._drop_results()
         if any(trial.succeeded for trial in self._trials):
-            self._publish(self._trials)
-            self._choose()
+            self._update_results(self._trials)
+            self._set_best()
 
-    def _line(self, before: int | None) -> str:
+    def _describe_last(self, before: int | None) -> str:
         """Say what the last trial gave, and what sets it apart from the best before it."""
         trials = self._trials
         last = trials[-1]
@@ -233,7 +243,7 @@ class ManualSearchCV(IncrementalSearchCV):
         if before is not None:
             if not np.isnan(score):
                 head += f", {score - self._mean_score(trials[before]):+.4f}"
-            changes = self._changes(trials[before].params, last.params)
+            changes = self._differences(trials[before].params, last.params)
             head += f" against trial {before + 1}: {changes or 'the same parameters'}"
         message = error_message(last.folds)
         return f"{head}\n  {message}" if message else head
@@ -241,7 +251,7 @@ class ManualSearchCV(IncrementalSearchCV):
     def _spread(self, trial: Evaluation) -> float:
         return float(np.std(self._fold_scores(trial)))
 
-    def _changes(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    def _differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         """Write the parameters that differ, with the estimator's own where one is not named."""
         own = self.estimator.get_params(deep=True)
         texts = []
@@ -251,17 +261,15 @@ class ManualSearchCV(IncrementalSearchCV):
                 texts.append(f"{last_part(name)}={pair[0]!r} → {pair[1]!r}")
         return ", ".join(texts)
 
-    def _made(self) -> list[Evaluation]:
+    def _checked_trials(self) -> list[Evaluation]:
         if not hasattr(self, "_trials"):
             raise NotFittedError("ManualSearchCV: fit(X, y) comes first, it binds the data")
         return self._trials
 
-    def _last(self) -> Evaluation:
-        if not self._made():
+    def _last_trial(self) -> Evaluation:
+        if not self._checked_trials():
             raise ValueError("ManualSearchCV: there is no trial yet")
         return self._trials[-1]
-
-    def _check(self) -> None: ...
 
     def _n_planned(self) -> None: ...
 
@@ -273,23 +281,19 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _repr_html_(self) -> str:
         """Show the trials as a table, the best in bold."""
-        if not getattr(self, "_trials", None):
-            return f"<pre>{html.escape(repr(self))}</pre>"
-        names = list(dict.fromkeys(name for trial in self._trials for name in trial.params))
-        heads = ["trial", *map(last_part, names), "score", "±", "note"]
+        trials: list[Evaluation] = getattr(self, "_trials", [])
+        names = short_names([*dict.fromkeys(name for trial in trials for name in trial.params)])
         rows = []
-        best = _best(self, self._trials)
-        for i, trial in enumerate(self._trials):
+        for trial in trials:
             score = self._mean_score(trial)
             numbers = ["failed", ""]
             if not np.isnan(score):
                 numbers = [f"{score:.4f}", f"{self._spread(trial):.4f}"]
             values = [repr(trial.params[name]) if name in trial.params else "" for name in names]
-            text = trial.columns["note"] or error_message(trial.folds)
-            style = " style='font-weight: bold'" if i == best else ""
-            cells = [str(i + 1), *values, *numbers, text]
-            rows.append(f"<tr{style}>{_cells('td', cells)}</tr>")
-        return f"<table><tr>{_cells('th', heads)}</tr>{''.join(rows)}</table>"
+            rows.append([*values, *numbers, trial.columns["note"] or error_message(trial.folds)])
+        heads = ["trial", *names.values(), "score", "±", "note"]
+        table = Environment(autoescape=True).from_string(_TABLE)
+        return table.render(text=repr(self), heads=heads, rows=rows, best=_best(self, trials))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Notebooks ask for this first; scikit-learn's would draw the estimator."""
@@ -306,14 +310,12 @@ class _OneCandidate(IncrementalSearchCV):
     def __init__(self, estimator: Any, **settings: Any) -> None:
         super().__init__(estimator, **settings)
 
-    def _check(self) -> None: ...
-
     def _n_planned(self) -> int:
         return 1
 
     def _batches(self) -> Iterator[Batch]:
-        self._run.cv = self._cv
-        self._evaluations = self._run.evaluations
+        self._running.cv = self._cv
+        self._evaluations = self._running.evaluations
         yield Batch([self._candidate])
 
 
@@ -321,7 +323,3 @@ def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:
     """Find the trial with the best score, None without one."""
     scores = [search._mean_score(trial) for trial in trials]
     return None if not scores or np.isnan(scores).all() else int(np.nanargmax(scores))
-
-
-def _cells(tag: str, texts: list[str]) -> str:
-    return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)

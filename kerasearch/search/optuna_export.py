@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from .._utils.checks import as_integer, as_real
+from .._utils.plain_data import plain
 from .._utils.values import identity, unique
-from .optuna_space import nan_free, optuna
+from ..cv_results.reading import read
+from .optuna_import import import_optuna, optuna_warnings_only
+from .optuna_space import finished_trial, nan_free
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
 
 
-def to_optuna_study(search: Any, metric: str | None = None) -> Any:
+def to_optuna_study(search: Any, metric: str | None = None) -> Study:
     """Make an Optuna study of a finished search.
 
     Parameters
     ----------
-    search : finished search, or its ``cv_results_``
-        scikit-learn's, ours, or any other with ``cv_results_``.
+    search : fitted search, or its ``cv_results_``
+        scikit-learn's, ours, or any other with ``cv_results_``; that may be a DataFrame too.
     metric : str, default=None
         Which of several metrics; None takes the one that `refit` names, or else the first.
 
@@ -34,8 +37,12 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Any:
     ------
     ImportError
         Without Optuna: ``pip install 'kerasearch[bayes]'``.
-    TypeError, ValueError
-        If it is no finished search, or has no such metric.
+    TypeError
+        If it is no search.
+    NotFittedError
+        If the search was not fitted.
+    ValueError
+        If it has no such metric.
 
     Examples
     --------
@@ -47,67 +54,52 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Any:
     >>> to_optuna_study(grid).best_params
     {'C': 10.0}
     """
-    module = optuna()
+    optuna = import_optuna()
     if metric is None and hasattr(search, "study_"):
         return search.study_
-    results = getattr(search, "cv_results_", search)
-    if not isinstance(results, Mapping) or "params" not in results:
-        raise TypeError(f"search must be a finished search or its cv_results_; got {search!r}")
-    scores = np.asarray(results[score_column(results, metric, getattr(search, "refit", None))])
-    candidates: list[Mapping[str, Any]] = list(results["params"])
-    names = list(dict.fromkeys(name for params in candidates for name in params))
-    kinds = {n: _distribution([p[n] for p in candidates if n in p], module) for n in names}
-    before = module.logging.get_verbosity()
-    module.logging.set_verbosity(max(before, module.logging.WARNING))
-    try:
-        study = module.create_study(direction="maximize")
-    finally:
-        module.logging.set_verbosity(before)
-    states = module.trial.TrialState
-    for i, params in enumerate(candidates):
-        finite = math.isfinite(scores[i])
+    results = read(search)
+    scores = results.mean(metric)
+    columns = {
+        name: [params[name] for params in results.params if name in params]
+        for name in results.names
+    }
+    distributions = {name: _distribution(values) for name, values in columns.items()}
+    with optuna_warnings_only():
+        study = optuna.create_study(direction="maximize")
+    for i, (params, score) in enumerate(zip(results.params, scores, strict=True)):
         study.add_trial(
-            module.trial.create_trial(
-                params={name: _value(value, kinds[name]) for name, value in params.items()},
-                distributions={name: kinds[name] for name in params},
-                value=float(scores[i]) if finite else None,
-                state=states.COMPLETE if finite else states.FAIL,
+            finished_trial(
+                {name: _value(value, distributions[name]) for name, value in params.items()},
+                {name: distributions[name] for name in params},
+                score,
                 user_attrs={"candidate": i},
             )
         )
     return study
 
 
-def score_column(results: Mapping[str, Any], metric: str | None, refit: Any) -> str:
-    """Name the column of the mean scores: of `metric`, of what `refit` names, or the first."""
-    known = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
-    if metric is not None and metric not in known:
-        raise ValueError(f"metric={metric!r} is not in the results; there are {', '.join(known)}")
-    chosen = metric or (refit if isinstance(refit, str) and refit in known else known[0])
-    return f"mean_test_{chosen}"
-
-
-def _distribution(values: list[Any], module: Any) -> Any:
-    kinds = module.distributions
-    numbers = all(isinstance(v, Real) and not isinstance(v, bool | np.bool_) for v in values)
-    if numbers and all(math.isfinite(v) for v in values):
+def _distribution(values: list[Any]) -> BaseDistribution:
+    """Find one of Optuna's distributions that has all the values of a parameter."""
+    kinds = import_optuna().distributions
+    if None not in map(as_real, values):
         low, high = min(values), max(values)
         log = bool(low > 0 and high / low >= 100)
-        if all(isinstance(value, Integral) for value in values):
+        if None not in map(as_integer, values):
             return kinds.IntDistribution(int(low), int(high), log=log)
         return kinds.FloatDistribution(float(low), float(high), log=log)
     distinct = unique(values)
-    plain = all(isinstance(v, str | bool | None) for v in distinct) and nan_free(distinct)
-    if plain and len({identity(v) for v in distinct}) == len(distinct):
+    as_they_are = all(isinstance(v, str | bool | None) for v in distinct) and nan_free(distinct)
+    if as_they_are and len({identity(v) for v in distinct}) == len(distinct):
         return kinds.CategoricalDistribution(distinct)
     return kinds.CategoricalDistribution(list(dict.fromkeys(repr(v) for v in distinct)))
 
 
-def _value(value: Any, kind: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if type(kind).__name__ == "FloatDistribution":
+def _value(value: Any, distribution: BaseDistribution) -> Any:
+    """Write a value as the distribution of its parameter has it."""
+    value = plain(value)
+    kinds = import_optuna().distributions
+    if isinstance(distribution, kinds.FloatDistribution):
         return float(value)
-    if type(kind).__name__ == "CategoricalDistribution" and value not in kind.choices:
-        return repr(value)
+    if isinstance(distribution, kinds.CategoricalDistribution):
+        return value if value in distribution.choices else repr(value)
     return value

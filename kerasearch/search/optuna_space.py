@@ -1,35 +1,24 @@
-"""Between our spaces and Optuna's trials, in both directions.
-
-Optuna is imported where it is used: it is an optional dependency.
-"""
+"""Between our spaces and Optuna's trials, in both directions."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._utils.checks import as_real
+from .._utils.plain_data import plain
 from .._utils.values import identity, unique
-from ..space.distributions import Choice, Distribution, Integers, LogIntegers, LogUniform, Uniform
-from ..space.hidden_sizes import Layers
+from ..space.branches import as_distributions, n_candidates
+from ..space.distributions import Choice, Distribution, Integers, Uniform
+from ..space.layer_widths import LayerSizes
 from ..space.scipy_distributions import Quantiles
-from .checks import branches, n_combinations
+from .optuna_import import import_optuna
 
-BRANCH = "branch"  # which dict of a list of dicts
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial, FrozenTrial
 
-
-def optuna() -> Any:
-    """Import Optuna, or say how to install it."""
-    try:
-        with warnings.catch_warnings():  # of the progress bar in notebooks, which is not used
-            warnings.filterwarnings("ignore", "IProgress not found")
-            import optuna as module
-    except ImportError:
-        raise ImportError(
-            "Bayesian search is done by Optuna: pip install 'kerasearch[bayes]'"
-        ) from None
-    return module
+_BRANCH = "branch"  # a trial's parameter: which dict of a list of dicts
 
 
 class TrialSpace:
@@ -47,15 +36,15 @@ class TrialSpace:
         if callable(space):
             self.function = space
         else:
-            self.branches = branches(space)
-        self.n_values = math.inf if self.function else n_combinations(space)
+            self.branches = as_distributions(space)
+        self.n_values = math.inf if self.function else n_candidates(self.branches)
 
     @property
     def names(self) -> set[str]:
         """The parameters that are searched; none are known of a function."""
         return {name for branch in self.branches for name in branch}
 
-    def suggest(self, trial: Any) -> dict[str, Any]:
+    def suggest(self, trial: BaseTrial) -> dict[str, Any]:
         """Ask a trial for a candidate; a finished trial gives the one that it had."""
         if self.function is not None:
             params = self.function(trial)
@@ -64,7 +53,7 @@ class TrialSpace:
             return dict(params)
         i = 0
         if len(self.branches) > 1:
-            i = trial.suggest_categorical(BRANCH, list(range(len(self.branches))))
+            i = trial.suggest_categorical(_BRANCH, list(range(len(self.branches))))
         return {
             name: _suggest(trial, self._label(i, name), values)
             for name, values in self.branches[i].items()
@@ -81,7 +70,7 @@ class TrialSpace:
         for i, branch in enumerate(self.branches):
             if not partial and not branch.keys() <= params.keys():
                 continue
-            encoded: dict[str, Any] | None = {BRANCH: i} if len(self.branches) > 1 else {}
+            encoded: dict[str, Any] | None = {_BRANCH: i} if len(self.branches) > 1 else {}
             for name in branch.keys() & params.keys():
                 code = _encode(self._label(i, name), branch[name], params[name])
                 if code is None or encoded is None:
@@ -92,48 +81,52 @@ class TrialSpace:
                 return encoded
         return None
 
-    def finished_trial(self, params: Mapping[str, Any], score: float) -> Any:
+    def finished_trial(self, params: Mapping[str, Any], score: float) -> FrozenTrial | None:
         """Make a finished trial of a candidate; None if it lies outside the space."""
-        module = optuna()
         encoded = self.encode(params)
         if encoded is None:
             return None
-        fixed = module.trial.FixedTrial(encoded)
+        fixed = import_optuna().trial.FixedTrial(encoded)
         try:
             self.suggest(fixed)
         except (ValueError, KeyError):  # the callable asks for something else
             return None
-        complete = math.isfinite(score)
-        state = module.trial.TrialState
-        return module.trial.create_trial(
-            params=fixed.params,
-            distributions=fixed.distributions,
-            value=score if complete else None,
-            state=state.COMPLETE if complete else state.FAIL,
-        )
+        return finished_trial(fixed.params, fixed.distributions, score)
 
     def _label(self, i: int, name: str) -> str:
         return name if len(self.branches) == 1 else f"{i}:{name}"
 
 
-def _suggest(trial: Any, name: str, values: Distribution) -> Any:
-    if isinstance(values, Uniform | LogUniform):
-        log = isinstance(values, LogUniform)
-        return trial.suggest_float(name, values.low, values.high, log=log)
-    if isinstance(values, LogIntegers):
-        return trial.suggest_int(name, values.low, values.high, log=True)
+def finished_trial(
+    params: Mapping[str, Any], distributions: Mapping[str, Any], score: float, **more: Any
+) -> FrozenTrial:
+    """Make a trial of Optuna's that has been evaluated; it failed where the score is not finite."""
+    trial = import_optuna().trial
+    succeeded = math.isfinite(score)
+    return trial.create_trial(
+        params=dict(params),
+        distributions=dict(distributions),
+        value=float(score) if succeeded else None,
+        state=trial.TrialState.COMPLETE if succeeded else trial.TrialState.FAIL,
+        **more,
+    )
+
+
+def _suggest(trial: BaseTrial, name: str, values: Distribution) -> Any:
+    if isinstance(values, Uniform):
+        return trial.suggest_float(name, values.low, values.high, log=values.log)
     if isinstance(values, Integers):
-        return trial.suggest_int(name, values.low, values.high, step=values.step)
+        return trial.suggest_int(name, values.low, values.high, step=values.step, log=values.log)
     if isinstance(values, Choice):
-        if _is_plain(values.values):
+        if _are_optunas(values.values):
             return trial.suggest_categorical(name, list(values.values))
         return values.values[trial.suggest_categorical(name, list(range(len(values.values))))]
-    if isinstance(values, Layers):
+    if isinstance(values, LayerSizes):
         return _suggest_layers(trial, name, values)
     return values.at([trial.suggest_float(name, 0.0, 1.0)])
 
 
-def _suggest_layers(trial: Any, name: str, layers: Layers) -> tuple[int, ...]:
+def _suggest_layers(trial: BaseTrial, name: str, layers: LayerSizes) -> tuple[int, ...]:
     """Depth and widths are parameters of their own, as many widths as there are layers."""
     n = trial.suggest_int(f"{name}.depth", *layers.depth)
     if n == 0:
@@ -146,7 +139,7 @@ def _suggest_layers(trial: Any, name: str, layers: Layers) -> tuple[int, ...]:
         )
     first = trial.suggest_float(f"{name}.first", 0.0, 1.0)
     last = trial.suggest_float(f"{name}.last", 0.0, 1.0) if n > 1 else 0.0
-    return layers.at([_middle(n, *layers.depth), first, last])
+    return layers.at([_midpoint(n, *layers.depth), first, last])
 
 
 def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | None:
@@ -156,24 +149,23 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
         if identity(value) not in known:
             return None
         i = known.index(identity(value))
-        return {name: values.values[i] if _is_plain(values.values) else i}
-    if isinstance(values, Layers):
+        return {name: values.values[i] if _are_optunas(values.values) else i}
+    if isinstance(values, LayerSizes):
         return _encode_layers(name, values, value)
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    number = plain(value)
+    if as_real(number) is None:
         return None
     if isinstance(values, Quantiles):
-        return {name: float(values.frozen.cdf(value))}
-    number = value.item() if hasattr(value, "item") else value
-    low, high = values.support()  # type: ignore[attr-defined]
-    if not low <= number <= high:
+        u = (float(values.frozen.cdf(number)) - values.low_q) / (values.high_q - values.low_q)
+        return {name: u} if 0 <= u <= 1 else None
+    if not isinstance(values, Uniform | Integers) or not values.low <= number <= values.high:
         return None
-    if isinstance(values, Uniform | LogUniform):
+    if isinstance(values, Uniform):
         return {name: float(number)}
-    step = values.step if isinstance(values, Integers) else 1
-    return {name: int(number)} if (number - low) % step == 0 else None
+    return {name: int(number)} if (number - values.low) % values.step == 0 else None
 
 
-def _encode_layers(name: str, layers: Layers, value: Any) -> dict[str, Any] | None:
+def _encode_layers(name: str, layers: LayerSizes, value: Any) -> dict[str, Any] | None:
     low, high = layers.units
     if not isinstance(value, tuple | list) or not layers.depth[0] <= len(value) <= layers.depth[1]:
         return None
@@ -186,27 +178,26 @@ def _encode_layers(name: str, layers: Layers, value: Any) -> dict[str, Any] | No
         return {**code, **{f"{name}.units_{i}": w for i, w in enumerate(value, start=1)}}
     if layers.shape == "constant":
         return {**code, f"{name}.units": value[0]} if len(set(value)) == 1 else None
-    first, last = value[0], value[-1]
-    code[f"{name}.first"] = _log_middle(first, low, high)
-    if len(value) > 1:
-        code[f"{name}.last"] = _log_middle(last, low, first)
-    point = [_middle(len(value), *layers.depth), code[f"{name}.first"], code.get(f"{name}.last", 0)]
-    return code if layers.at(point) == tuple(value) else None
+    first, last = _log_midpoint(value[0], low, high), _log_midpoint(value[-1], low, value[0])
+    code |= {f"{name}.first": first} | ({f"{name}.last": last} if len(value) > 1 else {})
+    point = [_midpoint(len(value), *layers.depth), first, last]
+    return code if 0 <= last <= 1 and layers.at(point) == tuple(value) else None
 
 
-def _middle(k: int, low: int, high: int) -> float:
-    """The point of [0, 1] in the middle of what stands for the integer `k`."""
+def _midpoint(k: int, low: int, high: int) -> float:
+    """Find the middle of the part of [0, 1] that stands for the integer `k`."""
     return (k - low + 0.5) / (high - low + 1)
 
 
-def _log_middle(k: int, low: int, high: int) -> float:
+def _log_midpoint(k: int, low: int, high: int) -> float:
+    """Find the same on a logarithmic scale."""
     return math.log((k + 0.5) / low) / math.log((high + 1) / low)
 
 
-def _is_plain(values: Sequence[Any]) -> bool:
+def _are_optunas(values: Sequence[Any]) -> bool:
     """Tell whether Optuna can have the values themselves: it compares by ``==`` and keeps JSON."""
-    plain = all(type(v) in (type(None), bool, int, float, str) for v in values)
-    return plain and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
+    simple = all(type(v) in (type(None), bool, int, float, str) for v in values)
+    return simple and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
 
 
 def nan_free(values: Sequence[Any]) -> bool:

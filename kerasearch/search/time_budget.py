@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from .checks import check_seconds
+from .._utils.checks import check_number
 
 _EVALUATION = "candidate-split-evaluation"  # scikit-learn's name of one fit of a search
 
@@ -32,7 +32,7 @@ class TimeBudget:
     """
 
     def __init__(self, seconds: float) -> None:
-        check_seconds("seconds", seconds)
+        check_number("seconds", seconds, "a positive number of seconds", above=0)
         self.seconds = seconds
         self._deadline = float("inf")
 

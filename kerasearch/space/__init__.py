@@ -7,12 +7,11 @@ scikit-learn's kind, and knows Keras by parameter names alone.
 
 from __future__ import annotations
 
+from .conditions import When, when
 from .distributions import (
     Choice,
     Distribution,
     Integers,
-    LogIntegers,
-    LogUniform,
     Uniform,
     choice,
     integers,
@@ -20,19 +19,17 @@ from .distributions import (
     log_uniform,
     uniform,
 )
-from .hidden_sizes import Layers, layer_sizes
+from .layer_widths import LayerSizes, layer_sizes
 from .presets import common_space
 from .sobol_design import sobol
-from .spaces import When, param_distributions, param_grid, when
+from .spaces import param_distributions, param_grid
 from .zooming import zoom
 
 __all__ = [
     "Choice",
     "Distribution",
     "Integers",
-    "Layers",
-    "LogIntegers",
-    "LogUniform",
+    "LayerSizes",
     "Uniform",
     "When",
     "choice",

@@ -7,25 +7,29 @@ quasi-random designs all go through it. Bounds are included.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .._utils.checks import as_integer, as_real
+from .._utils.checks import check_integer, check_number
 from .._utils.user_warnings import warn
 from .._utils.values import as_list, identity, unique
 
 
-def uniform(low: float, high: float) -> Uniform:
-    """Floats from `low` to `high`, all equally likely.
+def uniform(low: float, high: float, log: bool = False) -> Uniform:
+    """Floats from `low` to `high`, uniform in the number itself or in its logarithm.
 
     Parameters
     ----------
     low, high : float
-        The bounds, both included. `low` is below `high`.
+        The bounds, both included. `low` is below `high`, and above 0 where `log` is set.
+    log : bool, default=False
+        Whether the logarithm is uniform, and not the number. This is for what is tried by
+        factors, such as the learning rate: from 0.0001 to 0.001 is then as likely as from 0.001
+        to 0.01.
 
     Returns
     -------
@@ -34,7 +38,7 @@ def uniform(low: float, high: float) -> Uniform:
     Raises
     ------
     ValueError
-        If the bounds are equal, reversed or not finite.
+        If the bounds are equal, reversed or not finite, or not positive where `log` is set.
 
     Examples
     --------
@@ -42,15 +46,14 @@ def uniform(low: float, high: float) -> Uniform:
     >>> dropout = uniform(0, 0.5)
     >>> dropout.ppf(0.5), 0 <= dropout.rvs(random_state=0) <= 0.5
     (0.25, True)
+    >>> round(uniform(1e-4, 1e-2, log=True).ppf(0.5), 10)
+    0.001
     """
-    return Uniform(low, high)
+    return Uniform(low, high, log)
 
 
-def log_uniform(low: float, high: float) -> LogUniform:
-    """Floats from `low` to `high`, uniform on the scale of their logarithm.
-
-    For what is tried by factors, such as the learning rate: from 0.0001 to 0.001 is as likely as
-    from 0.001 to 0.01.
+def log_uniform(low: float, high: float) -> Uniform:
+    """Floats from `low` to `high`, uniform in their logarithm: ``uniform(low, high, log=True)``.
 
     Parameters
     ----------
@@ -59,7 +62,7 @@ def log_uniform(low: float, high: float) -> LogUniform:
 
     Returns
     -------
-    LogUniform
+    Uniform
 
     Raises
     ------
@@ -69,21 +72,25 @@ def log_uniform(low: float, high: float) -> LogUniform:
     Examples
     --------
     >>> from kerasearch import log_uniform
-    >>> round(log_uniform(1e-4, 1e-2).ppf(0.5), 10)
-    0.001
+    >>> log_uniform(1e-4, 1e-2)
+    uniform(0.0001, 0.01, log=True)
     """
-    return LogUniform(low, high)
+    return Uniform(low, high, log=True)
 
 
-def integers(low: int, high: int, step: int = 1) -> Integers:
-    """Every `step`-th integer from `low` to `high`, all equally likely.
+def integers(low: int, high: int, step: int = 1, log: bool = False) -> Integers:
+    """Integers from `low` to `high`, uniform in the number itself or in its logarithm.
 
     Parameters
     ----------
     low, high : int
-        The bounds, both included. `low` is below `high`.
+        The bounds, both included. `low` is below `high`, and above 0 where `log` is set.
     step : int, default=1
-        What lies between two neighbors; `high` is a whole number of steps from `low`.
+        The distance between two neighbors; `high` is a whole number of steps above `low`.
+    log : bool, default=False
+        Whether the logarithm is uniform, and not the number. An integer k then has the
+        probability ``log((k + 1) / k) / log((high + 1) / low)``, so that 1, 2 to 3, 4 to 7 and 8
+        to 15 are equally likely. It takes no `step`.
 
     Returns
     -------
@@ -92,22 +99,22 @@ def integers(low: int, high: int, step: int = 1) -> Integers:
     Raises
     ------
     ValueError
-        If the bounds are equal or reversed, or `step` does not reach `high` from `low`.
+        If the bounds are equal or reversed, or not positive where `log` is set; or if `step` does
+        not reach `high` from `low`, or is given together with `log`.
 
     Examples
     --------
     >>> from kerasearch import integers
     >>> list(integers(16, 64, step=16))
     [16, 32, 48, 64]
+    >>> integers(1, 1023, log=True).ppf(0.5)
+    32
     """
-    return Integers(low, high, step)
+    return Integers(low, high, step, log)
 
 
-def log_integers(low: int, high: int) -> LogIntegers:
-    """Integers from `low` to `high`, uniform on the scale of their logarithm.
-
-    An integer k has the probability ``log((k + 1) / k) / log((high + 1) / low)``, so that 1, 2 to
-    3, 4 to 7, 8 to 15 are equally likely.
+def log_integers(low: int, high: int) -> Integers:
+    """Integers from `low` to `high`, uniform in their logarithm: ``integers(..., log=True)``.
 
     Parameters
     ----------
@@ -116,7 +123,7 @@ def log_integers(low: int, high: int) -> LogIntegers:
 
     Returns
     -------
-    LogIntegers
+    Integers
 
     Raises
     ------
@@ -126,10 +133,10 @@ def log_integers(low: int, high: int) -> LogIntegers:
     Examples
     --------
     >>> from kerasearch import log_integers
-    >>> log_integers(1, 1023).ppf(0.5)
-    32
+    >>> log_integers(16, 512)
+    integers(16, 512, log=True)
     """
-    return LogIntegers(low, high)
+    return Integers(low, high, log=True)
 
 
 def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
@@ -221,7 +228,9 @@ class Distribution:
     def _at(self, u: list[float]) -> Any:
         raise NotImplementedError
 
-    def rvs(self, random_state: Any = None) -> Any:
+    def rvs(
+        self, random_state: int | np.random.RandomState | np.random.Generator | None = None
+    ) -> Any:
         """Draw one value.
 
         Parameters
@@ -235,9 +244,9 @@ class Distribution:
         value
             Of a type of Python's own, never NumPy's.
         """
-        if not isinstance(random_state, np.random.Generator):
-            random_state = check_random_state(random_state)
-        return self._at(random_state.random(self.n_dimensions).tolist())
+        if isinstance(random_state, np.random.Generator):
+            return self._at(random_state.random(self.n_dimensions).tolist())
+        return self._at(check_random_state(random_state).random(self.n_dimensions).tolist())
 
 
 class OneDimensional(Distribution):
@@ -266,73 +275,50 @@ class OneDimensional(Distribution):
 
 @dataclass(frozen=True, repr=False)
 class Uniform(OneDimensional):
-    """See `uniform`."""
+    """Floats within bounds; `uniform` makes it."""
 
     low: float
     high: float
+    log: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self, "uniform", float)
+        _check_bounds(self, "uniform", check_number)
 
     def support(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
+        """Get the smallest and the largest value."""
         return self.low, self.high
 
     def _at(self, u: list[float]) -> float:
-        return _between(self.low, self.high, self.low * (1 - u[0]) + self.high * u[0])
+        if not self.log:
+            value = self.low * (1 - u[0]) + self.high * u[0]
+        elif u[0] in (0, 1):  # exp(log(x)) may miss x by a rounding error
+            value = self.high if u[0] else self.low
+        else:
+            value = math.exp(math.log(self.low) * (1 - u[0]) + math.log(self.high) * u[0])
+        return min(max(value, self.low), self.high)
 
     def __repr__(self) -> str:
-        return f"uniform({self.low!r}, {self.high!r})"
+        return f"uniform({self.low!r}, {self.high!r}{', log=True' if self.log else ''})"
 
 
 @dataclass(frozen=True, repr=False)
-class LogUniform(OneDimensional):
-    """See `log_uniform`."""
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        _check_range(self, "log_uniform", float, positive=True)
-
-    def support(self) -> tuple[float, float]:
-        """The smallest and the largest value."""
-        return self.low, self.high
-
-    def _at(self, u: list[float]) -> float:
-        if u[0] in (0, 1):  # exp(log(x)) may miss x by a rounding error
-            return self.high if u[0] else self.low
-        exponent = math.log(self.low) * (1 - u[0]) + math.log(self.high) * u[0]
-        return _between(self.low, self.high, math.exp(exponent))
-
-    def __repr__(self) -> str:
-        return f"log_uniform({self.low!r}, {self.high!r})"
-
-
-class _Discrete(OneDimensional):
-    @property
-    def n_values(self) -> float:
-        """How many values there are."""
-        raise NotImplementedError
-
-    def __len__(self) -> int:
-        return int(self.n_values)
-
-
-@dataclass(frozen=True, repr=False)
-class Integers(_Discrete):
-    """See `integers`."""
+class Integers(OneDimensional):
+    """Integers within bounds; `integers` makes it."""
 
     low: int
     high: int
     step: int = 1
+    log: bool = False
 
     def __post_init__(self) -> None:
-        _check_range(self, "integers", int)
-        step = as_integer(self.step)
-        if step is None or step < 1:
-            raise ValueError(f"integers: step={self.step!r} must be a positive integer")
+        _check_bounds(self, "integers", check_integer)
+        step = check_integer("integers: step", self.step, 1)
         object.__setattr__(self, "step", step)
+        if self.log and step != 1:
+            raise ValueError(
+                f"integers: step={step} and log=True exclude each other: on a logarithmic scale "
+                "every integer is there; leave step out"
+            )
         rest = (self.high - self.low) % step
         if rest:
             below = self.high - rest
@@ -343,58 +329,33 @@ class Integers(_Discrete):
             )
 
     def support(self) -> tuple[int, int]:
-        """The smallest and the largest value."""
+        """Get the smallest and the largest value."""
         return self.low, self.high
 
     @property
-    def n_values(self) -> float:
+    def n_values(self) -> int:
         """How many values there are."""
         return (self.high - self.low) // self.step + 1
+
+    def __len__(self) -> int:
+        return self.n_values
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.low, self.high + 1, self.step))
 
     def _at(self, u: list[float]) -> int:
-        n = int(self.n_values)
-        return self.low + self.step * min(int(u[0] * n), n - 1)
+        if self.log:
+            return log_integer(self.low, self.high, u[0])
+        return self.low + self.step * min(int(u[0] * self.n_values), self.n_values - 1)
 
     def __repr__(self) -> str:
         step = f", step={self.step}" if self.step != 1 else ""
-        return f"integers({self.low}, {self.high}{step})"
-
-
-@dataclass(frozen=True, repr=False)
-class LogIntegers(_Discrete):
-    """See `log_integers`."""
-
-    low: int
-    high: int
-
-    def __post_init__(self) -> None:
-        _check_range(self, "log_integers", int, positive=True)
-
-    def support(self) -> tuple[int, int]:
-        """The smallest and the largest value."""
-        return self.low, self.high
-
-    @property
-    def n_values(self) -> float:
-        """How many values there are."""
-        return self.high - self.low + 1
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.low, self.high + 1))
-
-    def _at(self, u: list[float]) -> int:
-        return log_integer(self.low, self.high, u[0])
-
-    def __repr__(self) -> str:
-        return f"log_integers({self.low}, {self.high})"
+        return f"integers({self.low}, {self.high}{step}{', log=True' if self.log else ''})"
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Choice(_Discrete):
-    """See `choice`."""
+class Choice(OneDimensional):
+    """One of some values; `choice` makes it."""
 
     values: tuple[Any, ...]
     p: tuple[float, ...] | None = None
@@ -413,8 +374,11 @@ class Choice(_Discrete):
         object.__setattr__(self, "p", p)
 
     @property
-    def n_values(self) -> float:
+    def n_values(self) -> int:
         """How many values there are."""
+        return len(self.values)
+
+    def __len__(self) -> int:
         return len(self.values)
 
     def __iter__(self) -> Iterator[Any]:
@@ -441,22 +405,19 @@ class Choice(_Discrete):
         return f"choice({list(self.values)!r}{p})"
 
 
-def _check_range(
-    made: Uniform | LogUniform | Integers | LogIntegers,
-    name: str,
-    kind: type,
-    positive: bool = False,
+def _check_bounds(
+    made: Uniform | Integers, name: str, checked: Callable[[str, Any], float]
 ) -> None:
-    """Raise unless ``low < high``, and make both of the type `kind`."""
+    """Raise unless ``low < high``, both positive for a logarithm; make them Python's numbers."""
+    if not isinstance(made.log, bool | np.bool_):
+        raise ValueError(f"{name}: log={made.log!r} must be True or False")
+    object.__setattr__(made, "log", bool(made.log))
     for end in ("low", "high"):
-        given = getattr(made, end)
-        value = as_integer(given) if kind is int else as_real(given)
-        if value is None:
-            what = "an integer" if kind is int else "a finite number"
-            raise ValueError(f"{name}: {end}={given!r} must be {what}")
-        object.__setattr__(made, end, value)
-    if positive and made.low <= 0:
-        raise ValueError(f"{name}: low={made.low!r} must be above 0, where a logarithm begins")
+        object.__setattr__(made, end, checked(f"{name}: {end}", getattr(made, end)))
+    if made.log and made.low <= 0:
+        raise ValueError(
+            f"{name}: low={made.low!r} must be above 0 with log=True: 0 has no logarithm"
+        )
     if made.low >= made.high:
         raise ValueError(
             f"{name}: low={made.low!r} must be below high={made.high!r}"
@@ -464,12 +425,8 @@ def _check_range(
         )
 
 
-def _between(low: float, high: float, value: float) -> float:
-    return min(max(value, low), high)
-
-
 def log_integer(low: int, high: int, u: float) -> int:
-    """Each k has the part of the logarithmic scale from k to k + 1."""
+    """Map [0, 1] to integers: each k has the part of the logarithmic scale from k to k + 1."""
     if u == 0:
         return low
     exponent = math.log(low) * (1 - u) + math.log(high + 1) * u

@@ -15,40 +15,24 @@ _MOST_PROBES = 64
 
 
 def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the names of a space into full names of the estimator's parameters.
+    """Turn the names of a space into full names of the estimator's parameters, in the same order.
 
-    Parameters
-    ----------
-    estimator : estimator
-        What the search will tune. It is not changed.
-    space : mapping of str to list or distribution
-        By short, routed or full names. Values of ``model``, ``optimizer`` and their like, and
-        those that are estimators, decide which other names there are: these must exist with each
-        of the values.
-
-    Returns
-    -------
-    resolved : dict
-        The same by full names, in the same order.
-
-    Raises
-    ------
-    TypeError
-        If `estimator` has no parameters.
-    ValueError
-        If a name is unknown or could be several, or two names mean the same parameter.
+    Names are short, routed or full. Values of ``model``, ``optimizer`` and their like, and those
+    that are estimators, decide which other names there are: these must exist with each of the
+    values. The estimator is not changed; if it has no parameters, that is a `TypeError`. A name
+    that is unknown, that could be several, or that two names mean is a `ValueError`.
     """
     check_estimator(estimator)
     probes = {"": clone(estimator)}
     full_names: dict[str, str] = {}
-    for name in sorted(space, key=lambda name: not _decides(name, space[name])):
-        full = _same_full_name(probes, name)
+    for name in sorted(space, key=lambda name: not _decides_other_names(name, space[name])):
+        full = _name_in_all(probes, name)
         for other, taken in full_names.items():
             if taken == full:
                 raise ValueError(f"{other} and {name} are the same parameter, {full}")
         full_names[name] = full
-        if _decides(name, space[name]):
-            probes = _with_each(probes, name, full, space[name])
+        if _decides_other_names(name, space[name]):
+            probes = _set_each_value(probes, name, full, space[name])
     return {full_names[name]: values for name, values in space.items()}
 
 
@@ -67,16 +51,25 @@ def full_name(estimator: Any, name: str) -> str:
         return name
     found = [full for full in known if full.endswith(f"__{name}")]
     found = found or [full for full in known if _leaves_out_steps(name, full)]
-    found = found or list(dict.fromkeys(_settable(estimator, known, name)))
+    found = found or list(dict.fromkeys(_settable_names(estimator, known, name)))
     if len(found) == 1:
         return found[0]
     if found:
         raise ValueError(f"{name} could be {' or '.join(found)}; give that name")
-    near = did_you_mean(last_part(name), map(last_part, known))
+    near = nearest_names(name, known)
     raise ValueError(
-        f"{name}: there is no such parameter{near or ''}"
-        + ("" if near else f" in {type(estimator).__name__}; get_params() lists what there is")
+        f"{name}: there is no such parameter"
+        + (near or f" in {type(estimator).__name__}; get_params() lists what there is")
     )
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """Say which of the known full names may be meant, as the end of an error message."""
+    known = list(known)
+    same_ending = [full for full in known if last_part(full) == last_part(name)]
+    if same_ending:
+        return f"; did you mean {' or '.join(same_ending[:3])}?"
+    return did_you_mean(last_part(name), map(last_part, known))
 
 
 def _leaves_out_steps(name: str, full: str) -> bool:
@@ -87,7 +80,7 @@ def _leaves_out_steps(name: str, full: str) -> bool:
     return last == full_last and all(step in rest for step in steps)
 
 
-def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
+def _settable_names(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
     """Find what has no default, and so is not among the parameters, but can be set."""
     inner = {f"{prefix}__": part for prefix, part in known.items() if _is_estimator(part)}
     for prefix, part in {"": estimator, **inner}.items():
@@ -101,7 +94,7 @@ def _settable(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[s
         yield prefix + (ending[0] if len(ending) == 1 else name)
 
 
-def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
+def _name_in_all(probes: Mapping[str, Any], name: str) -> str:
     """Find the parameter that `name` means in all of the probes."""
     found: dict[str, str] = {}
     failed: dict[str, ValueError] = {}
@@ -122,7 +115,9 @@ def _same_full_name(probes: Mapping[str, Any], name: str) -> str:
     return next(iter(found.values()))
 
 
-def _with_each(probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]) -> dict:
+def _set_each_value(
+    probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]
+) -> dict[str, Any]:
     """Set each of the values in each of the probes."""
     each = {}
     for label, probe in probes.items():
@@ -135,7 +130,8 @@ def _with_each(probes: Mapping[str, Any], name: str, full: str, values: Iterable
     return each
 
 
-def _decides(name: str, values: Any) -> bool:
+def _decides_other_names(name: str, values: Any) -> bool:
+    """Tell whether the values of a parameter decide which other parameters there are."""
     if not isinstance(values, list | Choice):
         return False
     return last_part(name) in PARENTS or any(_is_estimator(value) for value in values)

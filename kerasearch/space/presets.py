@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._utils.names import did_you_mean
+from .branches import Space
+from .conditions import when
 from .distributions import integers, log_integers, log_uniform, uniform
-from .hidden_sizes import layer_sizes
+from .layer_widths import layer_sizes
 from .names import check_estimator
-from .spaces import Space, param_distributions, when
+from .spaces import param_distributions
 
 SIZES = ("small", "medium", "large")
 
@@ -104,7 +106,7 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     >>> from kerasearch import KerasClassifier, common_space
     >>> for name, values in common_space(KerasClassifier(), size="small").items():
     ...     print(name, values)
-    optimizer__learning_rate log_uniform(0.0001, 0.01)
+    optimizer__learning_rate uniform(0.0001, 0.01, log=True)
     batch_size [32, 64]
     model__hidden_layer_sizes layer_sizes(depth=(1, 2), units=(16, 128), shape='free')
     """
@@ -115,8 +117,8 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
         )
     known = estimator.get_params()
     specs: dict[str, Any] = {}
-    for prefix in _networks(known):
-        specs.update(_of_network(prefix, known, SIZES.index(size)))
+    for prefix in _network_prefixes(known):
+        specs.update(_network_space(prefix, known, SIZES.index(size)))
     if not specs:
         raise ValueError(
             f"{type(estimator).__name__} has no Keras estimator in it, none with the parameters "
@@ -125,8 +127,8 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     return param_distributions(estimator, **specs)
 
 
-def _networks(known: dict[str, Any]) -> Iterator[str]:
-    """The prefixes of the Keras estimators."""
+def _network_prefixes(known: dict[str, Any]) -> Iterator[str]:
+    """Find the prefixes under which Keras estimators have their parameters."""
     for name in known:
         prefix = name.removesuffix("optimizer")
         is_routed = not prefix or prefix.endswith("__")
@@ -134,8 +136,8 @@ def _networks(known: dict[str, Any]) -> Iterator[str]:
             yield prefix
 
 
-def _of_network(prefix: str, known: dict[str, Any], size: int) -> Iterator[tuple[str, Any]]:
-    """What to search of one Keras estimator."""
+def _network_space(prefix: str, known: dict[str, Any], size: int) -> Iterator[tuple[str, Any]]:
+    """List what to search of one Keras estimator, by parameter."""
     rate = f"{prefix}optimizer__learning_rate"
     if size == 2:
         # a schedule, or an optimizer of one's own, is left as it is

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.values import as_list
-from .distributions import Choice, Distribution, Integers, LogUniform, OneDimensional, Uniform
+from .distributions import Choice, Distribution, Integers, OneDimensional, Uniform
 
 
 def is_distribution(spec: Any) -> bool:
@@ -17,22 +17,11 @@ def is_distribution(spec: Any) -> bool:
 
 
 def as_distribution(spec: Any) -> Distribution:
-    """One of this package's distributions for a list of values or a frozen one of scipy's.
+    """Make one of this package's distributions of a list of values or a frozen one of scipy's.
 
-    Parameters
-    ----------
-    spec : distribution or list
-        scipy's ``uniform``, ``loguniform`` and ``randint`` become `Uniform`, `LogUniform` and
-        `Integers`; any other of scipy's is wrapped, and drawn from through its ``ppf``.
-
-    Returns
-    -------
-    Distribution
-
-    Raises
-    ------
-    TypeError
-        If it is neither, or has ``rvs`` alone and no quantiles.
+    scipy's ``uniform`` and ``loguniform`` become `Uniform`, its ``randint`` becomes `Integers`; any
+    other of scipy's is wrapped, and drawn from through its ``ppf``. What is neither, or has ``rvs``
+    alone and no quantiles, is a `TypeError`.
     """
     if isinstance(spec, Distribution):
         return spec
@@ -42,10 +31,8 @@ def as_distribution(spec: Any) -> Distribution:
         raise TypeError(f"{spec!r} can be drawn from, but has no quantile function (ppf)")
     low, high = spec.support()
     name = spec.dist.name
-    if name == "uniform":
-        return Uniform(low, high)
-    if name in ("loguniform", "reciprocal"):
-        return LogUniform(low, high)
+    if name in ("uniform", "loguniform", "reciprocal"):
+        return Uniform(low, high, log=name != "uniform")
     if name == "randint":
         low, high = int(low), int(high)
         return Integers(low, high) if low < high else Choice((low,))
@@ -56,12 +43,7 @@ def as_distribution(spec: Any) -> Distribution:
 class Quantiles(OneDimensional):
     """One of scipy's frozen distributions, drawn from through its ``ppf``.
 
-    Parameters
-    ----------
-    frozen : frozen distribution of scipy's
-        With ``ppf`` and ``cdf``.
-    low_q, high_q : float, default=0.0, 1.0
-        The part of it that is left: from that quantile to that one.
+    What is left of it goes from the quantile `low_q` to the quantile `high_q`.
     """
 
     frozen: Any

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._utils.checks import check_integer
 from .._utils.user_warnings import warn
+from .._utils.values import candidate_identity
+from .branches import Space, as_distributions, cartesian, n_candidates
 from .distributions import Distribution
-from .scipy_distributions import as_distribution
-from .spaces import Branch, as_branches, candidate_identity, cartesian
 
 _MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate
 
 
-def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[Any]]]:
+def sobol(
+    space: Space, n: int, random_state: int | np.random.RandomState | None = None
+) -> list[dict[str, list[Any]]]:
     """Choose `n` candidates by a scrambled Sobol sequence.
 
     Random draws leave holes and clusters; these points fill every range, and every pair of
@@ -66,27 +70,20 @@ def sobol(space: Any, n: int, random_state: Any = None) -> list[dict[str, list[A
     >>> sorted(candidate["penalty"][0] for candidate in design)
     ['l1', 'l1', 'l2', 'l2']
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"n={n!r} must be a positive integer")
-    branches = as_branches(space)
-    distributions = [{k: as_distribution(spec) for k, spec in b.items()} for b in branches]
-    n_possible = sum(math.prod(d.n_values for d in b.values()) for b in distributions)
-    if n_possible <= n:
-        chosen = {candidate_identity(c): c for b in distributions for c in _all(b)}
+    n = check_integer("n", n, 1)
+    branches = as_distributions(space)
+    if n_candidates(branches) <= n:
+        chosen = {candidate_identity(c): c for branch in branches for c in cartesian(branch)}
     else:
-        chosen = _first_distinct(distributions, int(n), check_random_state(random_state))
+        chosen = _first_distinct(branches, n, check_random_state(random_state))
     if len(chosen) < n:
         warn(f"n={n} candidates were asked for; {len(chosen)} different ones were found")
     return [{name: [value] for name, value in c.items()} for c in chosen.values()]
 
 
-def _all(branch: dict[str, Distribution]) -> Any:
-    return cartesian({name: list(d) for name, d in branch.items()})  # type: ignore[call-overload]
-
-
 def _first_distinct(
     branches: list[dict[str, Distribution]], n: int, rng: np.random.RandomState
-) -> dict[Any, Branch]:
+) -> dict[Hashable, dict[str, Any]]:
     """Draw until there are `n` different candidates, or chance of finding more is small."""
     from scipy.stats import qmc
 
@@ -95,7 +92,7 @@ def _first_distinct(
     seed = np.random.default_rng(rng.randint(2**31))
     new_name = "rng" in inspect.signature(qmc.Sobol).parameters  # SciPy 1.15
     sequence = qmc.Sobol(n_dimensions, **{"rng" if new_name else "seed": seed})
-    chosen: dict[Any, Branch] = {}
+    chosen: dict[Hashable, dict[str, Any]] = {}
     size = 2 ** math.ceil(math.log2(n))  # blocks of powers of two keep the sequence's balance
     while sequence.num_generated < _MOST_POINTS * size:
         for point in sequence.random(max(size, sequence.num_generated)):

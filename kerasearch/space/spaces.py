@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .._utils.checks import as_real
 from .._utils.user_warnings import warn
-from .._utils.values import as_list, identity, unique
+from .._utils.values import as_list, candidate_identity, unique
+from .branches import Branch, Space, cartesian, one_or_list
+from .conditions import When, expand_conditions
 from .distributions import Choice
 from .names import resolve
 from .scipy_distributions import is_distribution
-
-Branch = dict[str, Any]
-Space = Branch | list[Branch]
 
 _MOST_COMPARED = 100_000  # candidates of overlapping branches
 
@@ -66,8 +64,8 @@ def param_grid(estimator: Any, /, **values: Any) -> Space:
     [{'sgdclassifier__penalty': ['l2']}, \
 {'sgdclassifier__penalty': ['elasticnet'], 'sgdclassifier__l1_ratio': [0.1, 0.5]}]
     """
-    branches = _branches(values, _grid_values, each_value_apart=False)
-    return _one_or_list(_distinct_candidates([resolve(estimator, b) for b in branches]))
+    branches = _resolved(estimator, values, _grid_values, each_value_apart=False)
+    return one_or_list(_distinct_candidates(branches))
 
 
 def param_distributions(estimator: Any, /, **specs: Any) -> Space:
@@ -104,114 +102,25 @@ def param_distributions(estimator: Any, /, **specs: Any) -> Space:
     >>> from sklearn.linear_model import SGDClassifier
     >>> from kerasearch import param_distributions, log_uniform
     >>> param_distributions(SGDClassifier(), alpha=log_uniform(1e-5, 1), penalty=["l2", "l1"])
-    {'alpha': log_uniform(1e-05, 1.0), 'penalty': ['l2', 'l1']}
+    {'alpha': uniform(1e-05, 1.0, log=True), 'penalty': ['l2', 'l1']}
     """
-    branches = _branches(specs, _checked_spec, each_value_apart=True)
-    return _one_or_list([resolve(estimator, branch) for branch in branches])
+    return one_or_list(_resolved(estimator, specs, _checked_spec, each_value_apart=True))
 
 
-def when(*values: Any, **children: Any) -> When:
-    """Values of a parameter that open others.
-
-    It is an entry of a list of values in `param_grid` or `param_distributions`.
-
-    Parameters
-    ----------
-    *values : object
-        One value or several, that open the same.
-    **children : list or distribution
-        Parameters to search with these values alone; they may have entries made by `when` in
-        turn. One that is given beside too has these values here.
-
-    Returns
-    -------
-    When
-
-    Raises
-    ------
-    TypeError
-        If there are no values or no children.
-
-    Examples
-    --------
-    Momentum with SGD only, and units of a second layer only where there is one:
-
-    >>> from sklearn.linear_model import SGDClassifier
-    >>> from kerasearch import param_grid, when
-    >>> rates = when("constant", "adaptive", eta0=[0.1, 1.0])
-    >>> param_grid(SGDClassifier(), learning_rate=["optimal", rates], alpha=[1e-4])
-    [{'learning_rate': ['optimal'], 'alpha': [0.0001]}, \
-{'learning_rate': ['constant', 'adaptive'], 'alpha': [0.0001], 'eta0': [0.1, 1.0]}]
-    """
-    if not values or not children:
-        raise TypeError(
-            "when: give a value and the parameters that it opens, such as "
-            'when("sgd", momentum=[0.0, 0.9])'
-        )
-    return When(values, children)
-
-
-@dataclass(frozen=True)
-class When:
-    """See `when`."""
-
-    values: tuple[Any, ...]
-    children: Mapping[str, Any]
-
-    def __repr__(self) -> str:
-        arguments = [repr(value) for value in self.values]
-        arguments += [f"{name}={spec!r}" for name, spec in self.children.items()]
-        return f"when({', '.join(arguments)})"
-
-
-def as_branches(space: Any) -> list[Branch]:
-    """Check that a space is a dict, or a list of dicts, from names to lists or distributions."""
-    branches = [space] if isinstance(space, Mapping) else space
-    if not isinstance(branches, list | tuple) or not branches:
-        raise TypeError(
-            f"space={space!r} must be a dict from parameter names to lists or distributions, or a "
-            "list of such dicts; param_grid() and param_distributions() make them"
-        )
-    for branch in branches:
-        if not isinstance(branch, Mapping):
-            raise TypeError(f"space: {branch!r} is not a dict from names to values")
-    return [
-        {name: _list_or_distribution(name, spec) for name, spec in branch.items()}
-        for branch in branches
-    ]
-
-
-def _list_or_distribution(name: str, spec: Any) -> Any:
-    return spec if is_distribution(spec) else as_list(spec, name)
-
-
-def _branches(
-    specs: Mapping[str, Any], checked: Callable[[str, Any], Any], each_value_apart: bool
+def _resolved(
+    estimator: Any,
+    specs: Mapping[str, Any],
+    checked: Callable[[str, Any], Any],
+    each_value_apart: bool,
 ) -> list[Branch]:
-    """Expand each `when` into dicts that have none."""
+    """Expand conditions, check what was given for each parameter, and find the full names."""
     if not specs:
         raise TypeError("give a parameter and its values, such as learning_rate=[0.01, 0.001]")
-    for name, spec in specs.items():
-        if isinstance(spec, list | tuple) and any(isinstance(entry, When) for entry in spec):
-            return [
-                branch
-                for values, children in _openings(spec, each_value_apart)
-                for branch in _branches(
-                    {**specs, name: values, **children}, checked, each_value_apart
-                )
-            ]
-    return [{name: checked(name, spec) for name, spec in specs.items()}]
-
-
-def _openings(
-    entries: Sequence[Any], each_value_apart: bool
-) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:
-    """The values of one parameter in groups, each with the parameters that it opens."""
-    plain = tuple(entry for entry in entries if not isinstance(entry, When))
-    opening = [entry for entry in entries if isinstance(entry, When)]
-    for group in [When(plain, {}), *opening] if plain else opening:
-        for values in [[v] for v in group.values] if each_value_apart else [list(group.values)]:
-            yield values, group.children
+    branches = [
+        {name: checked(name, spec) for name, spec in branch.items()}
+        for branch in expand_conditions(specs, each_value_apart)
+    ]
+    return [resolve(estimator, branch) for branch in branches]
 
 
 def _grid_values(name: str, values: Any) -> list[Any]:
@@ -225,7 +134,7 @@ def _grid_values(name: str, values: Any) -> list[Any]:
 
 def _checked_spec(name: str, spec: Any) -> Any:
     if not is_distribution(spec):
-        if isinstance(spec, tuple) and len(spec) == 2 and all(map(_is_number, spec)):
+        if isinstance(spec, tuple) and len(spec) == 2 and None not in map(as_real, spec):
             low, high = spec
             raise TypeError(
                 f"{name}={spec!r} could be two values or a range; write [{low!r}, {high!r}] or "
@@ -253,16 +162,12 @@ def _distinct(name: str, values: Any) -> list[Any]:
     return distinct
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _distinct_candidates(branches: list[Branch]) -> list[Branch]:
     """Take out of later branches what an earlier one has."""
     n = sum(math.prod(map(len, branch.values())) for branch in branches)
     if len(branches) == 1 or n > _MOST_COMPARED:
         return branches
-    seen: set[Any] = set()
+    seen: set[Hashable] = set()
     kept: list[Branch] = []
     for branch in branches:
         candidates = {candidate_identity(c): c for c in cartesian(branch)}
@@ -275,18 +180,3 @@ def _distinct_candidates(branches: list[Branch]) -> list[Branch]:
             warn(f"{n_twice} of the candidates are in two branches and are searched once")
         seen |= candidates.keys()
     return kept
-
-
-def candidate_identity(params: Mapping[str, Any]) -> frozenset[Any]:
-    """What two candidates share if and only if they are the same."""
-    return frozenset((name, identity(value)) for name, value in params.items())
-
-
-def cartesian(branch: Branch) -> Iterable[dict[str, Any]]:
-    """All combinations of a branch of lists, the last parameter changing fastest."""
-    for values in itertools.product(*branch.values()):
-        yield dict(zip(branch, values, strict=True))
-
-
-def _one_or_list(branches: list[Branch]) -> Space:
-    return branches[0] if len(branches) == 1 else branches

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import types
 import zipfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -95,7 +96,12 @@ class _Reading:
         except Exception as error:
             raise DamagedFile(f"it is not a whole archive ({error})") from error
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
         # a flipped bit raises nearly anything, as unknown compression or a bad header
         if isinstance(error, Exception) and not isinstance(error, DamagedFile):
             raise DamagedFile(f"{type(error).__name__}: {error}") from error

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import file_format
-from .locations import Directory, File, Memory
+from .._utils.checks import check_integer, check_number
+from .._utils.user_warnings import warn
+from . import file_format, tables
+from .directory import Directory, File
+from .record import StoredFit, check_record, file_name, parse_file_name
+from .temporary import temporary_directory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,52 +29,6 @@ MAX_BYTES = 10 * 2**30
 PROTECTED_SECONDS = 3600.0
 # how often the size of the store is counted anew, since other processes write too
 _SECONDS_PER_COUNT = 30.0
-_EPOCHS_DIGITS = 8
-
-
-@dataclass(frozen=True)
-class StoredFit:
-    """What a store knows of one fit.
-
-    Attributes
-    ----------
-    key : str
-        Digest of everything that decides the outcome but the number of epochs.
-    epochs : int
-        The `epochs` asked for; early stopping may have trained fewer.
-    parameters : dict of str to object
-        The estimator's parameters that were not at their defaults, values other than numbers,
-        text, booleans and lists of them as text.
-    n_rows : int
-        Rows that were trained on.
-    data : str
-        Digest of these rows, target and weights: equal for two fits on the same fold.
-    seconds : float
-        Time spent on training, all epochs together.
-    history : dict of str to list
-        As in ``history_`` of the estimator.
-    path : {"compiled", "model.fit"}
-        Which loop trained.
-    divergence : str or None
-        The message of the error, for a fit that diverged.
-    created, used : datetime
-        When it was stored, and when it was last written or read.
-    n_bytes : int
-        Its size.
-    """
-
-    key: str
-    epochs: int
-    parameters: dict[str, Any]
-    n_rows: int
-    data: str
-    seconds: float
-    history: dict[str, list[Any]]
-    path: str
-    divergence: str | None
-    created: datetime
-    used: datetime
-    n_bytes: int
 
 
 class FitStore:
@@ -86,14 +41,25 @@ class FitStore:
     Parameters
     ----------
     path : str or path-like, default=None
-        A directory, made at the first fit. None keeps fits in this process's memory: threads share
-        them, other processes do not.
+        A directory, made at the first fit. None makes a temporary one, which threads and processes
+        of this machine share, as in a search with ``n_jobs``. It is removed when this object is
+        gone, and at the latest at the end of the process that made it.
     max_bytes : int, default=10 GiB
         Bound on the size. The fits not used for longest go first; what was used within the last
         hour never does, so that a running search keeps what it has.
 
+    Attributes
+    ----------
+    path : Path
+        The directory.
+
     Notes
     -----
+    A store is pickled as its path. A temporary one that is unpickled after its directory was
+    removed, or on another machine, begins empty, in a temporary directory of its own. Where the
+    process that made a temporary directory is killed, the directory stays in the folder of
+    temporary files (see `tempfile.gettempdir`), and may be removed by hand.
+
     A fit is a zip of ``.npy`` arrays and a JSON text, read without pickle. It is written to a
     temporary name and renamed, so that a kill leaves a whole file or none. A damaged file is named
     in a warning, and its fit is trained and stored anew.
@@ -117,21 +83,22 @@ class FitStore:
     1       5     150
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, max_bytes: int = MAX_BYTES):
-        _check_number("max_bytes", max_bytes, "a positive integer", int, above=0)
-        self.path = path if path is None else _as_path(path)
-        self.max_bytes = max_bytes
-        self._place: Directory | Memory = (
-            Memory() if self.path is None else Directory(Path(absolute(self.path)))
-        )
-        self._token = uuid.uuid4().hex
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self.max_bytes = check_integer("max_bytes", max_bytes, at_least=1)
+        self._is_temporary = path is None
+        self.path = temporary_directory(self) if path is None else _as_path(path)
+        self._directory = Directory(Path(absolute(self.path)))
         self._warned: set[str] = set()
         self._lock = threading.Lock()
         self._n_bytes, self._counted = 0, float("-inf")
-        _IN_THIS_PROCESS[self._token] = self
+        if path is None:
+            self._directory.open()  # other processes must not make it
+            _TEMPORARY[str(self.path)] = self
 
     @classmethod
-    def of(cls, store: Any) -> FitStore | None:
+    def of(cls, store: FitStore | str | os.PathLike[str] | None) -> FitStore | None:
         """The store that an estimator's ``store=`` stands for; one for each path.
 
         Raises
@@ -141,15 +108,14 @@ class FitStore:
         OSError
             If the directory cannot be made or written to.
         """
-        if store is None or isinstance(store, FitStore):
-            found = store
-        elif isinstance(store, str | os.PathLike):
-            found = _on_disk(store, MAX_BYTES)
-        else:
+        if store is None:
+            return None
+        if isinstance(store, str | os.PathLike):
+            store = _store_of_path(store, MAX_BYTES)
+        elif not isinstance(store, FitStore):
             raise TypeError(f"store={store!r} must be the path of a directory, a FitStore or None")
-        if found is not None:
-            found._open()
-        return found
+        store._open()
+        return store
 
     # -------------------------------------------------------------- for its readers
 
@@ -174,7 +140,7 @@ class FitStore:
             parameter that was not at its default, ``n_rows``, ``epochs``, ``seconds`` of training,
             the last value of each metric, ``path`` taken, ``divergence``, ``created``, ``n_bytes``.
         """
-        return _frame([_row(fit) for fit in self])
+        return tables.fits_table(self)
 
     def training_history(self) -> pd.DataFrame:
         """Every epoch of every fit.
@@ -183,37 +149,15 @@ class FitStore:
         -------
         curves : DataFrame
             Tidy, with the columns ``candidate`` (fits with equal parameters but `epochs`), ``fold``
-            (the how-manieth set of rows, in the order of first use), ``n_rows``, the parameters as
-            in `frame`, ``epoch`` (from 1), ``metric`` and ``value``. Of several lengths of one fit,
-            the longest.
+            (a number for each set of rows, in the order of first use), ``n_rows``, the parameters
+            as in `frame`, ``epoch`` (from 1), ``metric`` and ``value``. Of several lengths of one
+            fit, the longest.
         """
-        import pandas as pd
+        return tables.epochs_table(self)
 
-        longest: dict[str, StoredFit] = {}
-        folds: dict[str, int] = {}
-        for fit in self:
-            folds.setdefault(fit.data, len(folds))
-            if fit.key not in longest or longest[fit.key].epochs < fit.epochs:
-                longest[fit.key] = fit
-        candidates: dict[str, int] = {}
-        rows = []
-        for fit in longest.values():
-            parameters = {k: v for k, v in fit.parameters.items() if k != "epochs"}
-            candidate = candidates.setdefault(repr(sorted(parameters.items())), len(candidates))
-            same = {"candidate": candidate, "fold": folds[fit.data], "n_rows": fit.n_rows}
-            same |= {f"param_{name}": _cell(value) for name, value in parameters.items()}
-            for metric, values in fit.history.items():
-                for epoch, value in enumerate(values, start=1):
-                    if np.ndim(value) == 0:
-                        rows.append({**same, "epoch": epoch, "metric": metric, "value": value})
-        if not rows:
-            columns = ["candidate", "fold", "n_rows", "epoch", "metric", "value"]
-            return pd.DataFrame(columns=columns)
-        frame = _frame(rows)
-        last = ["epoch", "metric", "value"]
-        return frame[[c for c in frame.columns if c not in last] + last]
-
-    def prune(self, max_bytes: int | None = None, older_than: Any = None) -> int:
+    def prune(
+        self, max_bytes: int | None = None, older_than: timedelta | float | None = None
+    ) -> int:
         """Remove fits, those not used for longest first.
 
         Parameters
@@ -235,18 +179,19 @@ class FitStore:
         """
         if max_bytes is None and older_than is None:
             raise ValueError("prune wants max_bytes, older_than or both")
-        seconds = getattr(older_than, "total_seconds", lambda: older_than)()
         if max_bytes is not None:
-            _check_number("max_bytes", max_bytes, "a number of bytes", int)
+            max_bytes = check_integer("max_bytes", max_bytes, at_least=0)
+        seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
         if seconds is not None:
-            _check_number("older_than", seconds, "a timedelta or a number of seconds", int | float)
+            what = "a timedelta or a number of seconds, of at least 0"
+            seconds = check_number("older_than", seconds, what, at_least=0)
         files = sorted(self._files(), key=lambda file: file.used)
         n_bytes = sum(file.n_bytes for file in files)
         n_removed = 0
         for file in files:
             too_old = seconds is not None and time.time() - file.used > seconds
             if too_old or (max_bytes is not None and n_bytes > max_bytes):
-                self._place.remove(file.name)
+                self._directory.remove(file.name)
                 n_bytes -= file.n_bytes
                 n_removed += 1
         self._counted = float("-inf")
@@ -255,7 +200,7 @@ class FitStore:
     def clear(self) -> None:
         """Remove every fit; other files in the directory stay."""
         for file in self._files():
-            self._place.remove(file.name)
+            self._directory.remove(file.name)
         self._counted = float("-inf")
 
     def verify(self, remove: bool = False) -> dict[str, str]:
@@ -274,18 +219,18 @@ class FitStore:
         damaged = {}
         for file in self._files():
             try:
-                with self._place.reading(file.name) as content:
-                    _check(file.name, file_format.read(content)[0])
+                with self._directory.reading(file.name) as content:
+                    check_record(file.name, file_format.read(content)[0])
             except FileNotFoundError:  # removed meanwhile
                 continue
             except file_format.DamagedFile as error:
-                damaged[self._place.describe(file.name)] = str(error)
+                damaged[self._directory.describe(file.name)] = str(error)
                 if remove:
-                    self._place.remove(file.name)
+                    self._directory.remove(file.name)
         return damaged
 
     def __repr__(self) -> str:
-        arguments = [] if self.path is None else [repr(str(self.path))]
+        arguments = [] if self._is_temporary else [repr(str(self.path))]
         if self.max_bytes != MAX_BYTES:
             arguments.append(f"max_bytes={self.max_bytes}")
         return f"FitStore({', '.join(arguments)})"
@@ -295,7 +240,7 @@ class FitStore:
     def lengths(self, key: str) -> list[int]:
         """The numbers of epochs that there are of a fit, the longest first."""
         try:
-            parsed = [_parse(file.name) for file in self._place.named(f"{key}-")]
+            parsed = [parse_file_name(file.name) for file in self._directory.named(f"{key}-")]
         except OSError as error:
             self.warn(f"{self!r} cannot be read ({_reason(error)}); fits are trained again")
             return []
@@ -303,27 +248,27 @@ class FitStore:
 
     def load(self, key: str, epochs: int) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         """Read a fit: its record and its arrays; None, with a warning, where it is damaged."""
-        name = _name(key, epochs)
+        name = file_name(key, epochs)
         try:
-            with self._place.reading(name) as content:
+            with self._directory.reading(name) as content:
                 record, arrays = file_format.read(content)
-            _check(name, record)
+            check_record(name, record)
         except FileNotFoundError:  # evicted by another process
             return None
         except (file_format.DamagedFile, OSError) as error:
             self.warn(
-                f"{self._place.describe(name)} is damaged ({error}); the fit is trained again and "
-                "the file replaced"
+                f"{self._directory.describe(name)} is damaged ({error}); the fit is trained again "
+                "and the file replaced"
             )
             return None
-        self._place.touch(name)
+        self._directory.touch(name)
         return record, arrays
 
     def save(
         self, key: str, epochs: int, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
         """Store a fit, or warn once and go on where that is impossible."""
-        name = _name(key, epochs)
+        name = file_name(key, epochs)
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
             n_bytes = file_format.size(record, arrays)
@@ -336,7 +281,7 @@ class FitStore:
                     f"(max_bytes={self.max_bytes}); what is trained from here on is not stored"
                 )
                 return
-            size = self._place.write(name, lambda file: file_format.write(file, record, arrays))
+            size = self._directory.write(name, lambda file: file_format.write(file, record, arrays))
         except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
             self.warn(
                 f"{self!r} cannot be written ({_reason(error)}); fits are trained and not stored"
@@ -346,14 +291,14 @@ class FitStore:
             self._n_bytes += size
 
     def discard(self, key: str, epochs: int, checkpoint: str | None = None) -> None:
-        """Remove a fit, which need not be there; of several writers', only this checkpoint."""
-        name = _name(key, epochs)
+        """Remove a fit, which need not be there; of several writers', this checkpoint alone."""
+        name = file_name(key, epochs)
         try:
             if checkpoint is not None:
-                with self._place.reading(name) as content:
+                with self._directory.reading(name) as content:
                     if file_format.read_record(content).get("checkpoint") != checkpoint:
                         return
-            self._place.remove(name)
+            self._directory.remove(name)
         except (FileNotFoundError, file_format.DamagedFile):
             return
         except OSError as error:
@@ -363,7 +308,7 @@ class FitStore:
         """Warn of the same once."""
         if message not in self._warned:
             self._warned.add(message)
-            warnings.warn(message, UserWarning, stacklevel=3)
+            warn(message)
 
     # ---------------------------------------------------------- scikit-learn's copies
 
@@ -374,47 +319,32 @@ class FitStore:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.path is not None:
-            return _on_disk, (absolute(self.path), self.max_bytes)
-        self.warn(
-            "FitStore() lives in the memory of one process, and is pickled: another process begins "
-            "with an empty one. Give it a path to share it with processes (n_jobs)"
-        )
-        return _in_this_process, (self._token, self.max_bytes)
+        return _unpickled, (absolute(self.path), self.max_bytes, self._is_temporary)
 
     # ----------------------------------------------------------------------- inside
 
     def _open(self) -> None:
-        if isinstance(self._place, Directory):
-            try:
-                self._place.open()
-            except OSError as error:
-                reason = error.strerror or str(error)
-                message = f"store={str(self.path)!r} cannot be used as a directory: {reason}"
-                raise OSError(error.errno, message) from error
+        try:
+            self._directory.open()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = f"store={str(self.path)!r} cannot be used as a directory: {reason}"
+            raise OSError(error.errno, message) from error
 
     def _files(self) -> Iterator[File]:
-        return (file for file in self._place.files() if _parse(file.name))
+        return (file for file in self._directory.files() if parse_file_name(file.name))
 
     def _describe(self, file: File) -> StoredFit | None:
         try:
-            with self._place.reading(file.name) as content:
+            with self._directory.reading(file.name) as content:
                 record = file_format.read_record(content)
-            _check(file.name, record)
+            check_record(file.name, record)
         except FileNotFoundError:
             return None
         except (file_format.DamagedFile, OSError) as error:
-            self.warn(f"{self._place.describe(file.name)} is damaged ({error}) and left out")
+            self.warn(f"{self._directory.describe(file.name)} is damaged ({error}) and left out")
             return None
-        divergence = record["divergence"]
-        return StoredFit(
-            **{name: record[name] for name in ("key", "epochs", "parameters", "n_rows", "data")},
-            **{name: record[name] for name in ("seconds", "history", "path")},
-            divergence=divergence and divergence["message"],
-            created=_time(record["created"]),
-            used=_time(file.used),
-            n_bytes=file.n_bytes,
-        )
+        return StoredFit.of(file, record)
 
     def _make_room(self, n_bytes: int) -> bool:
         """Evict until `n_bytes` more have room; tell whether they have."""
@@ -429,7 +359,7 @@ class FitStore:
                     break
                 if time.time() - file.used < PROTECTED_SECONDS:
                     break
-                self._place.remove(file.name)
+                self._directory.remove(file.name)
                 self._n_bytes -= file.n_bytes
             return self._n_bytes + n_bytes <= self.max_bytes
 
@@ -437,8 +367,10 @@ class FitStore:
         return time.monotonic() - self._counted > _SECONDS_PER_COUNT
 
 
-_IN_THIS_PROCESS: weakref.WeakValueDictionary[str, FitStore] = weakref.WeakValueDictionary()
+# one store in this process for each directory and bound: its warnings and its count are one
 _BY_PATH: dict[tuple[str, int], FitStore] = {}
+# temporary stores, as long as somebody uses them
+_TEMPORARY: weakref.WeakValueDictionary[str, FitStore] = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
 
 
@@ -453,118 +385,38 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
     return Path(path).expanduser()
 
 
-def _check_number(name: str, value: Any, what: str, kind: Any, above: int = -1) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind) or not value > above:
-        raise ValueError(f"{name}={value!r} must be {what}")
-
-
-def _on_disk(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
+def _store_of_path(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
     """The store of a directory: one in this process for each bound."""
     with _OPENING:
-        place = absolute(path), max_bytes
-        if place not in _BY_PATH:
-            _BY_PATH[place] = FitStore(path, max_bytes)
-        return _BY_PATH[place]
+        key = absolute(path), max_bytes
+        if key not in _BY_PATH:
+            _BY_PATH[key] = FitStore(path, max_bytes)
+        return _BY_PATH[key]
 
 
-def _in_this_process(token: str, max_bytes: int) -> FitStore:
-    """The store in memory that was pickled here; in another process, one for all its copies."""
+def _unpickled(path: str, max_bytes: int, is_temporary: bool) -> FitStore:
+    """The store that was pickled, in the process that made it or in another one."""
+    if not is_temporary:
+        return _store_of_path(path, max_bytes)
     with _OPENING:
-        store = _IN_THIS_PROCESS.get(token)
+        key = path, max_bytes
+        store = _TEMPORARY.get(path) or _BY_PATH.get(key)
         if store is None:
-            store = FitStore(max_bytes=max_bytes)
-            store._token = token
-            _IN_THIS_PROCESS[token] = store
-            _KEPT.append(store)
+            # kept: a worker's copies live from task to task
+            store = _BY_PATH[key] = _copy_of_temporary(path, max_bytes)
         return store
 
 
-_KEPT: list[FitStore] = []  # a worker's copies live from task to task
-
-
-def _name(key: str, epochs: int) -> str:
-    return f"{key}-{epochs:0{_EPOCHS_DIGITS}d}"
-
-
-def _parse(name: str) -> tuple[str, int] | None:
-    key, dash, epochs = name.partition("-")
-    is_ours = dash and epochs.isdecimal() and all(c in "0123456789abcdef" for c in key)
-    return (key, int(epochs)) if is_ours else None
-
-
-# what every reader of a record relies on
-_FIELDS: dict[str, Any] = {
-    **{"key": str, "epochs": int, "created": float, "parameters": dict, "n_rows": int},
-    **{"data": str, "seconds": float, "history": dict, "path": str, "finished": bool},
-    "divergence": dict | None,
-}
-_LAST_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
-_DIVERGENCE: dict[str, Any] = {"message": str, "epoch": int, "at_once": bool}
-
-
-def _check(name: str, record: Mapping[str, Any]) -> None:
-    _check_fields(record, _FIELDS)
-    if record["divergence"] is not None:
-        _check_fields(record["divergence"], _DIVERGENCE)
-    _check_fields(record["history"], dict.fromkeys(record["history"], list))
-    if not 0 <= record["created"] < _LAST_TIME:
-        raise file_format.DamagedFile(f"it was created at {record['created']}")
-    if _parse(name) != (record.get("key"), record.get("epochs")):
-        raise file_format.DamagedFile("it holds another fit than its name says")
-
-
-def _check_fields(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
-    missing = sorted(fields.keys() - record.keys())
-    if missing:
-        raise file_format.DamagedFile(f"it has no {', '.join(missing)}")
-    for name, kind in fields.items():
-        if not isinstance(record[name], int | float if kind is float else kind):
-            raise file_format.DamagedFile(f"its {name} is a {type(record[name]).__name__}")
+def _copy_of_temporary(path: str, max_bytes: int) -> FitStore:
+    """The temporary store of another process; one of our own where it is gone."""
+    if not os.path.isdir(path):
+        return FitStore(max_bytes=max_bytes)
+    store = FitStore(path, max_bytes)
+    store._is_temporary = True
+    store._directory = Directory(Path(path), make=False)
+    return store
 
 
 def _reason(error: Exception) -> str:
     """What went wrong without the file's name, each of which would be a warning of its own."""
     return getattr(error, "strerror", None) or str(error)
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _row(fit: StoredFit) -> dict[str, Any]:
-    last = {
-        name: values[-1]
-        for name, values in fit.history.items()
-        if values and not np.ndim(values[-1])
-    }
-    return {
-        "fit": fit.key[:8],
-        **{f"param_{name}": _cell(value) for name, value in fit.parameters.items()},
-        "n_rows": fit.n_rows,
-        "epochs": fit.epochs,
-        "seconds": fit.seconds,
-        **last,
-        "path": fit.path,
-        "divergence": fit.divergence,
-        "created": fit.created,
-        "n_bytes": fit.n_bytes,
-    }
-
-
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table in which whole numbers stay whole where some are missing."""
-    import pandas as pd
-
-    columns = {name: None for row in rows for name in row}
-    table: dict[str, Any] = {}
-    for name in columns:
-        values = [row.get(name) for row in rows]
-        kinds = {type(value) for value in values if value is not None}
-        some_missing = len(kinds) == 1 and any(value is None for value in values)
-        dtype = {int: "Int64", bool: "boolean"}.get(next(iter(kinds))) if some_missing else None
-        table[name] = pd.Series(values, dtype=dtype)
-    return pd.DataFrame(table)
-
-
-def _cell(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

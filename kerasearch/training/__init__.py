@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from .compiled_loop import join_histories
-from .engine import FitResult, clear_programs, evaluate, fit, predict, programs
+from .engine import FitResult, fit
+from .history import join_histories
+from .inference import evaluate, predict
+from .path import TrainingPath
+from .program_cache import clear_programs, programs
 from .seeds import LOCK, build
 
 __all__ = [
     "LOCK",
     "FitResult",
+    "TrainingPath",
     "build",
     "clear_programs",
     "evaluate",

@@ -1,117 +1,101 @@
-"""A fit in compiled epochs: Keras' order of events around a program."""
+"""Fits, evaluations and predictions on compiled programs, with Keras' order of events around them.
+
+Nothing here is called on another backend than TensorFlow: see `eligibility`.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from keras.src import callbacks as keras_callbacks
-from keras.src.models.functional import Functional
 
-from . import data, program_cache, seeds
+from . import data, keras_loop, program_cache
+from .fit_settings import FitSettings
+from .history import Logs, as_logs
+from .path import TrainingPath
+from .preparation import finalize
+from .program_cache import ProgramChoice
+
+if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
+    from . import tensorflow_backend
+
+if TYPE_CHECKING:
+    from .stored_fits import StoreEntry
 
 # Ctrl-C is answered between two calls of the program
 _SECONDS_PER_CALL = 0.25
 _MAX_GROWTH = 64
 
 
-def prepare(model: keras.Model, arrays: data.Arrays, seed: int) -> None:
-    """Create the variables that Keras would create at the first batch."""
-    with seeds.fresh_names():
-        if not all(layer.built for layer in model._flatten_layers()):
-            with seeds.seeded(seed):  # weights are drawn
-                model._symbolic_build(data_batch=data.head(arrays))
-        elif not _prepare_quickly(model, arrays):
-            model._symbolic_build(data_batch=data.head(arrays))
-
-
-def find(model: keras.Model, arrays: data.Arrays, seed: int) -> tuple[Any, str]:
-    """The program to train `model` on `arrays`, and what kind of program it is.
+def training_program(model: keras.Model, arrays: data.Arrays, seed: int) -> ProgramChoice:
+    """The program to train `model` on `arrays`, and the path that this makes.
 
     Raises whatever makes the loop impossible, before anything has changed.
     """
-    from . import tensorflow_backend
-
-    return program_cache.find("train", model, arrays, tensorflow_backend.trace_training, seed)
+    trace = tensorflow_backend.trace_training
+    return program_cache.choose("train", model, arrays, trace, seed)
 
 
 def fit(
     model: keras.Model,
     arrays: data.Arrays,
-    found: tuple[Any, str],
-    *,
-    order: Callable[[int], np.ndarray],
-    batch_size: int,
-    epochs: int,
-    initial_epoch: int,
-    callbacks: list[keras.callbacks.Callback],
-    verbose: int | str,
-    validate: Callable[[keras_callbacks.CallbackList], dict[str, Any]] | None,
-    validation_freq: int | list[int],
-    seed: int,
-    may_change: bool,
-    slot: Any = None,
-) -> tuple[dict[str, list[Any]], str]:
-    """Train as ``model.fit`` does, on a program from `find`; return history and kind.
+    settings: FitSettings,
+    choice: ProgramChoice,
+    entry: StoreEntry | None,
+) -> tuple[dict[str, list[Any]], TrainingPath]:
+    """Train as ``model.fit`` does, on a program from `training_program`.
 
-    `may_change` tells whether the callbacks' first events may set what a trace reads. `slot` is
-    where a store wants to be told of epochs and of the state before it is finalized.
+    `entry` is told of epochs, and of the state before the optimizer finalizes it. Returns Keras'
+    history and the path that was really taken: the first events of callbacks may change what a
+    trace reads.
     """
-    from . import tensorflow_backend
-
     tensors = tensorflow_backend.tensors(arrays)
-    n_steps = math.ceil(data.n_rows(arrays) / batch_size)
-    events = keras_callbacks.CallbackList(
-        callbacks,
+    n_rows = data.n_rows(arrays)
+    n_steps = math.ceil(n_rows / settings.batch_size)
+    events = keras.callbacks.CallbackList(
+        settings.all_callbacks,
         add_history=True,
-        add_progbar=verbose != 0,
-        verbose=verbose,
-        epochs=epochs,
+        add_progbar=settings.verbose != 0,
+        verbose=settings.verbose,
+        epochs=settings.epochs,
         steps=n_steps,
         model=model,
     )
     model.stop_training = False
     events.on_train_begin()
-    logs: dict[str, Any] | None = None
-    run = None
-    for epoch in range(model._initial_epoch or initial_epoch, epochs):
+    logs: Logs | None = None
+    run = validate = None
+    # BackupAndRestore tells by `_initial_epoch` where to begin; checked for Keras 3.10 to 3.15
+    for epoch in range(model._initial_epoch or settings.initial_epoch, settings.epochs):
         events.on_epoch_begin(epoch)
         if run is None:
-            if may_change:
-                found = find(model, arrays, seed)
-            run = found[0].bind(model)
-        rows = tensorflow_backend.tensors(order(epoch))
-        logs = _run_steps(run, found[0], [*tensors, *rows], batch_size, n_steps, events)
-        if validate is not None and model._should_eval(epoch, validation_freq):
+            if settings.callbacks:
+                choice = training_program(model, arrays, settings.seed)
+            run = choice.program.bind(model)
+        order = tensorflow_backend.tensors(settings.order(epoch, n_rows))
+        batch_size = settings.batch_size
+        logs = _run_steps(run, choice.program, [*tensors, *order], batch_size, n_steps, events)
+        # `_should_eval` reads `validation_freq` as Keras does; checked for Keras 3.10 to 3.15
+        if settings.validation and model._should_eval(epoch, settings.validation_freq):
+            if validate is None:  # at the first validation, as Keras traces it
+                validate = _validation(model, settings)
             logs.update({f"val_{name}": value for name, value in validate(events).items()})
         events.on_epoch_end(epoch, logs)
         if model.stop_training:
             break
-        if slot is not None:
-            slot.after_epoch(epoch + 1, model)
-    if slot is not None:
-        slot.before_end(model)
-    if epochs > 0:
+        if entry is not None:
+            entry.after_epoch(epoch + 1, model)
+    if entry is not None:
+        entry.before_end(model)
+    if settings.epochs > 0:
         finalize(model)
     events.on_train_end(logs)
-    return model.history.history, found[1]
-
-
-def join_histories(
-    before: Mapping[str, list[Any]], after: Mapping[str, list[Any]]
-) -> dict[str, list[Any]]:
-    """One history of two stretches of a fit."""
-    return {n: [*before.get(n, []), *after.get(n, [])] for n in {**before, **after}}
-
-
-def finalize(model: keras.Model) -> None:
-    """Let the optimizer have the last word on the weights, as at the end of ``model.fit``."""
-    if isinstance(model.optimizer, keras.optimizers.Optimizer):
-        model.optimizer.finalize_variable_values(model.trainable_weights)
+    return model.history.history, choice.path
 
 
 class Evaluation:
@@ -129,18 +113,15 @@ class Evaluation:
         seed: int,
         steps: int | None = None,
     ) -> None:
-        from . import tensorflow_backend
-
-        self._program, _ = program_cache.find(
-            "test", model, arrays, tensorflow_backend.trace_evaluation, seed
-        )
+        trace = tensorflow_backend.trace_evaluation
+        self._program = program_cache.choose("test", model, arrays, trace, seed).program
         self._run = self._program.bind(model)
         self._tensors = tensorflow_backend.tensors(arrays)
         self._batch_size = batch_size
         n_steps = math.ceil(data.n_rows(arrays) / batch_size)
         self._n_steps = min(n_steps, steps or n_steps)
 
-    def __call__(self, events: keras_callbacks.CallbackList | None = None) -> dict[str, Any]:
+    def __call__(self, events: keras.callbacks.CallbackList | None = None) -> Logs:
         """Evaluate, with the callbacks of a fit if it is part of one."""
         if events is not None:
             events.on_test_begin()
@@ -156,10 +137,8 @@ class Prediction:
     def __init__(
         self, model: keras.Model, arrays: data.Arrays, *, batch_size: int, seed: int
     ) -> None:
-        from . import tensorflow_backend
-
         trace = tensorflow_backend.trace_prediction
-        self._program, _ = program_cache.find("predict", model, arrays, trace, seed)
+        self._program = program_cache.choose("predict", model, arrays, trace, seed).program
         self._run = self._program.bind(model)
         self._tensors = tensorflow_backend.tensors(arrays)
         self._batch_size = batch_size
@@ -167,8 +146,6 @@ class Prediction:
 
     def __call__(self) -> Any:
         """The model's structure of arrays, with a row for each row."""
-        from . import tensorflow_backend
-
         parts = [
             self._run(
                 *self._tensors, *map(tensorflow_backend.scalar, (self._batch_size, begin, end))
@@ -182,73 +159,45 @@ def _join(*parts: Any) -> np.ndarray:
     return parts[0].numpy() if len(parts) == 1 else np.concatenate([p.numpy() for p in parts])
 
 
+def _validation(
+    model: keras.Model, settings: FitSettings
+) -> Callable[[keras.callbacks.CallbackList], Logs]:
+    """How to validate after an epoch: through a program, or else through ``model.evaluate``."""
+    rows, batch_size = settings.validation, settings.validation_batch_size
+    steps = settings.validation_steps
+    try:
+        return Evaluation(model, rows, batch_size=batch_size, seed=settings.seed, steps=steps)
+    except Exception:  # what cannot be traced, Keras may do
+        return functools.partial(keras_loop.evaluate, model, rows, batch_size, steps)
+
+
 def _run_steps(
     run: Callable[..., Any],
-    found: Any,
+    program: tensorflow_backend.Program,
     tensors: list[Any],
     batch_size: int,
     n_steps: int,
-    events: keras_callbacks.CallbackList | None = None,
-) -> dict[str, Any]:
+    events: keras.callbacks.CallbackList | None = None,
+) -> Logs:
     """One epoch, in as many calls as its length asks for."""
-    from . import tensorflow_backend
-
+    # the bar is moved between the calls; checked for Keras 3.10 to 3.15
     bar = getattr(events, "_progbar", None)
     logs: dict[str, Any] = {}
-    for begin, end in _calls(found, n_steps):
+    for begin, end in _calls(program, n_steps):
         logs = run(*tensors, *map(tensorflow_backend.scalar, (batch_size, begin, end)))
         if bar is not None and end < n_steps:
-            bar.on_train_batch_end(end - 1, _as_python(logs))
-    return _as_python(logs)
+            bar.on_train_batch_end(end - 1, as_logs(logs))
+    return as_logs(logs)
 
 
-def _calls(found: Any, n_steps: int) -> Any:
+def _calls(program: tensorflow_backend.Program, n_steps: int) -> Iterator[tuple[int, int]]:
     """Cut an epoch into calls of about a quarter of a second, by the pace of the last one."""
     begin, size = 0, 1
     while begin < n_steps:
-        if found.pace:
-            size = max(1, min(int(_SECONDS_PER_CALL / found.pace), size * _MAX_GROWTH))
+        if program.pace:
+            size = max(1, min(int(_SECONDS_PER_CALL / program.pace), size * _MAX_GROWTH))
         end = min(n_steps, begin + size)
         started = time.perf_counter()
         yield begin, end
-        found.pace = (time.perf_counter() - started) / (end - begin)
+        program.pace = (time.perf_counter() - started) / (end - begin)
         begin = end
-
-
-def _as_python(logs: dict[str, Any]) -> dict[str, Any]:
-    """Keras' own flattening of logs: floats, or arrays for a metric that is a vector."""
-    flat: dict[str, Any] = {}
-    for name, value in sorted(logs.items()):
-        if isinstance(value, dict):
-            flat.update(_as_python(value))
-        else:
-            array = np.asarray(value)
-            flat[name] = float(array) if array.ndim == 0 else array
-    return flat
-
-
-def _prepare_quickly(model: keras.Model, arrays: data.Arrays) -> bool:
-    """Build loss, metrics and optimizer from shapes alone, without calling the model.
-
-    Keras builds loss and metrics by running the model on symbolic tensors, which takes longer
-    than an epoch. Where there is one output, they only look at two shapes.
-    """
-    network = getattr(model, "_functional", None) or model
-    output = getattr(network, "_outputs_struct", None)
-    if (
-        len(arrays) < 2
-        or keras.tree.is_nested(arrays[1])
-        or not isinstance(output, keras.KerasTensor)
-        or type(model).call not in (keras.Sequential.call, Functional.call)
-        or any(getattr(type(model), m) is not getattr(keras.Model, m) for m in _STEP_METHODS)
-    ):
-        return False
-    for part in (model._compile_loss, model._compile_metrics):
-        if part is not None and not part.built:
-            part.build(keras.KerasTensor(arrays[1].shape, str(arrays[1].dtype)), output)
-    if model.optimizer is not None and not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    return True
-
-
-_STEP_METHODS = ("train_step", "compute_loss", "compute_metrics", "test_step")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
+
+# What ``model.fit`` turns `class_weight` into, by the same function: it has no public name.
+# Checked for Keras 3.10 to 3.15.
 from keras.src.trainers.data_adapters import data_adapter_utils
 
-Arrays = Any  # a NumPy array, or a tuple or dict of such, nested at will
+# a NumPy array (or a tensor of text), or a tuple or dict of such, nested at will
+Arrays: TypeAlias = Any
 
 
 def order_of_epoch(seed: int, epoch: int, n_rows: int, shuffle: bool = True) -> np.ndarray:
@@ -51,7 +55,7 @@ def as_keras_takes_them(
     return packed
 
 
-def leaves(arrays: Arrays) -> list[Any]:
+def leaves(arrays: Arrays) -> list[np.ndarray]:
     """The arrays themselves, in a flat list."""
     return [array for array in keras.tree.flatten(arrays) if array is not None]
 

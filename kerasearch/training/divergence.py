@@ -1,4 +1,4 @@
-"""Noticing that a fit has diverged, and saying why it probably did."""
+"""Noticing that a fit has diverged, and telling why it probably did."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import keras
 import numpy as np
 
 from ..exceptions import DivergenceError
-from . import data, serialization
+from . import data
+from .history import History
+from .serialization import to_numpy
 
 
-class Watch(keras.callbacks.Callback):
+class DivergenceWatch(keras.callbacks.Callback):
     """Stops training after an epoch whose loss is not finite, unless somebody else has.
 
     It comes last among the callbacks, so that it sees what the user's own have decided.
@@ -28,35 +30,43 @@ class Watch(keras.callbacks.Callback):
             self.epoch = epoch
             self.model.stop_training = True
 
+    def error(
+        self, model: keras.Model, arrays: data.Arrays, history: History, last_epoch: int
+    ) -> DivergenceError | None:
+        """The error of a fit that has ended; None where it did not diverge."""
+        if self.epoch is not None:
+            return _error(self.epoch, history, model, arrays)
+        if _diverged_in_the_last_step(model, history):
+            return _error(last_epoch, history, model, arrays)
+        return None
+
 
 def handled_by(callbacks: list[keras.callbacks.Callback]) -> bool:
     """Tell whether the user's own callbacks deal with a loss that is not finite."""
     return any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
 
 
-def in_the_last_step(model: keras.Model, history: dict[str, list[Any]]) -> bool:
+def has_finite_weights(model: keras.Model) -> bool:
+    """Tell whether every weight that is trained is a finite number."""
+    weights = map(to_numpy, model.trainable_variables)
+    return all(bool(np.isfinite(w.astype(np.float32, copy=False)).all()) for w in weights)
+
+
+def _diverged_in_the_last_step(model: keras.Model, history: History) -> bool:
     """Tell whether the weights diverged after the last loss, which was still finite."""
     if not np.all(np.isfinite((history.get("loss") or [0.0])[-1])):
         return False  # a callback has seen that and stopped
     return not has_finite_weights(model)
 
 
-def has_finite_weights(model: keras.Model) -> bool:
-    """Tell whether every weight that is trained is a finite number."""
-    weights = map(serialization.to_numpy, model.trainable_variables)
-    return all(bool(np.isfinite(w.astype(np.float32, copy=False)).all()) for w in weights)
-
-
-def error(
-    epoch: int, history: dict[str, list[Any]], model: keras.Model, arrays: data.Arrays
+def _error(
+    epoch: int, history: History, model: keras.Model, arrays: data.Arrays
 ) -> DivergenceError:
     """The error of a fit that diverged in `epoch` (from 0)."""
     loss = history["loss"][-1] if history.get("loss") else float("nan")
-    what = (
-        f"the training loss was {loss}"
-        if not np.all(np.isfinite(loss))
-        else ("the weights were no longer finite numbers")
-    )
+    what = "the weights were no longer finite numbers"
+    if not np.all(np.isfinite(loss)):
+        what = f"the training loss was {loss}"
     message = f"{what} after epoch {epoch + 1}: {_cause(model, arrays)}"
     return DivergenceError(message, epoch, history)
 

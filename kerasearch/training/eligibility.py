@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import keras
-from keras.src.backend import config as keras_config
-from keras.src.utils import python_utils
-
-# how the reason begins where tracing was tried and failed
-NOT_TRACED = "the loop cannot be traced"
 
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
 _PREDICT = ("predict", "make_predict_function")
 _BATCH_EVENTS = (
-    *("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
-    *("on_test_batch_begin", "on_test_batch_end"),
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_test_batch_begin",
+    "on_test_batch_end",
 )
 
 
@@ -65,27 +63,23 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
     if own and isinstance(callback, keras.callbacks.TensorBoard):
         if callback.update_freq != "epoch":
             return f"callback {name} writes every {callback.update_freq} batches"
+        # set by `profile_batch`; checked for Keras 3.10 to 3.15
         if getattr(callback, "_should_trace", False):
             return f"callback {name} profiles batches"
         return None
     for event in _BATCH_EVENTS:
-        if not python_utils.is_default(getattr(callback, event)):
+        default = getattr(keras.callbacks.Callback, event)
+        if getattr(getattr(callback, event), "__func__", None) is not default:
             return f"callback {name} overrides {event}"
     return None
 
 
-def overrides_the_loop(model: keras.Model) -> str | None:
-    """Which part of the loop a model brings itself; None for one that Keras' own loop trains."""
-    if getattr(model, "_distribute_strategy", None) is not None:
-        return "the model was built under a distribution strategy"
-    return _overridden(model, _FIT)
-
-
-def limits_the_loop() -> str | None:
-    """Whether Keras is told to end fits early, for the whole process; None if not."""
-    if _limit("max_epochs") or _limit("max_steps_per_epoch"):
-        return "Keras is told to limit epochs or steps"
-    return None
+def why_not_repeatable(model: keras.Model) -> str | None:
+    """Why a fit may depend on more than its own inputs, on any path; None where it does not."""
+    for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "stateful", False):
+            return f"the layer {layer.name!r} is stateful"
+    return _about_limits() or _about_strategy(model) or _about_methods(model, _FIT)
 
 
 def _about_process() -> str | None:
@@ -97,24 +91,32 @@ def _about_process() -> str | None:
         return "a distribution strategy is in use"
     if tf.config.functions_run_eagerly():
         return "TensorFlow runs functions eagerly"
-    return limits_the_loop()
+    return _about_limits()
+
+
+def _about_limits() -> str | None:
+    """Tell whether Keras is told to end fits early, for the whole process."""
+    for name in ("max_epochs", "max_steps_per_epoch"):
+        if getattr(keras.config, name)():
+            return "Keras is told to limit epochs or steps"
+    return None
 
 
 def _about_model(model: keras.Model, methods: Iterable[str]) -> str | None:
+    eager = "the model was compiled with run_eagerly=True" if model.run_eagerly else None
+    return _about_strategy(model) or eager or _about_methods(model, methods)
+
+
+def _about_strategy(model: keras.Model) -> str | None:
+    # Keras notes the strategy that a model is built under; checked for Keras 3.10 to 3.15
     if getattr(model, "_distribute_strategy", None) is not None:
         return "the model was built under a distribution strategy"
-    if model.run_eagerly:
-        return "the model was compiled with run_eagerly=True"
-    return _overridden(model, methods)
+    return None
 
 
-def _overridden(model: keras.Model, methods: Iterable[str]) -> str | None:
+def _about_methods(model: keras.Model, methods: Iterable[str]) -> str | None:
     for name in methods:
         overridden = getattr(type(model), name) is not getattr(keras.Model, name)
         if overridden or name in vars(model):
             return f"the model overrides {name}"
     return None
-
-
-def _limit(name: str) -> Any:
-    return getattr(keras_config, name, lambda: None)()

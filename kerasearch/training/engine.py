@@ -1,19 +1,20 @@
-"""The entry of the engine: arrays in, trained weights out."""
+"""The entry of a fit: from arrays to trained weights, by the path that the fit takes."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import numpy as np
 
 from ..store import FitStore
-from . import compiled_loop, data, divergence, eligibility, keras_loop, program_cache, stored_fits
-from .compiled_loop import join_histories
+from . import compiled_loop, data, divergence, eligibility, keras_loop, stored_fits
+from .fit_settings import FitSettings
+from .history import History, as_history, join_histories, n_epochs
+from .path import TrainingPath
+from .preparation import prepare
+from .program_cache import ProgramChoice
 from .seeds import fresh_names, seeded
 
 
@@ -24,20 +25,27 @@ class FitResult:
     Attributes
     ----------
     history : dict of str to list
-        Keras' own keys; one value an epoch of this call, a Python float, or an array for a metric
-        that is a vector. Validation keys have fewer values where `validation_freq` says so.
-    path : {"compiled", "model.fit"}
-        How it was trained: whole epochs in one compiled call, or through Keras' own loop.
-    reason : str
-        Why it took that path.
+        Keras' own keys; one value for each epoch of the fit, a Python float, or an array for a
+        metric that is a vector. Validation keys have fewer values where `validation_freq` says so.
+    training_path : TrainingPath
+        How it was trained, and why so.
     n_trained : int
         How many epochs this call trained; the others came from a store.
     """
 
-    history: dict[str, list[Any]]
-    path: str
-    reason: str
+    history: History
+    training_path: TrainingPath
     n_trained: int
+
+    @property
+    def path(self) -> str:
+        """How it was trained: ``"compiled"`` (whole epochs in one call) or ``"model.fit"``."""
+        return self.training_path.name
+
+    @property
+    def reason(self) -> str:
+        """Why it was trained so."""
+        return self.training_path.reason
 
 
 def fit(
@@ -46,7 +54,7 @@ def fit(
     y: Any = None,
     sample_weight: Any = None,
     *,
-    validation_data: Any = None,
+    validation_data: tuple[Any, ...] | None = None,
     batch_size: int = 32,
     epochs: int = 1,
     initial_epoch: int = 0,
@@ -87,7 +95,7 @@ def fit(
         Called as Keras calls them, on `model` itself. One that needs batches makes the fit go
         through ``model.fit``, which does not change the numbers.
     verbose : {0, 1, 2, "auto"}, default=0
-        Silent, a bar, a line an epoch.
+        Silent, a bar, a line for each epoch.
     class_weight : dict of int to float, default=None
         Weights of the classes, in place of `sample_weight`.
     validation_steps : int, default=None
@@ -114,246 +122,85 @@ def fit(
     """
     callbacks = list(callbacks)
     arrays = data.as_keras_takes_them(x, y, sample_weight, class_weight)
-    rows = data.n_rows(arrays)
-    watch = divergence.Watch()
     watched = raise_on_divergence and not divergence.handled_by(callbacks)
-    settings: dict[str, Any] = {
-        "order": functools.partial(data.order_of_epoch, seed, n_rows=rows, shuffle=shuffle),
-        "batch_size": batch_size,
-        "callbacks": [*callbacks, *([watch] if watched else [])],
-        "epochs": epochs,
-        "initial_epoch": initial_epoch,
-        "verbose": verbose,
-        "validation_freq": validation_freq,
-    }
-    validation: dict[str, Any] = {
-        "validation_data": validation_data and data.as_keras_takes_them(*validation_data),
-        "validation_batch_size": validation_batch_size or batch_size,
-        "validation_steps": validation_steps,
-    }
-    slot: stored_fits.Slot | None = None
-    known: stored_fits.Found | None = None
-    if store is not None:
-        slot = stored_fits.slot(
-            store,
-            model,
-            arrays,
-            validation["validation_data"],
-            callbacks,
-            seed=seed,
-            initial_epoch=initial_epoch,
-            epochs=epochs,
-            parameters=parameters or {},
-            settings={
-                "batch_size": batch_size,
-                "shuffle": shuffle,
-                "validation_batch_size": validation["validation_batch_size"],
-                "validation_steps": validation_steps,
-                "validation_freq": validation_freq,
-                "watched": watched,
-            },
-        )
-        known = slot.find(model) if slot is not None else None
-    if slot is not None and known is not None and slot.is_whole(known):
-        known.raise_if_diverged()
-        known.restore(model, finish=True)
-        return FitResult(known.history, known.record["path"], "read from the store", 0)
-
-    history, path, reason = _train(
-        model, arrays, callbacks, settings, validation, seed, slot, known
+    settings = FitSettings(
+        epochs=epochs,
+        initial_epoch=initial_epoch,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        validation=data.as_keras_takes_them(*validation_data) if validation_data else None,
+        validation_batch_size=validation_batch_size or batch_size,
+        validation_steps=validation_steps,
+        validation_freq=validation_freq,
+        callbacks=callbacks,
+        watch=divergence.DivergenceWatch() if watched else None,
+        verbose=verbose,
     )
-    n_trained = max((len(values) for values in history.values()), default=0)
-    if settings["initial_epoch"] != initial_epoch and known is not None:
-        history = join_histories(known.history, history)
-        reason += f", from epoch {known.epochs} of the store"
-    failed = None
-    if watch.epoch is not None:
-        failed = divergence.error(watch.epoch, history, model, arrays)
-    elif watched and divergence.in_the_last_step(model, history):
-        failed = divergence.error(epochs - 1, history, model, arrays)
-    if slot is not None:
-        slot.end(model, history, path, reason, failed)
-    if failed is not None:
-        raise failed
-    return FitResult(history, path, reason, n_trained)
+    if store is None:
+        return _fit(model, arrays, settings, None, None)
+    entry = stored_fits.entry_of(store, model, arrays, settings, parameters or {})
+    stored = entry.look_up(model) if entry is not None else None
+    if entry is None or stored is None or not entry.is_whole(stored):
+        return _fit(model, arrays, settings, entry, stored)
+    stored.raise_if_diverged()
+    stored.restore(model, finish=True)
+    return FitResult(stored.history, TrainingPath.read_from_store(stored.path), 0)
 
 
-def _train(
+def _fit(
     model: keras.Model,
     arrays: data.Arrays,
-    callbacks: list[Any],
-    settings: dict[str, Any],
-    validation: dict[str, Any],
-    seed: int,
-    slot: stored_fits.Slot | None,
-    known: stored_fits.Found | None,
-) -> tuple[dict[str, list[Any]], str, str]:
-    """Train by the path that the fit takes, on from what a store knows where that is possible."""
-    found, reason = _find(model, arrays, callbacks, seed)
-    if found is not None:
-        if slot and known and found[1] == program_cache.SHARED and slot.go_on(known, model):
-            settings["initial_epoch"] = known.epochs
-        path = "compiled"
-        history, reason = compiled_loop.fit(
-            model,
-            arrays,
-            found,
-            validate=_validator(model, seed, **validation),
-            seed=seed,
-            may_change=bool(callbacks),
-            # what a private program ends with must not be stored, on the way neither
-            slot=slot if found[1] == program_cache.SHARED else None,
-            **settings,
-        )
+    settings: FitSettings,
+    entry: stored_fits.StoreEntry | None,
+    stored: stored_fits.StoredState | None,
+) -> FitResult:
+    """Train, on from a stored beginning where that is possible, and commit what comes of it."""
+    choice, path = _choose_path(model, arrays, settings)
+    resumed = None
+    if entry is not None and stored is not None and path.shared and entry.resume(stored, model):
+        resumed = stored
+        begin = max(settings.initial_epoch, stored.epochs)
+        settings = replace(settings, initial_epoch=begin)
+    if choice is None:
+        recorded = _through_keras(model, arrays, settings)
     else:
-        path = "model.fit"
-        # draws of random numbers in the loop follow from the seed too: one fit at a time
-        with seeded(seed), fresh_names():
-            history = keras_loop.fit(model, arrays, **settings, **validation)
-    recorded = {name: [_plain(value) for value in values] for name, values in history.items()}
-    return recorded, path, reason
+        # what a private program ends with must not be stored, nor what it has on the way
+        shared_entry = entry if path.shared else None
+        recorded, path = compiled_loop.fit(model, arrays, settings, choice, shared_entry)
+    history = as_history(recorded)
+    n_trained = n_epochs(history)
+    if resumed is not None:
+        history = join_histories(resumed.history, history)
+        path = path.continued_from(resumed.epochs)
+    error = None
+    if settings.watch is not None:
+        error = settings.watch.error(model, arrays, history, last_epoch=settings.epochs - 1)
+    if entry is not None:
+        entry.commit(model, history, path, error)
+    if error is not None:
+        raise error
+    return FitResult(history, path, n_trained)
 
 
-def evaluate(
-    model: keras.Model, x: Any, y: Any, sample_weight: Any = None, *, batch_size: int = 32
-) -> dict[str, Any]:
-    """The loss and metrics of a compiled model, as ``model.evaluate(return_dict=True)``.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A compiled model.
-    x, y, sample_weight : array, or tuple, list or dict of arrays
-        The rows, as Keras takes them.
-    batch_size : int, default=32
-        Rows of a step.
-
-    Returns
-    -------
-    logs : dict of str to float
-        An array for a metric that is a vector.
-    """
-    arrays = data.as_keras_takes_them(x, y, sample_weight)
-    evaluation = None
-    if eligibility.why_not_evaluated(model) is None:
-        with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
-            compiled_loop.prepare(model, arrays, seed=0)
-            evaluation = compiled_loop.Evaluation(model, arrays, batch_size=batch_size, seed=0)
-    logs = (
-        evaluation() if evaluation is not None else keras_loop.evaluate(model, arrays, batch_size)
-    )
-    return {name: _plain(value) for name, value in logs.items()}
-
-
-def predict(
-    model: keras.Model,
-    x: Any,
-    *,
-    batch_size: int = 32,
-    verbose: int | str = 0,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
-    steps: int | None = None,
-) -> Any:
-    """The model's output for every row, as ``model.predict``.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A model.
-    x : array, or tuple, list or dict of arrays
-        The rows.
-    batch_size : int, default=32
-        Rows of a step.
-    verbose : {0, 1, 2, "auto"}, default=0
-        Anything else than 0 goes through ``model.predict``, which has the progress bar.
-    callbacks : iterable of keras.callbacks.Callback
-        Called at every batch, by ``model.predict``.
-    steps : int, default=None
-        How many batches to predict; all of them by default.
-
-    Returns
-    -------
-    output : ndarray, or the model's structure of ndarrays
-        Each of shape (n_rows, ...).
-    """
-    arrays = data.as_keras_takes_them(x)
-    callbacks = list(callbacks)
-    prediction = None
-    if verbose == 0 and steps is None and eligibility.why_not_predicted(model, callbacks) is None:
-        with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
-            prediction = compiled_loop.Prediction(model, arrays, batch_size=batch_size, seed=0)
-    if prediction is not None:
-        return prediction()
-    return model.predict(
-        arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
-    )
-
-
-def programs() -> program_cache.Programs:
-    """What the cache of compiled programs holds: count, bytes, hits, misses, evictions."""
-    return program_cache.CACHE.describe()
-
-
-def clear_programs() -> None:
-    """Empty the cache of compiled programs, and free what TensorFlow keeps for them."""
-    program_cache.CACHE.clear()
-
-
-def _find(
-    model: keras.Model, arrays: data.Arrays, callbacks: list[Any], seed: int
-) -> tuple[Any, str]:
-    """The program for a fit and what kind it is; or None and why there is none."""
-    reason = eligibility.why_not_compiled(model, callbacks)
+def _choose_path(
+    model: keras.Model, arrays: data.Arrays, settings: FitSettings
+) -> tuple[ProgramChoice | None, TrainingPath]:
+    """The path of a fit, which follows from its own inputs alone; its program, if it has one."""
+    reason = eligibility.why_not_compiled(model, settings.callbacks)
     if reason is not None:
-        return None, reason
+        return None, TrainingPath.keras_loop(reason)
     try:
-        compiled_loop.prepare(model, arrays, seed)
-        return compiled_loop.find(model, arrays, seed), ""
+        prepare(model, arrays, settings.seed)
+        choice = compiled_loop.training_program(model, arrays, settings.seed)
     except Exception as error:  # model.fit may cope, or raise the error that Keras users know
-        return None, f"{eligibility.NOT_TRACED}: {type(error).__name__}: {error}"
+        return None, TrainingPath.keras_loop_untraceable(error)
+    return choice, choice.path
 
 
-def _validator(
-    model: keras.Model,
-    seed: int,
-    validation_data: data.Arrays | None,
-    validation_batch_size: int,
-    validation_steps: int | None,
-) -> Any:
-    """Validate after an epoch, through a program or else through ``model.evaluate``."""
-    if validation_data is None:
-        return None
-    made: list[Any] = []
-
-    def validate(events: Any) -> dict[str, Any]:
-        if not made:  # at the first validation, as Keras traces it
-            try:
-                made.append(
-                    compiled_loop.Evaluation(
-                        model,
-                        validation_data,
-                        batch_size=validation_batch_size,
-                        seed=seed,
-                        steps=validation_steps,
-                    )
-                )
-            except Exception:
-                made.append(
-                    functools.partial(
-                        keras_loop.evaluate,
-                        model,
-                        validation_data,
-                        validation_batch_size,
-                        validation_steps,
-                    )
-                )
-        return made[0](events)
-
-    return validate
-
-
-def _plain(value: Any) -> Any:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return np.asarray(value)
+def _through_keras(
+    model: keras.Model, arrays: data.Arrays, settings: FitSettings
+) -> dict[str, list[Any]]:
+    # draws of random numbers in the loop follow from the seed too: one fit at a time
+    with seeded(settings.seed), fresh_names():
+        return keras_loop.fit(model, arrays, settings)

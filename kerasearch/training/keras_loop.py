@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from . import data
+from .fit_settings import FitSettings
 from .seeds import fresh_names
 
+if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
+    from . import tensorflow_memory
 
-def fit(
-    model: keras.Model,
-    arrays: data.Arrays,
-    *,
-    order: Callable[[int], np.ndarray],
-    batch_size: int,
-    callbacks: list[keras.callbacks.Callback],
-    **settings: Any,
-) -> dict[str, list[Any]]:
-    """Train by ``model.fit``; `order` gives the rows of an epoch. Returns Keras' history."""
-    batches = _Batches(arrays, order, batch_size)
+
+def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
+    """Train by ``model.fit``. Returns Keras' history."""
+    batches = _Batches(arrays, settings)
     with _no_leak(model):
         history = model.fit(
-            batches, callbacks=[_SetEpoch(batches), *callbacks], shuffle=False, **settings
+            batches,
+            callbacks=[_SetEpoch(batches), *settings.all_callbacks],
+            epochs=settings.epochs,
+            initial_epoch=settings.initial_epoch,
+            shuffle=False,  # the batches come in the order of the seed
+            validation_data=settings.validation,
+            validation_batch_size=settings.validation_batch_size,
+            validation_steps=settings.validation_steps,
+            validation_freq=settings.validation_freq,
+            verbose=settings.verbose,
         )
     return history.history
 
@@ -37,7 +41,7 @@ def evaluate(
     arrays: data.Arrays,
     batch_size: int,
     steps: int | None = None,
-    events: Any = None,
+    events: keras.callbacks.CallbackList | None = None,
 ) -> dict[str, Any]:
     """Evaluate by ``model.evaluate``."""
     x, y, weights = (*arrays, None, None)[:3]
@@ -55,21 +59,20 @@ def evaluate(
 
 
 def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
+    # the strategy that a model was built under has no public name; checked for Keras 3.10 to 3.15
     if keras.backend.backend() != "tensorflow" or model._distribute_strategy is not None:
         return contextlib.nullcontext()
-    from . import tensorflow_backend
-
-    return tensorflow_backend.no_leak(model)
+    return tensorflow_memory.no_leak(model)
 
 
 class _Batches(keras.utils.PyDataset):
     """The rows of the present epoch, batch by batch."""
 
-    def __init__(self, arrays: data.Arrays, order: Any, batch_size: int) -> None:
+    def __init__(self, arrays: data.Arrays, settings: FitSettings) -> None:
         super().__init__()
         self._arrays = arrays
-        self._order = order
-        self._batch_size = batch_size
+        self._settings = settings
+        self._batch_size = settings.batch_size
         self._n_rows = data.n_rows(arrays)
         # Keras reads two batches ahead of the first epoch, for their shapes alone
         self._indices = np.arange(self._n_rows)
@@ -82,7 +85,7 @@ class _Batches(keras.utils.PyDataset):
         return data.rows_of(self._arrays, self._indices[start : start + self._batch_size])
 
     def begin(self, epoch: int) -> None:
-        self._indices = self._order(epoch)
+        self._indices = self._settings.order(epoch, self._n_rows)
 
 
 class _SetEpoch(keras.callbacks.Callback):
@@ -96,5 +99,5 @@ class _SetEpoch(keras.callbacks.Callback):
         super().__init__()
         self._batches = batches
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._batches.begin(epoch)

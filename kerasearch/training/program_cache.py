@@ -6,20 +6,37 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import keras
 
-from . import data, fingerprint, seeds
+from . import data, seeds
+from .fingerprint import (
+    NotFingerprintable,
+    fingerprint_of_prediction,
+    fingerprint_of_training,
+)
+from .path import SHARED_PROGRAM, TrainingPath
 
-# the reason of a fit on a program that others of its signature run on too
-SHARED = "shared program"
+if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
+    from . import tensorflow_memory
+
+if TYPE_CHECKING:
+    from .tensorflow_backend import Program
+
+Kind = Literal["train", "test", "predict"]
 
 MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
 # TensorFlow keeps the kernels of functions that are gone until its cache is emptied as a whole,
 # which the programs that stay pay for too, at their next call: so not at every eviction
 _EVICTIONS_PER_SWEEP = 16
+
+_FINGERPRINTS = {
+    "train": fingerprint_of_training,
+    "test": fingerprint_of_training,
+    "predict": fingerprint_of_prediction,
+}
 
 
 @dataclass(frozen=True)
@@ -33,18 +50,26 @@ class Programs:
     evictions: int
 
 
+@dataclass(frozen=True)
+class ProgramChoice:
+    """The program that a model runs on, and the path that this makes of a fit."""
+
+    program: Program
+    path: TrainingPath
+
+
 class Cache:
-    """Programs by signature, least recently used out first."""
+    """Programs by fingerprint, least recently used out first."""
 
     def __init__(self, max_programs: int = MAX_PROGRAMS, max_bytes: int = MAX_BYTES) -> None:
         self.max_programs = max_programs
         self.max_bytes = max_bytes
-        self._programs: OrderedDict[str, Any] = OrderedDict()
+        self._programs: OrderedDict[str, Program] = OrderedDict()
         self._lock = threading.Lock()
         self._hits = self._misses = self._evictions = 0
 
-    def get(self, key: str) -> Any:
-        """The program of this signature, or None."""
+    def get(self, key: str) -> Program | None:
+        """The program of this fingerprint, or None."""
         with self._lock:
             program = self._programs.get(key)
             if program is not None:
@@ -52,7 +77,7 @@ class Cache:
                 self._programs.move_to_end(key)
             return program
 
-    def put(self, key: str, program: Any) -> None:
+    def put(self, key: str, program: Program) -> None:
         """Keep a program that was just made, and make room."""
         with self._lock:
             self._misses += 1
@@ -65,14 +90,14 @@ class Cache:
                 self._evictions += 1
             sweep = before // _EVICTIONS_PER_SWEEP != self._evictions // _EVICTIONS_PER_SWEEP
         if sweep:
-            _forget_kernels()
+            _free_kernels()
 
     def clear(self) -> None:
-        """Forget every program. Fits that run on one keep it until they end."""
+        """Drop every program. Fits that run on one keep it until they end."""
         with self._lock:
             self._programs.clear()
             self._hits = self._misses = self._evictions = 0
-        _forget_kernels()
+        _free_kernels()
 
     def describe(self) -> Programs:
         """What there is now, and what has happened since the last `clear`."""
@@ -88,76 +113,79 @@ class Cache:
 CACHE = Cache()
 
 
-def find(
-    kind: str, model: keras.Model, arrays: data.Arrays, trace: Callable[..., Any], seed: int
-) -> tuple[Any, str]:
-    """The program to run `model` on `arrays`, traced unless it is known; and its reason.
+def programs() -> Programs:
+    """What the cache of compiled programs holds: count, bytes, hits, misses, evictions."""
+    return CACHE.describe()
 
-    `kind` is "train", "test" or "predict", and `trace` makes a program of that kind.
+
+def clear_programs() -> None:
+    """Empty the cache of compiled programs, and free what TensorFlow keeps for them."""
+    CACHE.clear()
+
+
+def choose(
+    kind: Kind, model: keras.Model, arrays: data.Arrays, trace: Callable[..., Program], seed: int
+) -> ProgramChoice:
+    """The program to run `model` on `arrays`, which `trace` makes unless there is one.
+
+    Raises whatever makes the loop impossible, before anything has changed.
     """
     try:
-        signed = _SIGNATURES[kind](model)
-    except fingerprint.Undescribable as error:
+        fingerprint = _FINGERPRINTS[kind](model)
+    except NotFingerprintable as error:
         return _private(kind, model, arrays, trace, seed, f"the model holds {error}")
-    key = f"{kind} {signed.digest} {data.specs(arrays)}"
+    key = f"{kind} {fingerprint.digest} {data.specs(arrays)}"
     program = CACHE.get(key)
     if program is None:
         with seeds.seeded(seed), seeds.fresh_names():
             program = CACHE.get(key)  # another thread may have been as quick
             if program is None:
-                program = trace(model, arrays, signed.tensors)
+                program = trace(model, arrays, fingerprint.tensors)
                 if program.private:
                     return _keep(kind, model, arrays, program, program.private)
                 CACHE.put(key, program)
     if not program.fits(model) and not _complete(kind, model, arrays, program):
         return _private(kind, model, arrays, trace, seed, "its variables are its own")
-    return program, SHARED
+    return ProgramChoice(program, SHARED_PROGRAM)
 
 
 def _private(
-    kind: str,
+    kind: Kind,
     model: keras.Model,
     arrays: data.Arrays,
-    trace: Callable[..., Any],
+    trace: Callable[..., Program],
     seed: int,
     reason: str,
-) -> tuple[Any, str]:
+) -> ProgramChoice:
     kept = vars(model).get("_kerasearch", {}).get((kind, data.specs(arrays)))
+    # `_loss_tracker` is made at each `compile`; checked for Keras 3.10 to 3.15
     if kept is not None and kept[0] is model._loss_tracker:  # not compiled anew since then
-        return kept[1:]
+        return kept[1]
     with seeds.seeded(seed), seeds.fresh_names():
         return _keep(kind, model, arrays, trace(model, arrays), reason)
 
 
 def _keep(
-    kind: str, model: keras.Model, arrays: data.Arrays, program: Any, reason: str
-) -> tuple[Any, str]:
+    kind: Kind, model: keras.Model, arrays: data.Arrays, program: Program, reason: str
+) -> ProgramChoice:
     """Keep a private program with its model, as Keras does with its train function."""
-    reason = f"private program: {reason}"
+    choice = ProgramChoice(program, TrainingPath.private_program(reason))
     kept = vars(model).setdefault("_kerasearch", {})
-    kept[kind, data.specs(arrays)] = (model._loss_tracker, program, reason)
-    return program, reason
+    kept[kind, data.specs(arrays)] = (model._loss_tracker, choice)
+    return choice
 
 
-def _complete(kind: str, model: keras.Model, arrays: data.Arrays, program: Any) -> bool:
+def _complete(kind: Kind, model: keras.Model, arrays: data.Arrays, program: Program) -> bool:
     """Make the variables that metrics create on their first update; tell whether all are there."""
     if kind == "predict" or model._compile_metrics is None or len(arrays) < 2:
         return False
+    # Keras builds metrics that are marked as not built once more; checked for Keras 3.10 to 3.15
     with seeds.fresh_names():
         model._compile_metrics.built = False
         model._symbolic_build(data_batch=data.head(arrays))
     return program.fits(model)
 
 
-def _forget_kernels() -> None:
+def _free_kernels() -> None:
     if keras.backend.backend() == "tensorflow":
-        from . import tensorflow_backend
-
-        tensorflow_backend.forget_kernels()
-
-
-_SIGNATURES = {
-    "train": fingerprint.of_training,
-    "test": fingerprint.of_training,
-    "predict": fingerprint.of_network,
-}
+        tensorflow_memory.free_kernels()

@@ -10,12 +10,16 @@ from __future__ import annotations
 import io
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
+
+# ``model.save`` and `keras.models.load_model` take a path alone; this is what they call, and it
+# takes an open file as well. Checked for Keras 3.10 to 3.15.
+from keras.src.saving import saving_lib
 
 __all__ = [
     "ModelState",
@@ -94,8 +98,6 @@ class PackedModel:
     @classmethod
     def of(cls, model: keras.Model) -> PackedModel:
         """Pack `model`."""
-        from keras.src.saving import saving_lib
-
         buffer = io.BytesIO()
         try:
             with warnings.catch_warnings():
@@ -111,8 +113,6 @@ class PackedModel:
 
     def model(self) -> keras.Model:
         """Build the model again."""
-        from keras.src.saving import saving_lib
-
         # unpickling runs code whatever we do, so Keras' safe mode would protect nobody
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
@@ -136,6 +136,7 @@ class PackedObject:
             # a loss has no variables, and many custom ones have no complete get_config
             return cls(type(value), {**vars(value), **overrides}, False)
         config = value.get_config()
+        # `learning_rate` is the schedule's present value; checked for Keras 3.10 to 3.15
         schedule = getattr(value, "_learning_rate", None)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             # as an object: Keras would look for its class among the registered ones
@@ -226,7 +227,7 @@ def _unpack_one(value: Any) -> Any:
     return value.object() if isinstance(value, PackedObject) else value
 
 
-def _replace(value: Any, replace_one: Any, done: dict[int, Any]) -> Any:
+def _replace(value: Any, replace_one: Callable[[Any], Any], done: dict[int, Any]) -> Any:
     """Apply `replace_one` to the leaves; what occurs twice stays one object."""
     if type(value) in (list, tuple):
         return type(value)(_replace(v, replace_one, done) for v in value)
@@ -265,6 +266,10 @@ def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
 
 
 def _listed(compile_metrics: Any) -> list[Any]:
+    """The metrics that a model was compiled with, which Keras keeps under private names.
+
+    Checked for Keras 3.10 to 3.15.
+    """
     if compile_metrics is None:
         return []
     return [compile_metrics._user_metrics, compile_metrics._user_weighted_metrics]

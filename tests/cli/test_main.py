@@ -14,21 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasearch import FitStore, layer_sizes
-from kerasearch._utils.text import duration
+from kerasearch import FitStore
 from kerasearch.cli import arguments
-from kerasearch.cli.data import load
-from kerasearch.cli.errors import UsageError
 from kerasearch.cli.main import main
-from kerasearch.cli.output import Result, describe_result, failures, table
-from kerasearch.cli.parameters import describe, parse, resolve
+from kerasearch.search.fit_errors import count_errors
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
 
 
 def run(*words):
@@ -56,252 +47,6 @@ def process(words, cwd=None):
         cwd=cwd,
         env=environment,
     )
-
-
-@pytest.fixture
-def shop(tmp_path):
-    """A file such as people have: text, booleans, dates, gaps, an identifier, an empty column."""
-    rng = np.random.default_rng(0)
-    n = 150
-    age = rng.integers(18, 80, n).astype(float)
-    city = rng.choice(["Oslo", "Rome", "Bern"], n).astype(object)
-    frame = pd.DataFrame(
-        {
-            "row": np.arange(n),
-            "age": age,
-            "city": city,
-            "member": rng.choice([True, False], n).astype(object),
-            "joined": pd.date_range("2020-01-01", periods=n).strftime("%Y-%m-%d"),
-            "note": [f"text {i}" for i in range(n)],
-            "nothing": np.nan,
-            "label": np.where((age > 45) ^ (city == "Rome"), "yes", "no"),
-            "price": 1000 * age + rng.normal(0, 500, n),
-            "stars": rng.integers(1, 6, n),
-        }
-    )
-    for column, rows in {"age": [1, 5], "city": [2], "member": [3, 4], "label": [7]}.items():
-        frame.loc[rows, column] = None
-    frame.to_csv(tmp_path / "shop.csv", index=False)
-    return tmp_path / "shop.csv"
-
-
-# ---------------------------------------------------------------- values of --param
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("0.01,0.001", [0.01, 0.001]),
-        ("1e-4", [0.0001]),
-        ("relu, tanh", ["relu", "tanh"]),
-        ("(64,),(64,64)", [(64,), (64, 64)]),
-        ("[1,2],{0:1,1:2}", [[1, 2], {0: 1, 1: 2}]),
-        ("True,false,None", [True, False, None]),
-        ("'a,b',c", ["a,b", "c"]),
-        ("32,64,32", [32, 64]),
-        ("1,True,1.0", [1, True, 1.0]),
-        ("(64,),", [(64,)]),
-    ],
-)
-def test_a_list_is_read_as_python_literals_and_words(text, values):
-    read = parse([f"x={text}"])["x"]
-    assert read == values
-    assert list(map(type, read)) == list(map(type, values))
-
-
-def test_a_distribution_has_both_of_its_bounds():
-    space = parse(["a=log(1e-4,1e-1)", "b=uniform(0, 0.5)", "c=int(1,3)", "d=logint(1,4)"])
-    rng = np.random.RandomState(0)
-    assert space["a"].support() == (1e-4, 1e-1)
-    assert space["b"].support() == (0, 0.5)
-    assert {space["c"].rvs(rng) for _ in range(100)} == {1, 2, 3}
-    assert {space["d"].rvs(rng) for _ in range(200)} == {1, 2, 3, 4}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "log(0.0001,0.1)",
-        "uniform(0,0.5)",
-        "int(1,3)",
-        "int(16,128,step=16)",
-        "logint(1,4)",
-        "choice(relu,'a b',None,1.0)",
-        "layer_sizes((1,3),(16,128),funnel)",
-    ],
-)
-def test_a_distribution_is_written_as_it_was_typed(text):
-    assert describe(parse([f"x={text}"])["x"]) == text
-
-
-def test_forms_of_distributions_may_leave_out_and_name_arguments():
-    typed = [
-        "a=layer_sizes()",
-        "b=layer_sizes(2,shape=constant)",
-        "c=int(16,64,16)",
-        "d=choice(1,1,2)",
-    ]
-    space = parse(typed)
-    assert space["a"] == layer_sizes()
-    assert space["b"] == layer_sizes(2, shape="constant")
-    assert list(space["c"]) == [16, 32, 48, 64]
-    assert list(space["d"]) == [1, 2]
-
-
-def test_lists_of_one_name_are_joined():
-    assert parse(["x=1,2", "x=2,3"]) == {"x": [1, 2, 3]}
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["x"], "not name=values"),
-        (["=3"], "not name=values"),
-        (["x="], "a value is missing"),
-        (["x=1,,2"], "a value is missing"),
-        (["x=(1,2"], "a ) is missing"),
-        (["x=1)"], "a ')' too many"),
-        (["x='a"], "a ' is missing"),
-        (["x=0.01;0.02"], "neither a number, a word nor"),
-        (["x=normal(0,1)"], "the distributions are log(a,b), uniform(a,b)"),
-        (["x=log(0,1)"], "--param x=log(0,1): low=0.0 must be above 0"),
-        (["x=uniform(2,1)"], "low=2.0 must be below high=1.0"),
-        (["x=int(1,2.5)"], "high=2.5 must be an integer"),
-        (["x=int(1,8,3)"], "step=3 does not fit"),
-        (["x=log(1,2,3)"], "is not of the form log(a,b)"),
-        (["x=log(1,high=2,base=3)"], "is not of the form log(a,b)"),
-        (["x=choice()"], "the list of values is empty"),
-        (["x=layer_sizes(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
-        (["x=log(1,2)", "x=3"], "given twice"),
-    ],
-)
-def test_an_unreadable_param_says_what_is_wrong(options, says):
-    with pytest.raises(UsageError) as error:
-        parse(options)
-    assert says in str(error.value)
-
-
-class TestNames:
-    @pytest.fixture
-    def pipeline(self):
-        from sklearn.pipeline import Pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        from kerasearch import KerasClassifier
-
-        return Pipeline([("scale", StandardScaler()), ("network", KerasClassifier())])
-
-    @pytest.mark.parametrize(
-        ("name", "full"),
-        [
-            ("learning_rate", "network__optimizer__learning_rate"),
-            ("optimizer__learning_rate", "network__optimizer__learning_rate"),
-            ("network__optimizer__learning_rate", "network__optimizer__learning_rate"),
-            ("hidden_layer_sizes", "network__model__hidden_layer_sizes"),
-            ("dropout", "network__model__dropout"),
-            ("epochs", "network__epochs"),
-            ("batch_size", "network__batch_size"),
-            ("scale__with_mean", "scale__with_mean"),
-        ],
-    )
-    def test_short_routed_and_full_names_are_found(self, pipeline, name, full):
-        assert resolve(pipeline, {name: [1]}) == {full: [1]}
-
-    def test_arguments_of_the_optimizer_that_is_searched_are_found(self, pipeline):
-        space = {"momentum": [0.9], "optimizer": ["sgd"]}
-        resolved = resolve(pipeline, space)
-        assert list(resolved) == ["network__optimizer__momentum", "network__optimizer"]
-
-    def test_an_argument_without_default_is_found(self, pipeline):
-        pipeline.set_params(network__model=lambda units: None)
-        assert list(resolve(pipeline, {"units": [1]})) == ["network__model__units"]
-
-    def test_an_unknown_name_has_the_nearest(self, pipeline):
-        with pytest.raises(UsageError, match="no such parameter; did you mean learning_rate"):
-            resolve(pipeline, {"learning_rte": [1]})
-
-    def test_one_parameter_by_two_names_is_refused(self, pipeline):
-        space = {"learning_rate": [1], "optimizer__learning_rate": [2]}
-        with pytest.raises(UsageError, match="are the same parameter"):
-            resolve(pipeline, space)
-
-
-# ---------------------------------------------------------------- data
-
-
-def test_columns_are_sorted_by_what_they_hold(shop):
-    data = load(str(shop), "label", None, ["price"])
-    assert (data.numbers, data.dates) == (["age", "stars"], ["joined"])
-    assert data.categories == ["city", "member"]
-    assert data.task == "classification"
-    assert len(data.y) == 149
-    assert data.notes == [
-        "left out 1 row without a value of 'label'",
-        "left out price, as told",
-        "left out 'row': it numbers the rows",
-        "left out 'note': 149 distinct texts in 149 rows, too many to learn from",
-        "left out 'nothing': no values",
-    ]
-
-
-def test_preprocessing_takes_rows_that_look_different_from_the_training_rows(shop):
-    data = load(str(shop), "label", None, ["stars"])
-    encoder = data.preprocessing().fit(data.X)
-    names = list(encoder.get_feature_names_out())
-    rows = pd.DataFrame(
-        [
-            {"age": None, "price": "?", "joined": None, "city": "Mars", "member": True},
-            {"age": 40, "price": 1e4, "joined": "2020-03-01", "city": None, "member": "True"},
-        ]
-    )
-    encoded = pd.DataFrame(encoder.transform(rows), columns=names)
-    assert encoded.notna().all(axis=None)
-    medians = (data.X[["age", "price"]].median() - data.X[["age", "price"]].mean()).abs()
-    assert (encoded.loc[0, ["age", "price"]].abs() < medians).all()
-    cities = [name for name in names if name.startswith("city_")]
-    assert encoded.loc[0, cities].sum() == 0
-    assert encoded.loc[1, "city_(missing)"] == 1
-    assert list(encoded["member_True"]) == [1, 1]
-
-
-@pytest.mark.parametrize(
-    ("values", "task", "dtype"),
-    [
-        (["a", "b"] * 20, "classification", object),
-        ([True, False] * 20, "classification", bool),
-        ([0, 1, 2, 3] * 10, "classification", np.int64),
-        ([0.0, 1.0, np.nan, 1.0] * 10, "classification", np.int64),
-        (list(range(40)), "regression", float),
-        ([0.5, 1.0] * 20, "regression", float),
-    ],
-)
-def test_the_task_follows_from_the_target(tmp_path, values, task, dtype):
-    frame = pd.DataFrame({"x": np.linspace(0, 1, 40), "y": values})
-    frame.to_csv(tmp_path / "data.csv", index=False)
-    data = load(str(tmp_path / "data.csv"), "y", None)
-    assert (data.task, data.y.dtype) == (task, dtype)
-
-
-def test_few_whole_numbers_can_be_a_regression(tmp_path):
-    frame = pd.DataFrame({"x": np.linspace(0, 1, 40), "y": [1, 2, 3, 4] * 10})
-    frame.to_csv(tmp_path / "data.csv", index=False)
-    assert "--task regression" in load(str(tmp_path / "data.csv"), "y", None).notes[0]
-    assert load(str(tmp_path / "data.csv"), "y", "regression").task == "regression"
-
-
-def test_a_file_with_semicolons_and_question_marks_is_read(tmp_path):
-    (tmp_path / "data.csv").write_text("a; b\n1; x\n?; y\n3; x\n")
-    data = load("data.csv", "b", None)
-    assert data.read_options == {"sep": ";", "skipinitialspace": True}
-    assert data.numbers == ["a"]
-    assert list(data.y) == ["x", "y", "x"]
-
-
-def test_a_text_column_of_many_values_keeps_the_frequent_ones(tmp_path):
-    words = [f"w{i}" for i in range(60)] * 3 + ["often"] * 60
-    pd.DataFrame({"word": words, "y": [0, 1] * 120}).to_csv("data.csv", index=False)
-    data = load("data.csv", "y", None)
-    assert data.preprocessing().fit_transform(data.X).shape == (240, 50)
 
 
 # ---------------------------------------------------------------- errors: one line, status 2
@@ -410,6 +155,18 @@ def test_help_and_wrong_arguments_need_no_tensorflow():
     done = process(["-c", code])
     assert done.returncode == 0, done.stderr
     assert "--param NAME=VALUES" in done.stdout
+
+
+@pytest.mark.slow
+def test_help_loads_no_library():
+    code = (
+        "import sys; from kerasearch.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit as end: assert end.code == 0\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'pandas', 'scipy', 'numpy', 'jinja2'}\n"
+        "assert not heavy & set(sys.modules)"
+    )
+    done = process(["-c", code])
+    assert done.returncode == 0, done.stderr
 
 
 # ---------------------------------------------------------------- searches
@@ -607,7 +364,7 @@ def test_a_report_is_written_beside_what_is_printed(capsys):
 
 
 def test_without_arguments_it_is_the_textbook_search_on_the_digits():
-    args = arguments.parser().parse_args([])
+    args = arguments.make_parser().parse_args([])
     assert (args.data, args.method, args.cv, args.seed, args.n_jobs) == ("digits", "grid", 3, 0, 1)
     assert arguments.typed_space(args) == {
         "learning_rate": [0.01, 0.001, 0.0001],
@@ -628,9 +385,6 @@ def test_the_digits_are_searched_in_silence():
     assert all(re.match(r"\d+/18 fits, ", line) for line in done.stderr.splitlines())
 
 
-# ---------------------------------------------------------------- report
-
-
 def test_a_traceback_of_scikit_learn_is_read_for_its_error():
     message = (
         "\n3 fits failed out of a total of 6.\nBelow are more details about the failures:\n"
@@ -641,49 +395,8 @@ def test_a_traceback_of_scikit_learn_is_read_for_its_error():
         "---\n2 fits failed with the following error:\nTraceback (most recent call last):\n"
         "ValueError: bad\n"
     )
-    assert failures(message) == [(2, "ValueError: bad"), (1, "pkg.errors.OtherError: what it was")]
-
-
-def test_the_table_is_aligned_and_cut():
-    n = 25
-    results = {
-        "params": [{"network__epochs": 10**i if i < 3 else i} for i in range(n)],
-        "mean_test_score": np.array([np.nan, *np.linspace(0, 1, n - 1)]),
-        "std_test_score": np.zeros(n),
-        "mean_fit_time": np.full(n, 0.5),
-        "split0_test_score": np.array([np.nan, *np.linspace(0, 1, n - 1)]),
-    }
-    lines = table(Result(results, {"network__epochs": []}, "accuracy", 1, 0.5, [], 25)).splitlines()
-    assert lines[0] == "rank  epochs  accuracy (mean ± std)  fit time"
-    assert lines[1] == "   1      24  1.0000 ± 0.0000           0.5 s"
-    assert lines[-1] == "... and 5 more candidates"
-    assert len(lines) == 22
-
-
-@pytest.mark.parametrize(("baseline", "warned"), [(0.5, False), (0.85, True)])
-def test_a_best_candidate_near_the_baseline_is_said_to_be_no_better(baseline, warned):
-    results = {
-        "params": [{"epochs": 1}],
-        "mean_test_score": np.array([0.9]),
-        "std_test_score": np.array([0.1]),
-        "mean_fit_time": np.array([1.0]),
-    }
-    text = describe_result(Result(results, {"epochs": [1]}, "accuracy", 3, baseline, [], 9), 3.0)
-    assert ("not clearly better" in text) == warned
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.123, "0.12 s"),
-        (3.04, "3.0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (3725, "1 h 02 min"),
-    ],
-)
-def test_durations_are_written_as_people_do(seconds, text):
-    assert duration(seconds) == text
+    errors = {"ValueError: bad": 2, "pkg.errors.OtherError: what it was\nand more": 1}
+    assert count_errors(message) == errors
 
 
 def test_a_store_makes_the_same_command_read_what_it_has_trained(capsys):

@@ -130,6 +130,19 @@ def test_text_of_a_search_is_never_markup(tmp_path):
     assert EVIL in page.text
 
 
+def test_names_of_hyperparameters_and_of_metrics_are_never_markup(tmp_path):
+    search = results([{EVIL: i, "b": -i} for i in range(12)], np.linspace(0, 1, 12), "f1")
+    search[f"mean_test_{EVIL}"] = search["mean_test_f1"]
+    search[f"std_test_{EVIL}"] = search["std_test_f1"]
+    page = page_of(search, tmp_path / "a.html", metric=EVIL)
+    assert page.tags.count("script") == 1
+    assert all(image["src"].startswith("data:") for image in page.images)
+    assert f"best mean {EVIL}" in page.text
+    assert [EVIL, "12 values from 0 to 11"] in page.rows
+    _, console = opened(tmp_path / "a.html")
+    assert console == []
+
+
 @pytest.mark.slow
 def test_failures_are_counted_with_their_messages(tmp_path):
     page = page_of(failing(), tmp_path / "a.html")
@@ -174,7 +187,7 @@ def test_without_matplotlib_it_says_how_to_get_the_pictures(tmp_path):
         f"print(report(search, {str(tmp_path / 'a.html')!r}).read_text())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install &#x27;kerasearch[plot]&#x27;" in done.stdout
+    assert "pip install 'kerasearch[plot]'" in done.stdout
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
 from kerasearch import BayesSearchCV, HyperbandSearchCV, TimeBudget, log_uniform, uniform
-from kerasearch.search import base
+from kerasearch.search import base, fit_errors
 
 from .conftest import Learner
 
@@ -89,15 +89,35 @@ def test_scikit_learn_still_calls_the_hooks_as_base_expects(iris):
     assert search.cv_results_ is seen["results"], advice
 
 
+def test_scikit_learns_halving_still_has_the_hooks_that_base_uses(iris):
+    from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV
+
+    search = HalvingGridSearchCV(
+        Learner(), {"quality": [0.1, 0.2, 0.3]}, resource="epochs", max_resources=9, cv=3
+    )
+    advice = "scikit-learn changed its halving: adapt halving_schedule in kerasearch/search/base.py"
+    try:
+        told = base.halving_schedule(search)
+    except (AttributeError, TypeError, KeyError) as error:
+        pytest.fail(f"{advice} ({error})")
+    search.fit(*iris)
+    assert told == list(zip(search.n_candidates_, search.n_resources_, strict=True)), advice
+
+
 def test_scikit_learn_still_words_the_failure_of_all_fits_the_same():
     out = [{"fit_error": "Traceback (most recent call last):\n  x\nValueError: no\n"}] * 3
     with pytest.raises(ValueError) as caught:
         _warn_or_raise_about_fit_failures(out, np.nan)
     message = str(caught.value)
-    advice = "scikit-learn changed its message: adapt kerasearch/search/base.py"
-    assert base._ALL_FAILED.match(message), advice
-    assert base._DETAILS in message, advice
-    assert base.error_message([{"fit_error": message}]) == "ValueError: no", advice
+    advice = "scikit-learn changed its message: adapt kerasearch/search/fit_errors.py"
+    n_fits, details = fit_errors.read_all_failed(message) or pytest.fail(advice)
+    assert n_fits == 3, advice
+    assert fit_errors.count_errors(message) == {"ValueError: no": 3}, advice
+    assert fit_errors.error_message([{"fit_error": details}]) == "ValueError: no", advice
+    assert fit_errors.all_failed_text([[{"fit_error": details}] * 3]) == message, advice
+    with pytest.warns(FitFailedWarning) as warned:
+        _warn_or_raise_about_fit_failures([*out, {"fit_error": None}], np.nan)
+    assert fit_errors.count_errors(str(warned[0].message)) == {"ValueError: no": 3}, advice
 
 
 # ---------------------------------------------------------------- results
@@ -438,8 +458,8 @@ def test_importing_the_searches_needs_neither_keras_nor_optuna():
     ("space", "error", "message"),
     [
         ({}, ValueError, "nothing to search"),
-        ([], TypeError, "space must be"),
-        ("quality", TypeError, "space must be a dict"),
+        ([], TypeError, r"space=\[\] must be a dict"),
+        ("quality", TypeError, "space='quality' must be a dict"),
         ({"quality": 3}, TypeError, "quality"),
         ({"quality": "abc"}, TypeError, "quality"),
         ({"quality": []}, ValueError, "quality"),
@@ -455,10 +475,12 @@ def test_a_wrong_space_is_an_error_before_the_first_fit(iris, kind, space, error
     assert not Learner.log
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "1", True])
+@pytest.mark.parametrize("timeout", [0, -1, "1", True, np.inf])
 def test_a_wrong_time_budget_is_an_error(iris, timeout):
-    with pytest.raises(ValueError, match="timeout must be"):
+    with pytest.raises(ValueError, match="timeout=.* must be None or a positive number of seconds"):
         bayes(timeout=timeout).fit(*iris)
+    with pytest.raises(ValueError, match="seconds=.* must be a positive number of seconds"):
+        TimeBudget(timeout)
 
 
 def test_scipys_distributions_are_taken(iris):

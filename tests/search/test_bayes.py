@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import loguniform, norm, randint
 from scipy.stats import uniform as scipy_uniform
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -28,6 +29,7 @@ from kerasearch import (
 )
 from kerasearch._utils.values import identity
 from kerasearch.search.optuna_space import TrialSpace
+from kerasearch.space.scipy_distributions import Quantiles
 
 from .conftest import Learner
 
@@ -63,6 +65,7 @@ DISTRIBUTIONS = {
     "scipy_uniform": scipy_uniform(-1, 3),
     "scipy_int": randint(3, 9),
     "scipy_norm": norm(2, 1),
+    "part_of_scipy_norm": Quantiles(norm(2, 1), 0.25, 0.5),
 }
 
 
@@ -78,7 +81,7 @@ def test_candidates_are_pythons_own_values_and_survive_the_way_back(name):
         assert not isinstance(params["p"], np.generic)
         assert identity(space.suggest(study.trials[-1])) == identity(params)  # as stored
         back = space.suggest(optuna.trial.FixedTrial(space.encode(params)))
-        if name == "scipy_norm":
+        if name.endswith("scipy_norm"):
             assert back["p"] == pytest.approx(params["p"])
         else:
             assert identity(back) == identity(params)
@@ -102,6 +105,8 @@ def test_candidates_are_pythons_own_values_and_survive_the_way_back(name):
         (layer_sizes((1, 2), (4, 8)), 7),
         (layer_sizes((1, 2), (4, 8), "constant"), (4, 5)),
         (layer_sizes((3, 3), (4, 64), "funnel"), (64, 60, 4)),
+        (layer_sizes((1, 3), (4, 64), "funnel"), (8, 16)),
+        (Quantiles(norm(2, 1), 0.25, 0.5), 3.0),
     ],
 )
 def test_a_value_outside_has_no_code(distribution, value):
@@ -360,14 +365,16 @@ def test_enqueued_candidates_come_first(iris):
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"n_iter": 0}, ValueError, "n_iter must be"),
-        ({"n_iter": 2.5}, ValueError, "n_iter must be"),
-        ({"batch_size": 0}, ValueError, "batch_size must be"),
+        ({"n_iter": 0}, ValueError, "n_iter=0 must be an integer of at least 1"),
+        ({"n_iter": 2.5}, ValueError, "n_iter=2.5 must be"),
+        ({"n_iter": True}, ValueError, "n_iter=True must be"),
+        ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
         ({"sampler": "tpe"}, TypeError, "sampler must be"),
         ({"storage": "sqlite:////no/such/folder/s.db"}, ValueError, "could not be opened"),
         ({"storage": "nosuch://x"}, ValueError, "could not be opened"),
         ({"storage": "/no/such/folder/s.log"}, ValueError, "could not be opened"),
-        ({"warm_start": 3}, TypeError, "warm_start must be"),
+        ({"warm_start": 3}, TypeError, "warm_start: expected a fitted search"),
+        ({"warm_start": GridSearchCV(Learner(), {})}, NotFittedError, "warm_start: this Grid"),
         ({"enqueue": [{"quality": 3}]}, ValueError, "not in the space"),
         ({"enqueue": [{"tag": 3}]}, ValueError, "not in the space"),
         ({"enqueue": [{"qualty": 3}]}, ValueError, "quality"),
@@ -460,10 +467,12 @@ def test_a_study_of_one_of_several_metrics(iris):
     assert to_optuna_study(search).best_value == search.best_score_
     best = search.cv_results_["mean_test_accuracy"].max()
     assert to_optuna_study(search, metric="accuracy").best_value == best
-    with pytest.raises(ValueError, match="there are accuracy, f1_macro"):
+    with pytest.raises(ValueError, match="metric='f1': the search has accuracy, f1_macro"):
         to_optuna_study(search, metric="f1")
-    with pytest.raises(TypeError, match="finished search"):
+    with pytest.raises(NotFittedError, match="is not fitted: call fit first"):
         to_optuna_study(GridSearchCV(SVC(), {}))
+    with pytest.raises(TypeError, match="expected a fitted search"):
+        to_optuna_study(3)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])

@@ -93,6 +93,18 @@ class Counting(SGDClassifier):
             cv=2,
             refit=False,
         ),
+        # log(243, 3) is a little less than 5 in floating point, so scikit-learn has one rung fewer
+        HalvingGridSearchCV(
+            Counting(),
+            {"alpha": list(range(1, 13))},
+            resource="epochs",
+            min_resources=1,
+            max_resources=243,
+            cv=2,
+        ),
+        HalvingRandomSearchCV(
+            Counting(), {"alpha": [1, 2, 3]}, resource="epochs", max_resources=9, cv=2
+        ),
     ],
 )
 def test_fits_and_epochs_are_those_that_the_search_runs(search):
@@ -169,6 +181,12 @@ def test_candidates_that_are_drawn_do_not_grow():
     assert search_cost({"b": [1, 2]}, n_iter=20).n_candidates == 2
 
 
+def test_numpys_integers_are_integers():
+    told = search_cost({"a": log_uniform(1, 2)}, n_iter=np.int64(20), epochs=np.int32(3))
+    assert (told.n_candidates, told.n_epochs) == (20, 303)
+    assert len(sobol({"a": log_uniform(1, 2)}, np.int64(4), random_state=0)) == 4
+
+
 def test_it_is_readable_as_text_and_in_a_notebook():
     told = search_cost({"a<b": [1, 2], "c": [1]}, cv=2, epochs=1000)
     assert repr(told).splitlines()[0] == "2 candidates, 2 folds: 5 fits, 5,000 epochs"
@@ -185,6 +203,39 @@ def test_what_depends_on_the_number_of_rows_is_said_to_be_unknown():
     assert "depends on the number of rows" in repr(told)
     told = search_cost(HalvingRandomSearchCV(Counting(), {"alpha": uniform(0, 1)}))
     assert (told.n_candidates, told.n_fits) == (None, None)
+
+
+def test_halving_is_not_counted_beyond_what_can_be_listed():
+    space = {"alpha": list(range(1000)), "l1_ratio": list(range(1000))}
+    told = search_cost(HalvingGridSearchCV(Counting(), space, resource="epochs", max_resources=9))
+    assert (told.n_candidates, told.n_fits) == (1_000_000, None)
+    assert "not counted beyond 100,000 candidates" in repr(told)
+
+
+def test_counting_a_halving_search_draws_nothing_of_the_users():
+    search = HalvingRandomSearchCV(
+        Counting(), {"alpha": uniform(0, 1)}, resource="epochs", max_resources=9
+    )
+    np.random.seed(0)
+    search_cost(search)
+    after = np.random.rand()
+    np.random.seed(0)
+    assert after == np.random.rand()
+    assert not hasattr(search, "n_resources_")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"resource": "epoch", "max_resources": 9}, "resource=epoch which is not supported"),
+        ({"resource": "epochs"}, "resource can only be 'n_samples' when max_resources='auto'"),
+        ({"resource": "alpha", "max_resources": 9}, "part of the searched parameters"),
+        ({"resource": "epochs", "max_resources": 3, "min_resources": 5}, "is greater"),
+    ],
+)
+def test_a_halving_search_that_cannot_run_is_an_error_at_once(settings, says):
+    with pytest.raises(ValueError, match=says):
+        search_cost(HalvingGridSearchCV(Counting(), {"alpha": [1, 2, 3]}, **settings))
 
 
 def test_hyperband_is_counted_by_its_brackets():
@@ -204,8 +255,10 @@ def test_hyperband_is_counted_by_its_brackets():
         (({"a": [1]}, 1), ValueError, "cv=1"),
         (({"a": [1]}, "five"), ValueError, "cv='five' must be a number of folds"),
         (({"a": [1]}, iter([])), ValueError, "cv is an iterator"),
-        (({"a": [1]}, 5, 0), ValueError, "n_iter=0 must be a positive integer"),
-        (({"a": [1]}, 5, None, 1.5), ValueError, "epochs=1.5 must be a positive integer"),
+        (({"a": [1]}, 5, 0), ValueError, "n_iter=0 must be an integer of at least 1"),
+        (({"a": [1]}, 5, True), ValueError, "n_iter=True must be"),
+        ((RandomizedSearchCV(Counting(), {"alpha": [1]}, n_iter=2.5),), ValueError, "n_iter=2.5"),
+        (({"a": [1]}, 5, None, 1.5), ValueError, "epochs=1.5 must be an integer of at least 1"),
         ((3,), TypeError, "space=3 must be a dict"),
         ((SGDClassifier(),), TypeError, "must be a dict"),
         ((GridSearchCV(Counting(), {"alpha": [1]}), 3), ValueError, "those of the search"),

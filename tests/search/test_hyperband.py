@@ -87,11 +87,11 @@ def test_epochs_that_are_not_whole_are_rounded_down(most, factor, epochs):
     ("most", "factor", "message"),
     [
         (2, 3, "must be at least factor=3"),
-        (0, 3, "max_resources must be"),
-        (81, 1, "factor must be"),
-        (81, 3.0, "factor must be"),
-        ("81", 3, "max_resources must be"),
-        (True, 3, "max_resources must be"),
+        (0, 3, "max_resources=0 must be an integer of at least 1"),
+        (81, 1, "factor=1 must be an integer of at least 2"),
+        (81, 3.0, "factor=3.0 must be"),
+        ("81", 3, "max_resources='81' must be"),
+        (True, 3, "max_resources=True must be"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_an_error(iris, most, factor, message):
@@ -265,7 +265,7 @@ def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs
     assert not any("store" in name for params in table["params"] for name in params)
 
 
-def test_in_threads_the_store_is_in_memory(iris):
+def test_in_threads_survivors_are_continued_too(iris):
     import joblib
 
     with joblib.parallel_config("threading", n_jobs=2):

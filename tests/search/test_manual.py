@@ -138,6 +138,17 @@ def test_a_notebook_shows_the_trials_with_the_best_in_bold(search):
     assert "a &amp; b" in page
 
 
+def test_nothing_in_a_notebooks_table_is_markup(search):
+    search.trial(tag="<script>alert(1)</script>")
+    search.trial(fail="<img src=x onerror=alert(1)>")
+    page = search.note("</td><script>alert(2)</script>")._repr_html_()
+    assert "<script" not in page
+    assert "<img" not in page
+    search.undo().undo()
+    search.set_params(estimator=Learner(tag="<script>"))
+    assert "&lt;script&gt;" in search._repr_html_()
+
+
 def test_several_metrics_weights_and_jobs(iris):
     X, y = iris
     search = ManualSearchCV(

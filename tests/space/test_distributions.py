@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler
 
 from kerasearch import choice, integers, layer_sizes, log_integers, log_uniform, uniform
-from kerasearch.space import Choice, Integers, Layers, LogUniform, Uniform
+from kerasearch.space import Choice, Integers, LayerSizes, Uniform
 from kerasearch.space.scipy_distributions import as_distribution
 
 quick = settings(deadline=None, max_examples=40)
@@ -55,7 +55,7 @@ distributions = st.one_of(one_dimensional, some_layers)
 def in_support(distribution, value):
     if isinstance(distribution, Choice):
         return any(value is v or (type(value) is type(v) and value == v) for v in distribution)
-    if isinstance(distribution, Layers):
+    if isinstance(distribution, LayerSizes):
         (fewest, most), (low, high) = distribution.depth, distribution.units
         widths_fit = all(low <= width <= high and type(width) is int for width in value)
         return type(value) is tuple and fewest <= len(value) <= most and widths_fit
@@ -118,7 +118,8 @@ def test_what_is_drawn_has_the_quantiles(distribution, seed):
     rng = np.random.RandomState(seed)
     drawn = [distribution.rvs(rng) for _ in range(400)]
     quantiles = distribution.ppf((np.arange(1000) + 0.5) / 1000).tolist()
-    rank = {repr(value): i for i, value in enumerate(dict.fromkeys(quantiles + drawn))}
+    # by their text: False and 0 are two values of a choice, and one key of a dict
+    rank = {text: i for i, text in enumerate(dict.fromkeys(map(repr, quantiles + drawn)))}
     if not isinstance(distribution, Choice):
         rank = {repr(value): value for value in [*quantiles, *drawn]}
     found = stats.ks_2samp([rank[repr(v)] for v in drawn], [rank[repr(v)] for v in quantiles])
@@ -172,6 +173,45 @@ def test_scipys_distribution_of_the_name_has_the_same_quantiles(distribution, ex
     assert as_distribution(exact) == distribution
 
 
+# what was drawn when the distributions in the logarithm were classes of their own
+DRAWN = [
+    (
+        uniform(-3, 5),
+        [-0.0036790492211000725, 4.605714451279329, 2.8559515344912407, 1.7892678735762928],
+        [-3.0, -2.2, -0.3333333333333335, 3.16, 5.0],
+    ),
+    (
+        log_uniform(1e-4, 1e-1),
+        [0.0013292918943162175, 0.07114476009343418, 0.01570297088405538, 0.006251373574521752],
+        [0.0001, 0.00019952623149688793, 0.0010000000000000002, 0.020417379446695298, 0.1],
+    ),
+    (
+        log_uniform(0.3, 70),
+        [2.3121902275439514, 53.504543343569914, 16.23550926724388, 7.847487771375085],
+        [0.3, 0.5175102228757736, 1.8469147504478332, 19.97392337113635, 70.0],
+    ),
+    (integers(3, 40), [17, 39, 30, 25], [3, 6, 15, 32, 40]),
+    (integers(16, 256, 16), [96, 256, 192, 160], [16, 32, 96, 208, 256]),
+    (log_integers(1, 1023), [13, 727, 159, 63], [1, 2, 10, 207, 1023]),
+    (log_integers(16, 512), [58, 432, 202, 127], [16, 22, 50, 231, 512]),
+]
+
+
+@pytest.mark.parametrize(("distribution", "drawn", "quantiles"), DRAWN)
+def test_a_seed_draws_what_it_always_drew(distribution, drawn, quantiles):
+    rng = np.random.RandomState(42)
+    assert [distribution.rvs(rng) for _ in drawn] == drawn
+    assert distribution.ppf([0, 0.1, 1 / 3, 0.77, 1]).tolist() == quantiles
+
+
+def test_the_logarithmic_names_are_names_for_log():
+    assert log_uniform(1e-4, 1) == uniform(1e-4, 1, log=True) == Uniform(1e-4, 1, True)
+    assert log_integers(1, 8) == integers(1, 8, log=True) == Integers(1, 8, 1, True)
+    assert uniform(1, 8) != uniform(1, 8, log=True)
+    assert integers(1, 8) != integers(1, 8, log=True)
+    assert uniform(1, 8, log=np.bool_(True)).log is True
+
+
 def test_log_integers_are_uniform_in_the_logarithm():
     rng = np.random.RandomState(0)
     drawn = np.array([log_integers(1, 1023).rvs(rng) for _ in range(2000)])
@@ -204,10 +244,10 @@ def test_discrete_distributions_have_a_length_and_values():
 
 def test_readable_reprs():
     assert repr(uniform(0, 1)) == "uniform(0.0, 1.0)"
-    assert repr(log_uniform(1e-4, 1)) == "log_uniform(0.0001, 1.0)"
+    assert repr(log_uniform(1e-4, 1)) == "uniform(0.0001, 1.0, log=True)"
     assert repr(integers(1, 3)) == "integers(1, 3)"
     assert repr(integers(2, 8, step=2)) == "integers(2, 8, step=2)"
-    assert repr(log_integers(1, 8)) == "log_integers(1, 8)"
+    assert repr(log_integers(1, 8)) == "integers(1, 8, log=True)"
     assert repr(choice(["a", (1,)], p=[0.5, 0.5])) == "choice(['a', (1,)], p=[0.5, 0.5])"
     assert repr(layer_sizes(2, 8)) == "layer_sizes(depth=(2, 2), units=(8, 8), shape='free')"
 
@@ -261,7 +301,12 @@ def test_scikit_learn_draws_from_them():
         (lambda: integers(3, 1), "low=3 must be below high=1"),
         (lambda: integers(16, 100, step=16), "step=16 does not fit.*high=96 or 112 would be"),
         (lambda: integers(1, 3, step=5), "high=6 would be"),
-        (lambda: integers(1, 3, step=0), "step=0 must be a positive integer"),
+        (lambda: integers(1, 3, step=0), "step=0 must be an integer of at least 1"),
+        (lambda: integers(1, 3, step=True), "step=True must be an integer of at least 1"),
+        (lambda: integers(2, 8, step=2, log=True), "step=2 and log=True exclude each other"),
+        (lambda: integers(0, 8, log=True), "integers: low=0 must be above 0 with log=True"),
+        (lambda: integers(1, 8, log="yes"), "integers: log='yes' must be True or False"),
+        (lambda: uniform(1, 8, 3), "uniform: log=3 must be True or False"),
         (lambda: log_integers(0, 3), "low=0 must be above 0"),
         (lambda: choice([]), "choice: the list of values is empty"),
         (lambda: choice([1, 2], p=[0.5]), "must hold 2 probabilities"),
@@ -306,7 +351,7 @@ def test_a_distribution_of_scipy_keeps_its_quantiles():
     assert (counts.ppf(0.5), type(counts.ppf(0.5))) == (5, int)
     assert repr(counts) == "scipy.stats.binom(10, 0.5)"
     assert as_distribution(stats.uniform(0, 0.5)) == Uniform(0, 0.5)
-    assert as_distribution(stats.loguniform(1, 2)) == LogUniform(1, 2)
+    assert as_distribution(stats.loguniform(1, 2)) == Uniform(1, 2, log=True)
     assert as_distribution(stats.randint(4, 5)) == Choice((4,))
 
 

@@ -91,7 +91,7 @@ def test_values_that_are_nearly_never_drawn_do_not_go_on_for_ever():
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, True, "3"])
 def test_a_wrong_number_is_refused(n):
-    with pytest.raises(ValueError, match="must be a positive integer"):
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
         sobol(SPACE, n)
 
 
@@ -101,6 +101,7 @@ def test_a_wrong_number_is_refused(n):
         (3, "space=3 must be a dict"),
         ([], "must be a dict"),
         ([3], "3 is not a dict"),
+        ({3: [1]}, "3 is not a name; the names must be strings"),
         ({"a": "relu"}, "a: 'relu' is one string"),
         ({"a": 3}, "a: 3 is not a list"),
     ],

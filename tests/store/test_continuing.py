@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import warnings
 
 import keras
 import numpy as np
@@ -86,9 +85,7 @@ def test_what_is_read_goes_on_with_partial_fit_and_through_pickle(iris):
     read = network(store=store).fit(X, y)
     assert read.n_epochs_trained_ == 0
     plain = network().fit(X, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a store in memory is pickled
-        loaded = pickle.loads(pickle.dumps(read))
+    loaded = pickle.loads(pickle.dumps(read))
     loaded.set_params(store=None)
     for estimator in (read, plain, loaded):
         assert estimator.partial_fit(X, y).n_epochs_trained_ == 1
@@ -250,14 +247,14 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(iris, always_checkpoints
     store = FitStore()
     epochs_seen = []
 
-    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.StoreEntry.after_epoch):
         after_epoch(self, n_epochs, model)
         epochs_seen.append(n_epochs)
         if n_epochs == 4:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.StoreEntry, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(store=store).fit(*iris)
     assert [fit.epochs for fit in store] == [4]
@@ -271,12 +268,12 @@ def test_weights_that_are_not_finite_make_no_checkpoint(iris, always_checkpoints
     store = FitStore()
     settings = {"optimizer": "sgd", "optimizer__learning_rate": 1e38, "batch_size": -1}
 
-    def interrupted(self, n_epochs, model, after_epoch=stored_fits.Slot.after_epoch):
+    def interrupted(self, n_epochs, model, after_epoch=stored_fits.StoreEntry.after_epoch):
         after_epoch(self, n_epochs, model)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(stored_fits.Slot, "after_epoch", interrupted)
+        patch.setattr(stored_fits.StoreEntry, "after_epoch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(**settings, store=store).fit(X * 1e4, y)
     for place in (None, store):
@@ -329,3 +326,27 @@ def test_a_pickled_estimator_keeps_the_directory_that_its_relative_path_meant(
     classifier = pickle.loads(pickle.dumps(KerasClassifier(store="fits")))
     assert classifier.store == str(tmp_path / "fits")
     assert clone(KerasClassifier(store="fits")).store == "fits"
+
+
+def test_a_fit_that_ended_before_the_first_epoch_does_not_move_it(iris):
+    X, y = iris
+    store = FitStore()
+
+    def fit(epochs, store=store):
+        def compiled():
+            model = build({"n_features_in_": 4, "n_classes_": 3})
+            model.compile("adam", "sparse_categorical_crossentropy")
+            return model
+
+        model = training.build(compiled, 0)
+        return training.fit(model, X, y, epochs=epochs, initial_epoch=3, store=store)
+
+    assert [fit(epochs).n_trained for epochs in (2, 5, 6)] == [0, 2, 1]
+    assert fit(6).history == fit(6, store=None).history
+
+
+def test_the_warning_that_a_fit_is_not_stored_names_the_line_of_the_user(iris):
+    network_without_seed = network(store=FitStore(), random_state=None)
+    with pytest.warns(UserWarning, match="not stored") as caught:
+        network_without_seed.fit(*iris)
+    assert [warning.filename for warning in caught] == [__file__]

@@ -19,8 +19,8 @@ import pandas as pd
 import pytest
 
 from kerasearch.store import FitStore, StoredFit
+from kerasearch.store import directory as directory_module
 from kerasearch.store import file_format as format_module
-from kerasearch.store import locations as places_module
 
 from . import nets
 from .conftest import ROOT, age, files, ours, output, run
@@ -45,9 +45,9 @@ def put(store, i, epochs=2, n=4, **about):
     store.save(KEYS[i], epochs, record(**about), {"weight.0": np.full(n, i, np.float32)})
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["path", "temporary"])
 def any_store(request, tmp_path):
-    return FitStore(tmp_path / "store" if request.param == "disk" else None)
+    return FitStore(tmp_path / "store" if request.param == "path" else None)
 
 
 # ------------------------------------------------------------------ save and load
@@ -282,7 +282,7 @@ def test_a_fit_larger_than_the_bound_costs_no_other_fit(tmp_path):
     assert "larger" in message
 
 
-def test_a_store_in_memory_is_bounded_too(monkeypatch):
+def test_a_temporary_store_is_bounded_too(monkeypatch):
     monkeypatch.setattr("kerasearch.store.fit_store.PROTECTED_SECONDS", 0.0)
     store = FitStore(max_bytes=15_000)
     for i in range(5):
@@ -293,7 +293,7 @@ def test_a_store_in_memory_is_bounded_too(monkeypatch):
 
 @pytest.mark.parametrize("max_bytes", [0, -1, 1.5, "10", True, None])
 def test_a_bound_that_is_no_positive_integer_is_refused(max_bytes):
-    with pytest.raises(ValueError, match="max_bytes=.* must be a positive integer"):
+    with pytest.raises(ValueError, match="max_bytes=.* must be an integer of at least 1"):
         FitStore(max_bytes=max_bytes)
 
 
@@ -319,27 +319,84 @@ def test_a_store_on_disk_pickles_as_its_path(store, monkeypatch, tmp_path):
     assert pickle.loads(relative) is again  # its warnings and its count are one
 
 
-def test_a_store_in_memory_says_so_once_when_it_is_pickled():
-    store = FitStore()
-    put(store, 0)
-    content, messages = ours(pickle.dumps, store)
-    (message,) = messages
-    assert "lives in the memory of one process" in message
-    assert "path" in message
-    assert ours(pickle.dumps, store)[1] == []
-    assert pickle.loads(content) is store
-
-
-def test_another_process_begins_with_an_empty_store_of_its_own():
+def test_a_temporary_store_is_itself_again_when_it_is_unpickled_where_it_was_made():
     store = FitStore(max_bytes=12345)
     put(store, 0)
-    content, _ = ours(pickle.dumps, store)
+    again, messages = ours(lambda: pickle.loads(pickle.dumps({"store": store})))
+    assert again["store"] is store
+    assert messages == []
+
+
+def test_a_temporary_store_goes_when_nobody_has_it_any_more():
+    store = FitStore()
+    put(store, 0)
+    content, path = pickle.dumps(store), store.path
+    assert len(files(store)) == 1
     del store
-    gc.collect()  # as if it were another process
+    gc.collect()
+    assert not path.exists()
     one, other = pickle.loads(content), pickle.loads(content)
     assert one is other
+    assert one.path != path
     assert len(one) == 0
-    assert one.max_bytes == 12345
+    put(one, 1)
+    assert len(one) == 1
+    assert not path.exists()
+
+
+USES_A_COPY = """
+import pickle, sys
+import numpy as np
+store = pickle.loads(bytes.fromhex(sys.argv[1]))
+assert repr(store) == "FitStore()" and pickle.loads(pickle.dumps(store)) is store
+record = {"parameters": {}, "n_rows": 1, "data": "d", "seconds": 0.0, "history": {"loss": [1.0]},
+          "path": "compiled", "finished": False, "divergence": None}
+print(len(store), flush=True)
+sys.stdin.readline()
+store.save("ab" * 20, 1, record, {"weight.0": np.zeros(3)})
+print(len(store), store.path.exists(), flush=True)
+"""
+
+
+def test_processes_share_a_temporary_store_and_do_not_remove_it():
+    store = FitStore()
+    for n in range(2):
+        code = USES_A_COPY.replace("ab", f"{n}b")
+        process = run("-W", "error", "-c", code, pickle.dumps(store).hex(), stdin=-1)
+        out, error = process.communicate("go\n", timeout=120)
+        assert out.splitlines() == [f"{n}", f"{n + 1} True"], error
+    assert len(store) == 2
+
+
+def test_a_temporary_store_that_is_gone_is_not_made_again_by_a_process_that_had_it():
+    store = FitStore()
+    put(store, 0)
+    path = store.path
+    process = run("-c", USES_A_COPY, pickle.dumps(store).hex(), stdin=-1)
+    assert process.stdout.readline() == "1\n"
+    del store
+    gc.collect()
+    out, error = process.communicate("go\n", timeout=120)
+    assert out == "0 False\n"
+    assert "FitStore() cannot be written (No such file or directory)" in error
+    assert not path.exists()
+
+
+def test_a_temporary_store_goes_with_the_process_that_made_it_and_not_with_a_forked_one():
+    code = """
+import os
+from kerasearch.store import FitStore
+store = FitStore()
+print(store.path, flush=True)
+child = os.fork()
+if child == 0:
+    raise SystemExit  # which runs what is to be run at exit
+os.waitpid(child, 0)
+print(store.path.is_dir(), flush=True)
+"""
+    path, there = output(run("-c", code)).splitlines()
+    assert there == "True"
+    assert not Path(path).exists()
 
 
 def test_one_path_is_one_store(tmp_path, monkeypatch):
@@ -354,7 +411,7 @@ def test_one_path_is_one_store(tmp_path, monkeypatch):
 
 
 def test_the_repr_can_be_typed_in():
-    assert repr(FitStore()) == "FitStore()"
+    assert repr(FitStore()) == "FitStore()"  # a temporary one has no name to be typed
     assert repr(FitStore("a", max_bytes=5)) == "FitStore('a', max_bytes=5)"
 
 
@@ -384,7 +441,7 @@ def test_what_was_left_half_written_is_removed_after_an_hour(tmp_path):
 
 def failing(code, after=0):
     """A way to write that fails when so many bytes were written."""
-    write = places_module.Directory.write
+    write = directory_module.Directory.write
 
     def broken(self, name, content):
         def write_some(file):
@@ -419,7 +476,7 @@ def test_a_write_that_fails_is_one_warning_and_leaves_nothing(store, monkeypatch
             put(store, i, n=4000)
 
     with monkeypatch.context() as patch:
-        patch.setattr(places_module.Directory, "write", failing(code, after))
+        patch.setattr(directory_module.Directory, "write", failing(code, after))
         _, messages = ours(attempts)
     (message,) = messages
     assert os.strerror(code) in message
@@ -461,7 +518,7 @@ def test_an_unreadable_folder_is_a_warning_and_no_error(store, monkeypatch):
     def denied(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(places_module.os, "scandir", denied)
+    monkeypatch.setattr(directory_module.os, "scandir", denied)
     lengths, messages = ours(store.lengths, KEYS[0])
     assert lengths == []
     (message,) = messages
@@ -544,7 +601,7 @@ def test_folders_that_cannot_be_read_are_one_warning(store, monkeypatch):
     def denied(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(places_module.os, "scandir", denied)
+    monkeypatch.setattr(directory_module.os, "scandir", denied)
     _, messages = ours(lambda: [store.lengths(key) for key in KEYS])
     assert len(messages) == 1
 
@@ -557,7 +614,7 @@ def test_room_that_cannot_be_made_is_a_warning_and_no_error(tmp_path, monkeypatc
     def denied(self, name):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
 
-    monkeypatch.setattr(places_module.Directory, "remove", denied)
+    monkeypatch.setattr(directory_module.Directory, "remove", denied)
     _, messages = ours(put, store, 1, n=4000)
     (message,) = messages
     assert "Permission denied" in message
@@ -650,7 +707,7 @@ def test_fits_with_many_small_arrays_stay_within_the_bound(tmp_path):
 def test_a_slip_in_prune_is_an_error_and_removes_nothing(store, settings):
     put(store, 0)
     (name,) = settings
-    with pytest.raises(ValueError, match=f"{name}=.* must be a "):
+    with pytest.raises(ValueError, match=f"{name}=.* must be an? "):
         store.prune(**settings)
     assert len(store) == 1
 

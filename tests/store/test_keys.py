@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from kerasearch import FitStore, KerasClassifier
-from kerasearch.training import fingerprint
+from kerasearch.training.fingerprint import fingerprint_of_training
 
 FACTOR = 1.0
 
@@ -236,10 +236,7 @@ def test_limits_and_switches_of_the_process_count(store, data):
 
 
 def test_a_limit_on_epochs_makes_fits_unlike_stored_ones(store, data, monkeypatch):
-    config = pytest.importorskip("keras.src.backend.config")
-    if not hasattr(config, "max_epochs"):
-        pytest.skip("this Keras has no limit on epochs")
-    monkeypatch.setattr(config, "max_epochs", lambda: 1)
+    monkeypatch.setattr(keras.config, "max_epochs", lambda: 1)
     with pytest.warns(UserWarning, match="told to limit epochs"):
         assert not is_known(store, *data)
     assert len(store) == 1
@@ -346,7 +343,7 @@ def test_columns_of_several_outputs_keep_their_names():
         inputs = keras.Input((3,))
         model = keras.Model(inputs, [keras.layers.Dense(1, name=n)(inputs) for n in names])
         model.compile("sgd", ["mse"] * len(names))
-        return fingerprint.of_training(model).digest
+        return fingerprint_of_training(model).digest
 
     assert digest("dense_77") == digest("dense_78")
     assert digest("dense_77", "b") != digest("dense_78", "b")

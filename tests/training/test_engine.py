@@ -98,7 +98,7 @@ def test_cutting_an_epoch_into_calls_does_not_change_the_numbers(monkeypatch):
         monkeypatch.setattr(
             compiled_loop,
             "_calls",
-            lambda found, total, n=n_steps: [
+            lambda program, total, n=n_steps: [
                 (begin, min(total, begin + n)) for begin in range(0, total, n)
             ],
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kerasearch import training
+from kerasearch.training.seeds import fresh_names, seeded
 from tests.slow import slow_but
 
 from . import zoo
@@ -23,7 +24,7 @@ def _held_out(x, y):
 def _by_keras(name, seed, epochs=3):
     x, y = keras.tree.map_structure(np.asarray, zoo.arrays(name))
     model = training.build(zoo.ZOO[name], seed)
-    with training.seeded(seed), training.fresh_names():
+    with seeded(seed), fresh_names():
         history = model.fit(
             x,
             y,

@@ -13,6 +13,7 @@ from keras.src.backend.common import global_state
 
 from kerasearch import training
 from kerasearch.exceptions import DivergenceError
+from kerasearch.training import compiled_loop
 
 
 def data(n=70, features=5, classes=3):
@@ -209,3 +210,40 @@ def test_verbose_0_is_silent(capfd):
     captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err == ""
+
+
+class Noise(keras.layers.Layer):
+    def call(self, x):
+        return x + tf.random.normal(tf.shape(x))
+
+
+def noisy():
+    model = keras.Sequential([keras.Input((5,)), Noise(), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_path_tells_how_the_fit_was_trained_and_whether_it_may_be_stored(monkeypatch):
+    x, y = data()
+
+    def path(build, callbacks=()):
+        result = training.fit(training.build(build, 0), x, y, callbacks=callbacks)
+        taken = result.training_path
+        assert (result.path, result.reason) == (taken.name, taken.reason)
+        return (taken.name, taken.shared, taken.storable), taken.reason
+
+    assert path(mlp) == (("compiled", True, True), "shared program")
+    kind, reason = path(noisy)
+    assert kind == ("compiled", False, False)
+    assert reason == "private program: the graph has a stateful operation, RandomStandardNormal"
+    kind, reason = path(mlp, [keras.callbacks.TerminateOnNaN()])
+    assert kind == ("model.fit", False, True)
+    assert reason == "callback TerminateOnNaN overrides on_batch_end"
+
+    def fails(*args):
+        raise TypeError("a tensor is no bool")
+
+    monkeypatch.setattr(compiled_loop, "training_program", fails)
+    kind, reason = path(mlp)
+    assert kind == ("model.fit", False, False)
+    assert reason == "the loop cannot be traced: TypeError: a tensor is no bool"

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasearch import training
-from kerasearch.training import fingerprint
+from kerasearch.training.fingerprint import fingerprint_of_prediction, fingerprint_of_training
 from tests.slow import slow_but
 
 from . import zoo
@@ -383,14 +383,14 @@ def test_a_variable_that_the_model_does_not_know_makes_the_program_private():
 
 
 @pytest.mark.slow
-def test_the_signature_is_the_same_in_another_process():
+def test_the_fingerprint_is_the_same_in_another_process():
     code = """
     import keras
     from kerasearch import training
-    from kerasearch.training import signature
+    from kerasearch.training.fingerprint import fingerprint_of_prediction, fingerprint_of_training
     from tests.training import zoo
     model = training.build(zoo.ZOO["layer_with_loss_and_metric"], 3)
-    print(signature.of_training(model).digest, signature.of_network(model).digest)
+    print(fingerprint_of_training(model).digest, fingerprint_of_prediction(model).digest)
     """
     printed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -401,8 +401,8 @@ def test_the_signature_is_the_same_in_another_process():
     ).stdout.split()
     model = training.build(zoo.ZOO["layer_with_loss_and_metric"], 4)
     assert printed == [
-        fingerprint.of_training(model).digest,
-        fingerprint.of_network(model).digest,
+        fingerprint_of_training(model).digest,
+        fingerprint_of_prediction(model).digest,
     ]
 
 

@@ -20,7 +20,7 @@ def layer_sizes(
     depth: int | tuple[int, int] = (1, 3),
     units: int | tuple[int, int] = (16, 128),
     shape: str = "free",
-) -> Layers:
+) -> LayerSizes:
     """Tuples of layer widths: how many layers, and how wide each is.
 
     Made for ``hidden_layer_sizes`` of the default network, and for any builder that takes a
@@ -41,7 +41,7 @@ def layer_sizes(
 
     Returns
     -------
-    Layers
+    LayerSizes
 
     Raises
     ------
@@ -56,12 +56,12 @@ def layer_sizes(
     >>> layer_sizes(depth=3, units=(16, 64), shape="funnel").at([0, 1, 0])
     (64, 32, 16)
     """
-    return Layers(_pair(depth), _pair(units), shape)
+    return LayerSizes(_pair(depth), _pair(units), shape)
 
 
 @dataclass(frozen=True, repr=False)
-class Layers(Distribution):
-    """See `layer_sizes`."""
+class LayerSizes(Distribution):
+    """Tuples of layer widths; `layer_sizes` makes it."""
 
     depth: tuple[int, int]
     units: tuple[int, int]
@@ -70,15 +70,17 @@ class Layers(Distribution):
     def __post_init__(self) -> None:
         for name, least in (("depth", 0), ("units", 1)):
             given = getattr(self, name)
-            ends = [as_integer(end) for end in given] if len(given) == 2 else [None]
-            if None in ends or not least <= ends[0] <= ends[1]:  # type: ignore[operator]
+            low, high = map(as_integer, given) if len(given) == 2 else (None, None)
+            if low is None or high is None or not least <= low <= high:
                 raise ValueError(
-                    f"layers: {name}={given!r} must be an integer of at least {least}, or two of "
-                    "them, the smaller first"
+                    f"layer_sizes: {name}={given!r} must be an integer of at least {least}, or "
+                    "two of them, the smaller first"
                 )
-            object.__setattr__(self, name, tuple(ends))
+            object.__setattr__(self, name, (low, high))
         if self.shape not in SHAPES:
-            raise ValueError(f"layers: shape={self.shape!r} must be one of {', '.join(SHAPES)}")
+            raise ValueError(
+                f"layer_sizes: shape={self.shape!r} must be one of {', '.join(SHAPES)}"
+            )
 
     @property
     def n_dimensions(self) -> int:  # type: ignore[override]

@@ -1,11 +1,9 @@
-"""Where stored fits lie: named files in a directory, or bytes in this process's memory."""
+"""The directory of a store: named files, each written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -31,16 +29,20 @@ class Directory:
     Parameters
     ----------
     root : Path
-        It need not be there before `open` makes it.
+        Where it is; `open`, or the first write, makes it.
+    make : bool, default=True
+        Whether it may be made. A directory that somebody else has made and will remove must not
+        come into being again.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, make: bool = True) -> None:
         self._fits = root / "fits"
+        self._make = make
         self._is_open = False
 
     def open(self) -> None:
         """Make the directory and try to write there; OSError if either fails."""
-        if self._is_open:
+        if self._is_open or not self._make:
             return
         self._fits.mkdir(parents=True, exist_ok=True)
         probe = self._fits / f".{uuid.uuid4().hex}.tmp"
@@ -75,7 +77,7 @@ class Directory:
     def write(self, name: str, write: Callable[[BinaryIO], None]) -> int:
         """Write a file under another name, then rename it; return its size in bytes."""
         path = self._path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=self._make, exist_ok=True)
         unfinished = path.with_name(f".{name}.{uuid.uuid4().hex}.tmp")
         try:
             with unfinished.open("xb") as file:
@@ -110,56 +112,6 @@ class Directory:
                 with contextlib.suppress(FileNotFoundError):  # removed by another process
                     stat = entry.stat()
                     yield File(entry.name.removesuffix(_SUFFIX), stat.st_size, stat.st_mtime)
-
-
-class Memory:
-    """The same in this process's memory."""
-
-    def __init__(self) -> None:
-        self._contents: dict[str, tuple[bytes, float]] = {}
-        self._lock = threading.Lock()
-
-    def files(self) -> Iterator[File]:
-        """Every file, in no order."""
-        with self._lock:
-            contents = dict(self._contents)
-        return (File(name, len(data), used) for name, (data, used) in contents.items())
-
-    def named(self, prefix: str) -> Iterator[File]:
-        """The files whose names begin so."""
-        return (file for file in self.files() if file.name.startswith(prefix))
-
-    @contextlib.contextmanager
-    def reading(self, name: str) -> Iterator[BinaryIO]:
-        """Open a file; FileNotFoundError if it is not there."""
-        with self._lock:
-            if name not in self._contents:
-                raise FileNotFoundError(name)
-            data = self._contents[name][0]
-        yield io.BytesIO(data)
-
-    def write(self, name: str, write: Callable[[BinaryIO], None]) -> int:
-        """Write a file; return its size in bytes."""
-        file = io.BytesIO()
-        write(file)
-        with self._lock:
-            self._contents[name] = file.getvalue(), time.time()
-        return file.tell()
-
-    def touch(self, name: str) -> None:
-        """Note that a file was used now."""
-        with self._lock:
-            if name in self._contents:
-                self._contents[name] = self._contents[name][0], time.time()
-
-    def remove(self, name: str) -> None:
-        """Remove a file, which need not be there."""
-        with self._lock:
-            self._contents.pop(name, None)
-
-    def describe(self, name: str) -> str:
-        """What to call a file in a message."""
-        return f"{name} in memory"
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:

@@ -1,0 +1,262 @@
+"""What a report says about a search, as texts, rows and numbers: the templates lay them out."""
+
+from __future__ import annotations
+
+import math
+import platform
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .._utils.plain_data import plain
+from .._utils.text import counted, duration
+from ..cv_results.reading import SearchResults
+from ..cv_results.values import MISSING, readable
+from ..plots.scales import sort_key
+from ..results.comparison import compare
+from ..results.fanova import importance
+from ..results.summary import summarize
+
+MOST_ROWS = 1000  # of the table of candidates
+MOST_TIED = 8
+MOST_MESSAGES = 20
+_PACKAGES = [
+    "kerasearch",
+    "scikit-learn",
+    "keras",
+    "tensorflow",
+    "numpy",
+    "pandas",
+    "scipy",
+    "matplotlib",
+]
+
+
+def title(results: SearchResults) -> str:
+    """Name the search and what it tuned."""
+    if results.search is None:
+        return "A hyperparameter search"
+    what = type(results.search).__name__
+    if results.estimator is None:
+        return what
+    steps = getattr(results.estimator, "steps", None)  # a pipeline: what it ends in says more
+    return f"{what} of {type(steps[-1][1] if steps else results.estimator).__name__}"
+
+
+def description(results: SearchResults) -> str:
+    """Say when the report was written, and what is known of the cross-validation."""
+    written = f"Written {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+    cv = results.cv
+    if isinstance(cv, int | np.integer):
+        return f"{written}, {cv}-fold cross-validation"
+    if cv is not None and hasattr(cv, "split"):
+        return f"{written}, {readable(cv)}"
+    return f"{written}, {counted(results.n_folds, 'fold')}" if results.n_folds else written
+
+
+def facts(results: SearchResults, metric: str) -> dict[str, str]:
+    """The few facts that matter most, by their names."""
+    mean, std = results.mean(metric), results.std(metric)
+    known = np.isfinite(mean)
+    facts = {"candidates": f"{len(results):,}", "folds": str(results.n_folds or "unknown")}
+    if known.any():
+        best = results.best(metric)
+        spread = f" ± {std[best]:.2g}" if np.isfinite(std[best]) and results.n_folds > 1 else ""
+        over = " ± std over folds" if spread else ""
+        facts[f"best mean {results.metric_label(metric)}{over}"] = f"{mean[best]:.4g}{spread}"
+    fit = results.time("fit", total=True)
+    if fit is not None:
+        facts["time of all fits"] = duration(float(np.nansum(fit)))
+    if not known.all():
+        facts["failed candidates"] = f"{(~known).sum():,}"
+    return facts
+
+
+def best(results: SearchResults, metric: str) -> list[tuple[str, str]] | None:
+    """The best candidate's parameters; None where every candidate failed."""
+    if not np.isfinite(results.mean(metric)).any():
+        return None
+    params = results.params[results.best(metric)]
+    return [(results.names[name], _exact(value)) for name, value in params.items()]
+
+
+def ties(
+    results: SearchResults, metric: str, test_fraction: float | None
+) -> dict[str, Any] | str | None:
+    """The first of the candidates that the folds cannot tell from the best, and how many there are.
+
+    A text says why that is not known. None where every candidate failed or there is but one.
+    """
+    if len(results) < 2 or not np.isfinite(results.mean(metric)).any():
+        return None
+    compared = _or_reason(lambda: compare(results, metric, test_fraction=test_fraction))
+    if isinstance(compared, str):
+        return compared
+    tied = compared.query("tied_with_best").iloc[1:]
+    rows = [
+        [
+            str(row.Index),
+            *(_short(results.params[row.Index].get(name, MISSING)) for name in results.names),
+            f"{row.mean:.4g}",
+            f"{row.difference:.2g}",
+        ]
+        for row in tied[["mean", "difference"]].head(MOST_TIED).itertuples()
+    ]
+    return {
+        "n_tied": len(tied),
+        "n_others": len(compared) - 1,
+        "head": ["candidate", *results.names.values(), "mean", "difference"],
+        "rows": rows,
+    }
+
+
+def space(results: SearchResults) -> list[tuple[str, str]]:
+    """Each hyperparameter, and which values of it were tried."""
+    return [
+        (
+            short if short == full else f"{short}  ({full})",
+            _tried([plain(value) for value in results.values(full)], results.numbers(full)),
+        )
+        for full, short in results.names.items()
+    ]
+
+
+def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
+    """List few values; of many numbers, say how many and from where to where."""
+    by_text = {readable(value): value for value in values if value is not MISSING}
+    n_without = sum(value is MISSING for value in values)
+    without = f"; {counted(n_without, 'candidate')} without" if n_without else ""
+    if len(by_text) <= 8:
+        return ", ".join(sorted(by_text, key=lambda text: sort_key(by_text[text], text))) + without
+    if numbers is not None:
+        low, high = np.nanmin(numbers), np.nanmax(numbers)
+        return f"{len(by_text):,} values from {low:.3g} to {high:.3g}{without}"
+    counts = Counter(readable(value) for value in values if value is not MISSING)
+    common = ", ".join(text for text, _ in counts.most_common(6))
+    return f"{len(by_text):,} values, such as {common}{without}"
+
+
+def importance_of(results: SearchResults, metric: str) -> tuple[pd.DataFrame | None, str]:
+    """Which hyperparameters mattered, and a remark on that, or why it is not known."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        table = _or_reason(lambda: importance(results, metric))
+    if isinstance(table, str):
+        table, remark = None, table
+    else:
+        remark = " ".join(str(warning.message) for warning in caught)
+    return table, f"{remark[:1].upper()}{remark[1:]}." if remark else ""
+
+
+def shares(table: pd.DataFrame | None) -> list[tuple[str, float, str]]:
+    """Each hyperparameter's share of the score's variance, from 0 to 1 and as text."""
+    if table is None:
+        return []
+    return [
+        (str(name), min(max(share, 0.0), 1.0), f"{share:.0%} ± {spread:.0%}")
+        for name, share, spread in zip(table.index, table["importance"], table["std"], strict=True)
+    ]
+
+
+def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
+    """The table of candidates, for the macro ``sortable``.
+
+    A column is its name and whether it holds numbers. A cell is its text, what to sort by (None
+    for the text itself) and whether it is a number.
+    """
+    table = summarize(results, metric, top=MOST_ROWS)
+    if table.index.name is not None:
+        table = table.reset_index()
+    columns, cells = [], []
+    for i, name in enumerate(table.columns):
+        column = table.iloc[:, i]
+        numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+        columns.append((str(name), numeric))
+        cells.append([(*_cell(value, numeric), numeric) for value in column.tolist()])
+    return {"columns": columns, "rows": list(zip(*cells, strict=True))}
+
+
+def _cell(value: Any, numeric: bool) -> tuple[str, str | None]:
+    """What a cell shows, and where that is rounded or missing, what to sort by."""
+    if value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return "\N{EN DASH}", ""
+    if not numeric or not isinstance(value, float):
+        return str(value), None
+    text, exact = f"{value:.4g}", f"{value:.9g}"
+    return text, None if exact == text else exact
+
+
+def failures(
+    results: SearchResults, metric: str, errors: Mapping[str, int]
+) -> dict[str, Any] | None:
+    """How many candidates failed, and why where that is known; None where nothing failed."""
+    n_failed = int((~np.isfinite(results.mean(metric))).sum())
+    counts = Counter(message for message in results.errors if message)
+    if not n_failed and not counts and not errors:
+        return None
+    return {
+        "n_candidates": n_failed,
+        "by_candidate": [(n, message) for message, n in counts.most_common(MOST_MESSAGES)],
+        "by_fit": [(n, message) for message, n in errors.items()],
+    }
+
+
+def costs(results: SearchResults) -> list[tuple[str, str]]:
+    """What the search cost: fits, times and epochs."""
+    lines = []
+    n_fits = len(results) * results.n_folds
+    if n_fits:
+        lines.append(("fits", f"{n_fits:,}"))
+    for part, text in (("fit", "fitting"), ("score", "scoring")):
+        seconds, each = results.time(part, total=True), results.time(part)
+        if seconds is not None and each is not None and np.isfinite(each).any():
+            total = duration(float(np.nansum(seconds)))
+            longest = duration(float(np.nanmax(each)))
+            lines.append((text, f"{total} in all; {longest} a fold for the slowest candidate"))
+    if results.all_epochs is not None:
+        n_epochs = np.nansum(results.all_epochs) * max(results.n_folds, 1)
+        lines.append(("epochs", f"{n_epochs:,.0f}"))
+    refit = getattr(results.search, "refit_time_", None)
+    if refit is not None:
+        lines.append(("fit of the best on all rows", duration(float(refit))))
+    return lines
+
+
+def versions() -> str:
+    """Name the installed versions, without importing anything."""
+    found = [f"Python {platform.python_version()}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _or_reason(compute: Callable[[], Any]) -> Any:
+    """Give the result, or the message that says why there is none."""
+    try:
+        return compute()
+    except ValueError as error:
+        return str(error)
+
+
+def _short(value: Any) -> str:
+    """Write a value in few characters; nothing for one that the candidate does not have."""
+    if value is MISSING:
+        return ""
+    value = plain(value)
+    return f"{value:.4g}" if isinstance(value, float) else readable(value)
+
+
+def _exact(value: Any) -> str:
+    """Write a value as it would be typed, where that is short."""
+    value = plain(value)
+    short = value is None or isinstance(value, str | int | float)
+    return repr(value) if short else readable(value)

@@ -1,0 +1,372 @@
+"""Describing objects by content: equal tokens only if code that reads them does the same.
+
+Every kind of object has its description here: plain values, containers, arrays, tensors, Keras
+variables, classes, functions with their globals and closures, and instances by their attributes.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import enum
+import functools
+import hashlib
+import sys
+import types
+from collections.abc import Collection
+from typing import Any
+
+import keras
+import numpy as np
+
+# A functional model's graph is of nodes, which have no public name. Only operation, arguments and
+# outputs of one are read. Checked for Keras 3.10 to 3.15.
+from keras.src.ops.node import Node
+
+from .code_reading import UNTRACKABLE, names_read
+from .keras_bookkeeping import bookkeeping, has_counted_name, layers_go_by_name
+from .serialization import to_numpy
+from .trusted_libraries import (
+    FRAMEWORKS,
+    is_found_under,
+    is_framework_class,
+    is_library_class,
+    is_trusted,
+    package_of,
+)
+
+# what Python keeps with a class, which no code reads to compute
+_CLASS_BOOKKEEPING = {
+    "__doc__",
+    "__module__",
+    "__qualname__",
+    "__dict__",
+    "__weakref__",
+    "__annotations__",
+    "__static_attributes__",
+    "__firstlineno__",
+    "__abstractmethods__",
+    "_abc_impl",
+    "__orig_bases__",
+    "__parameters__",
+    "__slots__",
+    "__annotate_func__",
+    "__annotations_cache__",
+}
+# bases that add no content of their own to an instance
+_PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
+_CACHED_FUNCTION = type(functools.lru_cache(lambda: None))
+
+
+class NotFingerprintable(Exception):
+    """Raised for what has no description by content; the message says what it is."""
+
+
+class ContentDescription:
+    """Tokens that are equal for two objects only if code that reads them does the same.
+
+    Parameters
+    ----------
+    by_value : bool, default=False
+        Whether the values of Keras variables count.
+    refused : collection of str
+        Names that code must not use, besides those with which it may read anything.
+
+    Attributes
+    ----------
+    tensors : list
+        The constant tensors that were come across.
+    variables : list of keras.Variable
+        And the Keras variables.
+    """
+
+    def __init__(self, by_value: bool = False, refused: Collection[str] = ()) -> None:
+        self.tensors: list[Any] = []
+        self.variables: list[keras.Variable] = []
+        self._by_value = by_value
+        self._refused = UNTRACKABLE | set(refused)
+        self._tokens: list[str] = []
+        self._seen: dict[Any, int] = {}
+        self._alive: list[Any] = []  # an id is good only while its object lives
+        self._path: list[int] = []
+        self._only_loss: keras.losses.Loss | None = None
+        self._layers_go_by_name = True
+        self._owner_is_trusted = True
+
+    def add(self, *values: Any) -> None:
+        """Describe objects of any kind."""
+        for value in values:
+            self._add(value)
+
+    def add_model(self, model: keras.Model, skip: Collection[str] = ()) -> None:
+        """Describe a model without the attributes in `skip`."""
+        if self._is_new(model):
+            loss = getattr(model, "loss", None)  # among several, names are the history's columns
+            self._only_loss = loss if isinstance(loss, keras.losses.Loss) else None
+            self._layers_go_by_name = layers_go_by_name(model)
+            self._add_class(type(model))
+            self._add_attributes(model, skip)
+
+    def digest(self) -> str:
+        """The digest of all that was added, the same in every process."""
+        return hashlib.sha256("\0".join(self._tokens).encode()).hexdigest()
+
+    # ------------------------------------------------------- one kind of thing each
+
+    def _add(self, value: Any) -> None:
+        kind = type(value)
+        if value is None or kind in (bool, int, float, complex, str, type(...)):
+            self._tokens.append(repr(value))
+        elif kind is bytes:
+            self._tokens.append(f"bytes {hashlib.sha256(value).hexdigest()}")
+        elif isinstance(value, keras.Variable):
+            self._add_variable(value)
+        elif isinstance(value, keras.KerasTensor):
+            if self._is_new(value):
+                self.add(value.shape, value.dtype, value.sparse, getattr(value, "ragged", False))
+        elif isinstance(value, enum.Enum):
+            self.add(kind.__module__, kind.__qualname__, value.name, value.value)
+        elif isinstance(value, (dict, list, tuple, set, frozenset)):
+            self._add_container(value)
+        elif isinstance(value, (np.ndarray, np.generic)):
+            self._add_array(value)
+        elif isinstance(value, type):
+            self._add_class(value)
+        elif isinstance(value, types.ModuleType):
+            self._tokens.append(f"module {value.__name__}")
+        elif isinstance(value, types.CodeType):
+            self._add_code(value)
+        elif isinstance(value, (types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
+            self._add_function(value)
+        elif isinstance(value, types.MethodType):
+            self.add("method", value.__func__, value.__self__)
+        elif _is_tensor(value):
+            self._add_tensor(value)
+        else:
+            self._add_instance(value)
+
+    def _add_variable(self, variable: keras.Variable) -> None:
+        """What the optimizer reads of a variable; not its value, which moves with training."""
+        if self._is_new(variable):
+            self.variables.append(variable)
+            if self._by_value:
+                self._add_array(to_numpy(variable))
+            # `_autocast` has no public name; checked for Keras 3.10 to 3.15
+            self.add("variable", tuple(variable.shape), str(variable.dtype), variable.trainable)
+            self.add(variable.regularizer, variable.constraint, variable._autocast)
+            self.add(variable.aggregation, getattr(variable, "overwrite_with_gradient", False))
+
+    def _add_container(self, value: Any) -> None:
+        if id(value) in self._path:
+            self._tokens.append(f"cycle {len(self._path) - self._path.index(id(value))}")
+            return
+        self._path.append(id(value))
+        if isinstance(value, dict):
+            self._tokens.append(f"dict {len(value)}")
+            for key, item in value.items():
+                self.add(key, item)
+        elif isinstance(value, (set, frozenset)):
+            if not all(isinstance(item, (str, int, float, bytes, tuple)) for item in value):
+                kinds = sorted({type(item).__name__ for item in value})
+                raise NotFingerprintable(f"a set of {kinds}")
+            self.add("set", sorted(value, key=repr))
+        else:
+            self._tokens.append(f"{'tuple' if isinstance(value, tuple) else 'list'} {len(value)}")
+            self.add(*value)
+        self._path.pop()
+        if not is_trusted(type(value).__module__):
+            self._add_class(type(value))
+            self._add_attributes(value)
+
+    def _add_array(self, value: np.ndarray | np.generic) -> None:
+        array = np.asarray(value)
+        self.add("array", array.dtype.str, array.shape)
+        self.add(array.tolist() if array.dtype.hasobject else array.tobytes())
+
+    def _add_tensor(self, tensor: Any) -> None:
+        if hasattr(tensor, "assign"):
+            raise NotFingerprintable("a variable of TensorFlow's, which the model does not list")
+        try:
+            self._add_array(tensor.numpy())
+            self.tensors.append(tensor)
+        except Exception as error:  # a resource, a variant, or a tensor of some graph
+            raise NotFingerprintable(f"a tensor of dtype {tensor.dtype}") from error
+
+    def _add_class(self, cls: type) -> None:
+        self._tokens.append(f"class {cls.__module__}.{cls.__qualname__}")
+        if is_library_class(cls) or not self._is_new(cls):
+            return
+        for base in cls.__mro__:
+            if is_library_class(base):
+                self._tokens.append(f"base {base.__module__}.{base.__qualname__}")
+                continue
+            for name, member in sorted(vars(base).items()):
+                if name not in _CLASS_BOOKKEEPING:
+                    self._tokens.append(name)
+                    self._add_member(member)
+
+    def _add_member(self, member: Any) -> None:
+        """Add an entry of a class: descriptors stand for the functions they wrap."""
+        if isinstance(member, (staticmethod, classmethod)):
+            self.add(type(member).__name__, member.__func__)
+        elif isinstance(member, property):
+            self.add("property", member.fget, member.fset)
+        elif isinstance(member, functools.cached_property):
+            self.add("property", member.func)
+        elif isinstance(member, (types.MemberDescriptorType, types.GetSetDescriptorType)):
+            self._tokens.append("slot")
+        else:
+            self.add(member)
+
+    def _add_function(self, function: Any) -> None:
+        module = getattr(function, "__module__", None) or ""
+        name = getattr(function, "__qualname__", getattr(function, "__name__", ""))
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, types.ModuleType):
+            owner = None
+        if isinstance(function, np.ufunc) or (
+            owner is None and is_trusted(module) and is_found_under(function, module, name)
+        ):
+            self._tokens.append(f"function {module}.{name}")
+            return
+        if not isinstance(function, types.FunctionType):
+            if owner is None:
+                raise NotFingerprintable(f"the compiled function {name}")
+            self.add("builtin method", name, owner)
+        elif self._is_new(function):
+            self.add("function", function.__code__, function.__defaults__, function.__kwdefaults__)
+            for cell in function.__closure__ or ():
+                try:
+                    self.add(cell.cell_contents)
+                except ValueError:  # not filled yet
+                    self._tokens.append("empty cell")
+            self.add(vars(function))
+            self._add_globals(function)
+
+    def _add_globals(self, function: types.FunctionType) -> None:
+        reads = names_read(function.__code__)
+        refused = sorted(reads.used & self._refused)
+        if refused:
+            raise NotFingerprintable(f"{function.__qualname__}, which uses {refused[0]}")
+        for name in reads.globals:
+            if name in function.__globals__:
+                self._tokens.append(name)
+                self._add_global(function.__globals__[name], reads.possible)
+        for name in reads.imports:
+            module = sys.modules.get(name)
+            if module is not None:
+                self._add_global(module, reads.possible)
+
+    def _add_global(self, value: Any, names: frozenset[str]) -> None:
+        """Add what a function finds under a global; of a user's module, what it may read there."""
+        if not isinstance(value, types.ModuleType) or is_trusted(value.__name__):
+            self.add(value)
+        elif self._is_new((value, names)):
+            self._tokens.append(f"module {value.__name__}")
+            for name in sorted(names & vars(value).keys()):
+                self._tokens.append(name)
+                self._add_global(vars(value)[name], names)
+
+    def _add_code(self, code: types.CodeType) -> None:
+        self.add("code", code.co_code, code.co_exceptiontable, code.co_flags, code.co_argcount)
+        self.add(code.co_posonlyargcount, code.co_kwonlyargcount, code.co_names, code.co_varnames)
+        self.add(code.co_freevars, code.co_cellvars, code.co_consts)
+
+    def _add_instance(self, value: Any) -> None:
+        cls = type(value)
+        package = package_of(cls)
+        if not self._is_new(value):
+            return
+        if isinstance(value, functools.partial):
+            self.add("partial", value.func, value.args, value.keywords)
+        elif isinstance(value, Node):
+            self.add("node", value.operation, value.arguments.args, value.arguments.kwargs)
+            self.add(value.outputs)
+        elif package == "tensorflow" and hasattr(value, "python_function"):
+            self.add("tf.function", value.python_function, getattr(value, "_jit_compile", None))
+        elif isinstance(value, _CACHED_FUNCTION):
+            self.add("cached", value.__wrapped__)
+        elif package in FRAMEWORKS and hasattr(value, "__dict__"):
+            self._add_class(cls)
+            self._add_attributes(value)
+        elif is_trusted(cls.__module__):
+            self._add_reduced(value)
+        else:
+            self._add_user_instance(value)
+
+    def _add_user_instance(self, value: Any) -> None:
+        cls = type(value)
+        hidden = [
+            base.__name__
+            for base in cls.__mro__
+            if is_trusted(base.__module__)
+            and package_of(base) not in FRAMEWORKS
+            and base.__name__ not in _PLAIN_BASES
+        ]
+        if hidden:
+            raise NotFingerprintable(f"an instance of {cls.__name__}, which is a {hidden[0]}")
+        self._add_class(cls)
+        self._add_attributes(value)
+
+    def _add_reduced(self, value: Any) -> None:
+        """Add an object of the standard library, or of NumPy, as pickle would take it apart."""
+        try:
+            reduce = copyreg.dispatch_table.get(type(value))
+            reduced = reduce(value) if reduce is not None else value.__reduce_ex__(2)
+        except Exception as error:
+            cls = type(value)
+            raise NotFingerprintable(f"a {cls.__module__}.{cls.__name__}") from error
+        self._alive.append(reduced)
+        if isinstance(reduced, str):
+            self.add(type(value).__module__, reduced)
+            return
+        self.add("reduced", *reduced[:3])
+        self.add(*(list(part) if part is not None else None for part in reduced[3:5]))
+
+    def _add_attributes(self, value: Any, skip: Collection[str] = ()) -> None:
+        attributes = dict(getattr(value, "__dict__", {}))
+        for base in type(value).__mro__:
+            slots = vars(base).get("__slots__", ())
+            for name in (slots,) if isinstance(slots, str) else slots:
+                if hasattr(value, name):
+                    attributes.setdefault(name, getattr(value, name))
+        framework = is_framework_class(type(value))
+        cls: Any = type(value)
+        skipped = {*skip, *(bookkeeping(cls) if framework else ())}
+        if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
+            # drawn anew for each layer; Keras' own layers call it before training alone
+            skipped.add("seed")
+        if self._is_mere_label(value):
+            skipped.add("name")
+        owner, self._owner_is_trusted = self._owner_is_trusted, is_trusted(type(value).__module__)
+        for name in sorted(attributes.keys() - skipped):
+            if not (framework and name.startswith("_self_")):
+                self._tokens.append(name)
+                self.add(attributes[name])
+        self._owner_is_trusted = owner
+
+    def _is_mere_label(self, value: Any) -> bool:
+        """Tell whether nothing is told apart by the name of `value`.
+
+        The process counts through the names of what was given none.
+        """
+        cls: Any = type(value)
+        if isinstance(value, keras.optimizers.Optimizer) or value is self._only_loss:
+            return is_library_class(cls) or has_counted_name(value)
+        if isinstance(value, keras.Operation) and not self._layers_go_by_name:
+            return is_library_class(cls) and has_counted_name(value)
+        return False
+
+    def _is_new(self, value: Any) -> bool:
+        """Tell whether `value` comes up for the first time; refer to it otherwise."""
+        key = (id(value[0]), value[1]) if isinstance(value, tuple) else id(value)
+        if key in self._seen:
+            self._tokens.append(f"again {self._seen[key]}")
+            return False
+        self._tokens.append(f"new {len(self._seen)}")
+        self._seen[key] = len(self._seen)
+        self._alive.append(value)
+        return True
+
+
+def _is_tensor(value: Any) -> bool:
+    return type(value).__module__.startswith("tensorflow.") and hasattr(value, "numpy")

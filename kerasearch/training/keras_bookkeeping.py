@@ -1,0 +1,101 @@
+"""What Keras' objects keep that decides no number: bookkeeping, and names that nothing goes by.
+
+All of it was checked for Keras 3.10 to 3.15. An attribute that a newer Keras adds is described by
+its content until it is listed here: models may then share fewer programs, never wrong ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+import keras
+
+# Keras has no public name for the class of functional models, nor for how it makes the name of an
+# object from that of its class.
+from keras.src.models.functional import Functional
+from keras.src.utils import naming
+
+from .trusted_libraries import is_library_class
+
+# What no forward or backward pass reads, by the class that keeps it: a user's layer may well have
+# a `history` of its own, which its code does read.
+_BOOKKEEPING: dict[type, set[str]] = {
+    object: {"_tracker"},
+    keras.Operation: {
+        "_tracked",
+        "_auto_config",
+        "_lock",
+        "_path",
+        "_parent_path",
+        "_called",
+        "_inbound_nodes",
+        "_outbound_nodes",
+        "_losses",
+        "_loss_ids",
+        "_losses_override",
+        "_build_shapes_dict",
+        "build",
+        "quantize",
+        "_call_signature",
+        "_saved_model_inputs_spec",
+        "_saved_model_arg_spec",
+        "_dropout_mask",
+        "_recurrent_dropout_mask",
+    },
+    keras.Model: {
+        "train_function",
+        "test_function",
+        "predict_function",
+        "history",
+        "stop_training",
+        "stop_evaluating",
+        "stop_predicting",
+        "_initial_epoch",
+        "_eval_epoch_iterator",
+        "_compile_config",
+        "_compiled_trainable_state",
+        "_kerasearch",
+        "_nodes",
+        "_operations_by_depth",
+        "_distribute_strategy",
+    },
+    # which layers these are, the graph tells
+    Functional: {"input_names", "output_names"},
+    keras.optimizers.Optimizer: {
+        "_lock",
+        "_trainable_variables_indices",
+        "_distribution_strategy",
+        "_exclude_from_weight_decay_cache",
+    },
+}
+_ALL_BOOKKEEPING = {name for names in _BOOKKEEPING.values() for name in names}
+
+# What `compile` leaves on a model. Prediction does not read it.
+COMPILED_ATTRIBUTES = {"optimizer", "loss", "_compile_loss", "_compile_metrics", "_loss_tracker"}
+
+
+@functools.lru_cache(maxsize=4096)
+def bookkeeping(cls: type) -> set[str]:
+    """The attributes of a framework's class, or of one derived from it, that are bookkeeping."""
+    if is_library_class(cls):
+        return _ALL_BOOKKEEPING
+    return {n for owner, names in _BOOKKEEPING.items() if issubclass(cls, owner) for n in names}
+
+
+def layers_go_by_name(model: keras.Model) -> bool:
+    """Tell whether names of layers that the user gave none may matter all the same.
+
+    Among several outputs, they are names of the history's columns; and an optimizer may be told by
+    name what not to decay.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    names = getattr(model, "output_names", None) or []
+    return len(names) > 1 or bool(getattr(optimizer, "_exclude_from_weight_decay_pattern", None))
+
+
+def has_counted_name(value: Any) -> bool:
+    """Tell whether Keras gave an object its name: that of its class, and a number."""
+    name = naming.to_snake_case(type(value).__name__)
+    return re.fullmatch(rf"{name}(_\d+)?", value.name) is not None

@@ -1,0 +1,175 @@
+"""A traced program on the TensorFlow backend, and whether models may share it.
+
+A program takes the handles of a model's variables as inputs, so one graph serves every model with
+the same fingerprint. That is safe only if the graph depends on nothing else, which is looked at
+after tracing.
+
+TensorFlow documents none of what is used here of a concrete function (``captured_inputs``,
+``_inference_function``, ``call_flat``, ``children``, ``_cached_graph``): its public way to call a
+traced function binds the variables of the trace for good. Checked for TensorFlow 2.18 to 2.21; a
+Keras variable's ``_value``, a layer's ``_clear_losses``, for Keras 3.10 to 3.15.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# The generator that Keras' random functions share when they are given no seed. Keras has no public
+# way to see whether it was used. Checked for Keras 3.10 to 3.15.
+from keras.src.backend.common import global_state
+
+# Whether a kind of operation is stateful, which the graph itself does not say; TensorFlow has no
+# public way to ask. Checked for TensorFlow 2.18 to 2.21.
+from tensorflow.python.framework import op_def_registry
+
+from .tensorflow_memory import no_replica_sum
+
+# Stateful operations whose state is a captured variable, or none at all. Any other one (a random
+# generator, a Python function, a table) keeps something of its own from one fit to the next.
+_HARMLESS = {
+    "ReadVariableOp",
+    "AssignVariableOp",
+    "AssignAddVariableOp",
+    "AssignSubVariableOp",
+    "ResourceGather",
+    "ResourceGatherNd",
+    "VariableShape",
+    "VarIsInitializedOp",
+    "If",
+    "While",
+    "Case",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+    "Assert",
+    "PrintV2",
+    "CheckNumericsV2",
+}
+_HARMLESS_PREFIXES = ("ResourceScatter", "ResourceApply", "ResourceSparseApply", "ResourceStrided")
+# measured, for a dense and a recurrent net: mostly kernels and the optimized copy of the graph
+_BYTES_PER_GRAPH_BYTE = 60
+
+
+class Program:
+    """A traced function that runs on the variables of any model with its fingerprint.
+
+    Attributes
+    ----------
+    private : str or None
+        Why it may run on the model it was traced with only; None where it may be shared.
+    n_bytes : int
+        An estimate of the memory that it takes.
+    pace : float
+        Seconds that a step took of late, for cutting an epoch into calls; 0 before the first.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        function: Callable[..., Any],
+        specs: list[Any],
+        variables: Callable[[keras.Model], list[keras.Variable]],
+        constants: Sequence[tf.Tensor] = (),
+    ) -> None:
+        structure: list[Any] = []
+
+        def flat(*args: Any) -> list[tf.Tensor]:
+            outputs = function(*args)
+            structure.append(keras.tree.map_structure(lambda _: 0, outputs))
+            return [tf.convert_to_tensor(output) for output in keras.tree.flatten(outputs)]
+
+        with _watching_randomness() as drew, no_replica_sum(model.optimizer):
+            traced = tf.function(flat, autograph=False).get_concrete_function(*specs)
+        # a layer keeps the losses of its last call: symbolic tensors, which would keep the graph
+        model._clear_losses()
+        self._structure = structure[-1]
+        self._function = traced._inference_function
+        self._variables = variables
+        places = {id(variable._value.handle): i for i, variable in enumerate(variables(model))}
+        self._captures = [places.get(id(c), c) for c in traced.captured_inputs]
+        self.specs = [_spec(variable) for variable in variables(model)]
+        self.private, self.n_bytes = _audit(traced, self._captures, constants, drew())
+        self.pace = 0.0
+        # A Python function in the graph of a private program lives as long as the graph does.
+        self._graph = traced if self.private else None
+        if not self.private:
+            _drop_graphs(self._function)
+
+    def fits(self, model: keras.Model) -> bool:
+        """Tell whether the model has the variables that this program expects."""
+        return [_spec(variable) for variable in self._variables(model)] == self.specs
+
+    def bind(self, model: keras.Model) -> Callable[..., Any]:
+        """The function that runs this program on the variables of `model`."""
+        own = self._variables(model)
+        handles = [own[c]._value.handle if isinstance(c, int) else c for c in self._captures]
+
+        def run(*args: tf.Tensor) -> Any:
+            outputs = self._function.call_flat(*args, *handles)
+            return keras.tree.pack_sequence_as(self._structure, list(outputs))
+
+        return run
+
+
+def _spec(variable: keras.Variable) -> tuple[Any, ...]:
+    return tuple(variable.shape), str(variable.dtype), variable.trainable
+
+
+@contextlib.contextmanager
+def _watching_randomness() -> Iterator[Callable[[], str]]:
+    """Notice a trace that draws random numbers in Python: they are constants of its graph."""
+    python = random.getstate()
+    numpy: Any = np.random.get_state()
+    generator = global_state.get_global_attribute("global_seed_generator")
+
+    def drew() -> str:
+        if random.getstate() != python:
+            return "Python's random numbers"
+        now: Any = np.random.get_state()
+        if now[2] != numpy[2] or not np.array_equal(now[1], numpy[1]):
+            return "NumPy's random numbers"
+        if global_state.get_global_attribute("global_seed_generator") is not generator:
+            return "Keras' global random numbers"
+        return ""
+
+    yield drew
+
+
+def _audit(
+    traced: Any, captures: list[Any], constants: Sequence[tf.Tensor], drew: str
+) -> tuple[str | None, int]:
+    """Why a graph depends on more than its fingerprint (None: it does not), and its size."""
+    definition = traced.graph.as_graph_def()
+    n_bytes = definition.ByteSize() * _BYTES_PER_GRAPH_BYTE
+    known = {id(tensor) for tensor in constants}
+    if any(not isinstance(capture, int) and id(capture) not in known for capture in captures):
+        return "the graph reads a tensor that is not a variable of the model", n_bytes
+    if drew:
+        return f"the graph was built with a draw from {drew}", n_bytes
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    for kind in {node.op for node in nodes}:
+        operation = op_def_registry.get(kind)
+        if (
+            operation is not None
+            and operation.is_stateful
+            and kind not in _HARMLESS
+            and not kind.startswith(_HARMLESS_PREFIXES)
+        ):
+            return f"the graph has a stateful operation, {kind}", n_bytes
+    return None, n_bytes
+
+
+def _drop_graphs(function: Any) -> None:
+    """Drop the Python graphs of a function: megabytes, and the model they were traced with.
+
+    TensorFlow's runtime has its own copy. The graphs are for gradients and for export.
+    """
+    function._cached_graph = None
+    for child in function.children:
+        _drop_graphs(child)
