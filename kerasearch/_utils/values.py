@@ -77,3 +77,8 @@ def identity(value: Any) -> Hashable:
     except TypeError:
         return (type(value), id(value))
     return (type(value), value)
+
+
+def candidate_identity(params: Mapping[str, Any]) -> Hashable:
+    """What two candidates share if and only if each parameter is the same for both."""
+    return frozenset((name, identity(value)) for name, value in params.items())

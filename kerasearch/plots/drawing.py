@@ -11,7 +11,7 @@ import numpy as np
 from .scales import Scale, shortened
 
 if TYPE_CHECKING:
-    from ..cv_results.reading import SearchResults
+    from ..cv_results.search_results import SearchResults
 
 # Okabe and Ito's palette, told apart in all common kinds of color blindness
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from .._utils.names import last_part
-from ..cv_results.reading import SearchResults, read
+from ..cv_results.reading import read
+from ..cv_results.search_results import SearchResults
 from . import drawing as drawing
 from .scales import shortened
 

@@ -13,7 +13,8 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
 from .._utils.plain_data import plain
-from ..cv_results.reading import SearchResults, read
+from ..cv_results.reading import read
+from ..cv_results.search_results import SearchResults
 from ..cv_results.values import MISSING, is_log_spread, numeric
 
 MIN_CANDIDATES = 10

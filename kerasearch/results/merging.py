@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._utils.plain_data import plain
-from ..cv_results.reading import EPOCHS, SearchResults, read
+from .._utils.values import candidate_identity
+from ..cv_results.reading import read
+from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 
 
 def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
@@ -87,7 +89,7 @@ def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
     for name in dict.fromkeys(extras):
         if name not in ("search", "duplicate"):
             merged[name] = _joined(results, [part.extras.get(name) for part in results])
-    if not any(name in merged or f"mean_test_{name}" in merged for name in EPOCHS):
+    if not any(name in merged or f"mean_test_{name}" in merged for name in EPOCH_COUNTS):
         known = [part.epochs for part in results]  # what a fit store knows
         if any(epochs is not None for epochs in known):
             merged["epochs"] = _joined(results, known)
@@ -182,19 +184,18 @@ def _duplicates(params: Sequence[dict[str, Any]], resources: np.ndarray | None) 
     marks = []
     given = [None] * len(params) if resources is None else list(resources)
     for candidate, resource in zip(params, given, strict=True):
-        key = (frozenset((name, _key(value)) for name, value in candidate.items()), resource)
+        same = {name: _as_any_file_has_it(value) for name, value in candidate.items()}
+        key = (candidate_identity(same), resource)
         marks.append(key in seen)
         seen.add(key)
     return np.array(marks, dtype=bool)
 
 
-def _key(value: Any) -> Any:
-    """Make equal values equal keys: 1 and 1.0, a list and a tuple, NumPy's scalars and Python's."""
+def _as_any_file_has_it(value: Any) -> Any:
+    """Forget what a file may forget: 1 from 1.0, a list from a tuple or an array."""
     value = plain(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return tuple(map(_key, value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return repr(value)
+        return tuple(map(_as_any_file_has_it, value))
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

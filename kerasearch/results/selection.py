@@ -13,7 +13,8 @@ import numpy as np
 
 from .._utils.names import last_part
 from .._utils.plain_data import plain
-from ..cv_results.reading import SearchResults, read
+from ..cv_results.reading import read
+from ..cv_results.search_results import SearchResults
 from .summary import interval
 
 # Last parts of the names of common hyperparameters, those that count most first: fewer layers,
@@ -109,7 +110,7 @@ class OneStandardError:
             return best
         error = interval(results, metric)[0][best]
         floor = mean[best] - (0 if math.isnan(error) else error)
-        close = np.flatnonzero(results.comparable & (mean >= floor))
+        close = np.flatnonzero(results.comparable_by(metric) & (mean >= floor))
         sizes = [_sizes(results, full, larger) for full, larger in self._parameters_of(results)]
         return int(min(close, key=lambda i: ([size[i] for size in sizes], -mean[i], i)))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from ..cv_results.reading import EPOCHS, SearchResults, read
+from ..cv_results.reading import read
+from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 
 CONFIDENCE = 0.95
 # in a notebook: at most so many rows, and without these columns
@@ -102,7 +103,7 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
     table = results.parameters([*_STATISTICS, *results.extras])
     table.insert(0, "rank", results.rank(metric))
     columns = {
-        name: _whole(values) for name, values in results.extras.items() if name not in EPOCHS
+        name: _whole(values) for name, values in results.extras.items() if name not in EPOCH_COUNTS
     }
     columns |= _scores(results, metric) | _costs(results) | _others(results, metric)
     table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]

@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from .._utils.names import last_part
 from .._utils.plain_data import in_words
-from ..cv_results.resources import resources
+from ..cv_results.reading import read
 from .base import Batch, Evaluation, IncrementalSearchCV
 from .checks import check_candidate, check_names, check_timeout, check_whole, warn_of_small_space
 from .optuna_export import score_column
@@ -318,9 +318,8 @@ def _scored(search: Any) -> list[tuple[dict[str, Any], float]]:
             f"warm_start must be finished searches or their cv_results_; got {search!r}"
         )
     scores = results[score_column(results, None, getattr(search, "refit", None))]
-    given = resources(results)
-    most = np.ones(len(scores), dtype=bool) if given is None else given == given.max()
-    return [(results["params"][i], float(scores[i])) for i in np.flatnonzero(most)]
+    comparable = np.flatnonzero(read(results).comparable)
+    return [(results["params"][i], float(scores[i])) for i in comparable]
 
 
 def _scoring_name(scoring: Any, refit: Any) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._utils.user_warnings import warn
 from .._utils.values import identity, unique
-from ..cv_results.resources import resources
+from ..cv_results.reading import read
 from .distributions import Choice, Integers, LogIntegers, LogUniform, Uniform
 from .hidden_sizes import Layers
 from .scipy_distributions import Quantiles, as_distribution
@@ -116,7 +116,7 @@ def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list
         )
     refit = getattr(search, "refit", None)
     scores = np.asarray(results[_column(results, metric, refit)], dtype=float)
-    given = resources(results)
+    given = read(results).resources
     order = np.lexsort((-scores, np.zeros(len(scores)) if given is None else -given))
     params = [results["params"][i] for i in order]
     has_score = np.isfinite(scores)[order]

@@ -157,12 +157,34 @@ def test_the_largest_resource_ranks_first_in_successive_halving():
     assert read(table).order().tolist() == [2, 1, 0, 3]
 
 
+def test_a_largest_resource_with_which_all_failed_is_not_what_others_compare_with():
+    table = cv_results([{"a": i} for i in range(4)], [[5, 5], [1, 1], [2, 2], [np.nan, 1]])
+    table["n_resources"] = np.array([10, 30, 30, 90])
+    found = read(table)
+    assert found.comparable.tolist() == [False, True, True, False]
+    assert found.order().tolist() == [2, 1, 0, 3]
+    assert found.comparable[found.best()]
+    nothing = np.full((4, 2), np.nan)
+    failed = cv_results([{"a": i} for i in range(4)], nothing, n_resources=table["n_resources"])
+    assert read(failed).comparable.tolist() == [False, False, False, True]
+
+
+def test_each_metric_has_its_own_comparable_candidates():
+    params = [{"a": 1}, {"a": 2}]
+    table = cv_results(params, [[1, 1], [2, 2]], "acc")
+    table |= cv_results(params, [[1, 1], [np.nan, 2]], "auc", n_resources=np.array([10, 30]))
+    found = read(table)
+    assert found.comparable_by("acc").tolist() == [False, True]
+    assert found.comparable_by("auc").tolist() == [True, False]
+    assert [found.best("acc"), found.best("auc")] == [1, 0]
+
+
 def test_the_metric_is_that_of_refit_and_a_wrong_one_is_told():
     table = cv_results([{"a": 1}], [[1, 2]], "f1") | cv_results([{"a": 1}], [[3, 4]], "acc")
     found = read(table)
     assert found.metrics == ["f1", "acc"]
     assert found.default_metric == "f1"
-    with pytest.raises(ValueError, match="metric='ac': the search has f1, acc; did you mean 'acc'"):
+    with pytest.raises(ValueError, match="metric='ac': the search has f1, acc; did you mean acc"):
         found.metric("ac")
 
 
@@ -170,7 +192,11 @@ def test_epochs_that_a_scorer_counts_are_no_score():
     table = cv_results([{"a": 1}], [[7, 9]], "epochs") | cv_results([{"a": 1}], [[3, 4]], "acc")
     found = read(table)
     assert found.metrics == ["acc"]
+    assert found.default_metric == found.metric() == "acc"
+    assert found.metric("epochs") == "epochs"  # which can be asked for
     assert found.epochs.tolist() == [8]
+    counted = cv_results([{"a": 1}], [[7, 9]], "n_epochs")
+    assert read(counted).default_metric == "n_epochs"  # where there is nothing else
 
 
 def test_an_unknown_parameter_is_told_with_the_nearest():
@@ -178,7 +204,7 @@ def test_an_unknown_parameter_is_told_with_the_nearest():
     assert found.parameter("rate") == "c__rate"
     with pytest.raises(ValueError, match="any of a__units, b__units"):
         found.parameter("units")
-    with pytest.raises(ValueError, match="no parameter 'rat' .* did you mean 'rate'"):
+    with pytest.raises(ValueError, match="no parameter 'rat' .* did you mean rate"):
         found.parameter("rat")
 
 

@@ -348,7 +348,7 @@ def test_coverage_takes_two_parameters_by_short_or_full_name():
     display = plots.CoverageDisplay.from_search(grid(), "units", "model__rate")
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("units", "rate")
     assert (display.ax_.get_xscale(), display.ax_.get_yscale()) == ("linear", "log")
-    with pytest.raises(ValueError, match="did you mean 'units'"):
+    with pytest.raises(ValueError, match="did you mean units"):
         plots.CoverageDisplay.from_search(grid(), "unit")
 
 
