@@ -351,7 +351,9 @@ def _pictures(
             (5.6, 3.8),
             "curves of training and validation",
             "The loss epoch by epoch: mean over folds, band for their range.",
-            lambda figure: plots.TrainingCurvesDisplay.from_search(curves, ax=figure.add_subplot()),
+            lambda figure: plots.TrainingCurvesDisplay.from_history(
+                curves, ax=figure.add_subplot()
+            ),
         )
     return ['<div class="pictures">', *made, "</div>"]
 
