@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,21 @@ _SPLIT = re.compile(r"split(\d+)_(test|train)_(.+)")
 _STATISTIC = re.compile(r"(mean|std|rank)_(test|train)_(.+)|(mean|std)_(fit|score)_time")
 
 
-def read(source: Any) -> SearchResults:
+class _FittedSearch(Protocol):
+    cv_results_: Any
+
+
+class _OtherFrame(Protocol):
+    def to_pandas(self) -> pd.DataFrame: ...
+
+
+#: A fitted search, its ``cv_results_``, or that as a data frame.
+SearchLike: TypeAlias = (
+    _FittedSearch | Mapping[str, Any] | pd.DataFrame | _OtherFrame | SearchResults
+)
+
+
+def read(source: SearchLike) -> SearchResults:
     """Read a search, a bare ``cv_results_`` or a table made of one.
 
     Parameters
@@ -43,8 +57,8 @@ def read(source: Any) -> SearchResults:
     """
     if isinstance(source, SearchResults):
         return source
-    search, source = _search_and_results(source)
-    table = {str(name): source[name] for name in source}
+    search, results = _search_and_results(source)
+    table = {str(name): results[name] for name in results}
     prefix = "mean_test_"
     metrics = [name.removeprefix(prefix) for name in table if name.startswith(prefix)]
     if not metrics:
@@ -52,7 +66,7 @@ def read(source: Any) -> SearchResults:
             "no column mean_test_... found: this is not a cv_results_ "
             f"(it has {listed(table) or 'no columns'})"
         )
-    params = read_params(table, isinstance(source, pd.DataFrame))
+    params = read_params(table, isinstance(results, pd.DataFrame))
     if not params:
         raise ValueError("the search has no candidates: cv_results_ is empty")
     names = dict.fromkeys(name for keys in dict.fromkeys(map(tuple, params)) for name in keys)
@@ -73,7 +87,7 @@ def read(source: Any) -> SearchResults:
     )
 
 
-def _search_and_results(source: Any) -> tuple[Any, Mapping[str, Any] | pd.DataFrame]:
+def _search_and_results(source: Any) -> tuple[Any, Any]:
     """Find the search, where there is one, and its ``cv_results_``."""
     if isinstance(source, Mapping | pd.DataFrame):
         return None, source

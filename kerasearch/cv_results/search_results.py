@@ -130,8 +130,7 @@ class SearchResults:
 
     def scores(self, metric: str | None = None) -> np.ndarray:
         """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""
-        found = self.folds.get(f"test_{self.metric(metric)}")
-        return np.empty((len(self), 0)) if found is None else found
+        return self.folds.get(f"test_{self.metric(metric)}", np.empty((len(self), 0)))
 
     def train_scores(self, metric: str | None = None) -> np.ndarray | None:
         """Training scores, shape (n_candidates, n_folds), where the search kept them."""

@@ -76,8 +76,8 @@ def stored_fits(
 def _with_store(estimator: Any) -> Any | None:
     """The one estimator with a store that this is or has inside."""
     parts = [estimator, *estimator.get_params().values()]
-    found = {id(part): part for part in parts if hasattr(part, "get_params") and _store(part)}
-    return next(iter(found.values())) if len(found) == 1 else None
+    stored = {id(part): part for part in parts if hasattr(part, "get_params") and _store(part)}
+    return next(iter(stored.values())) if len(stored) == 1 else None
 
 
 def _store(estimator: Any) -> Any:
@@ -103,10 +103,10 @@ def _of_folds(fits: Iterable[StoredFit], epochs: int, n_folds: int) -> list[Stor
             best = by_rows.get(fit.data)
             if best is None or fit.epochs > best.epochs:
                 by_rows[fit.data] = fit
-    found = sorted(by_rows.values(), key=lambda fit: fit.n_rows)
-    if len(found) == n_folds + 1 and found[-1].n_rows > found[-2].n_rows:
-        found.pop()
-    return found if len(found) <= n_folds else []
+    ours = sorted(by_rows.values(), key=lambda fit: fit.n_rows)
+    if len(ours) == n_folds + 1 and ours[-1].n_rows > ours[-2].n_rows:
+        ours.pop()
+    return ours if len(ours) <= n_folds else []
 
 
 def _n_epochs(fit: StoredFit) -> int:

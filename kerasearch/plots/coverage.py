@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._utils.text import counted
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from . import drawing
 from .display import SearchDisplay, require_matplotlib, two_parameters
 from .scales import Scale, shortened
@@ -84,7 +84,7 @@ class CoverageDisplay(SearchDisplay):
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         x: str | None = None,
         y: str | None = None,
         *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from . import drawing
 from .display import SearchDisplay, require_matplotlib, two_parameters
 from .scales import Scale, enough_digits, shortened
@@ -75,7 +75,7 @@ class HeatmapDisplay(SearchDisplay):
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         x: str | None = None,
         y: str | None = None,
         *,

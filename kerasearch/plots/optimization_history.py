@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._utils.names import last_part
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
 from . import drawing
 from .display import SearchDisplay, require_matplotlib
@@ -70,7 +70,7 @@ class OptimizationHistoryDisplay(SearchDisplay):
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike | Mapping[str, SearchLike] | Sequence[SearchLike],
         *,
         unit: Literal["candidates", "fits", "epochs", "seconds"] = "candidates",
         metric: str | None = None,
@@ -215,9 +215,9 @@ def _epochs(results: SearchResults) -> np.ndarray:
         return asked
     if hasattr(results.estimator, "get_params"):
         given = results.estimator.get_params()
-        found = [value for name, value in given.items() if last_part(name) == "epochs"]
-        if len(found) == 1 and isinstance(found[0], int):
-            return np.full(len(results), float(found[0]))
+        epochs = [value for name, value in given.items() if last_part(name) == "epochs"]
+        if len(epochs) == 1 and isinstance(epochs[0], int):
+            return np.full(len(results), float(epochs[0]))
     raise ValueError(
         "unit='epochs': the search does not tell its epochs; use a scorer that returns "
         "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"

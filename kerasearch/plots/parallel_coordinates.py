@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from . import drawing
 from .display import SearchDisplay, require_matplotlib, several_parameters
 from .scales import Scale, enough_digits, number, shortened
@@ -60,7 +60,7 @@ class ParallelCoordinatesDisplay(SearchDisplay):
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         parameters: Sequence[str] | str | None = None,
         *,
         metric: str | None = None,

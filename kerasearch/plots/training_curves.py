@@ -188,8 +188,7 @@ class TrainingCurvesDisplay(SearchDisplay):
 
     def _ranked(self, parts: dict[str, pd.Series]) -> list[Any]:
         """Candidates, the one whose curve ends best first."""
-        values = parts.get("validation", parts.get("train"))
-        assert values is not None
+        values = parts["validation" if "validation" in parts else "train"]
         lower = self.lower_is_better
         if lower is None:
             lower = any(word in self.metric for word in ("loss", "error", "mse", "mae"))

@@ -24,7 +24,7 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
 from ..cv_results.values import readable
 
@@ -36,7 +36,7 @@ _COLUMNS = ("candidate", "mean", "difference", "t", "p", "p_adjusted", "tied_wit
 
 
 def compare(
-    search: Any,
+    search: SearchLike,
     metric: str | None = None,
     test_fraction: float | None = None,
     *,

@@ -157,9 +157,9 @@ def _is_cross_validated(source: Mapping[str, Any]) -> bool:
 
 def _history(estimator: Any) -> Mapping[str, Any]:
     """Find the history of the Keras estimator that is this one or inside it."""
-    found = _find(estimator)
-    if found is not None:
-        return found
+    history = _find(estimator)
+    if history is not None:
+        return history
     name = type(estimator).__name__
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
@@ -184,7 +184,7 @@ def _find(estimator: Any) -> Mapping[str, Any] | None:
         return history
     inside = [step for _, step in reversed(getattr(estimator, "steps", []))]
     inside += [getattr(estimator, name) for name in _INSIDE if hasattr(estimator, name)]
-    return next((found for found in map(_find, inside) if found is not None), None)
+    return next((each for each in map(_find, inside) if each is not None), None)
 
 
 def _last(estimator: Any) -> Any:

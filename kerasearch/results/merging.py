@@ -9,11 +9,11 @@ import numpy as np
 
 from .._utils.plain_data import plain
 from .._utils.values import candidate_identity
-from ..cv_results.reading import read
+from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 
 
-def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
+def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]:
     """Join several searches of one problem: manual, grid, then random, then a zoomed grid.
 
     Parameters

@@ -197,7 +197,15 @@ def test_numbers_that_are_spread_by_factors_get_a_logarithmic_axis():
 def test_categories_are_in_a_natural_order():
     values = ["b", 10, None, (64, 64), 9, "a", True, (128,), (32,)]
     assert Scale.of("x", values).categories == [
-        *("None", "True", "9", "10", "a", "b", "(32,)", "(128,)", "(64, 64)"),
+        "None",
+        "True",
+        "9",
+        "10",
+        "a",
+        "b",
+        "(32,)",
+        "(128,)",
+        "(64, 64)",
     ]
 
 
@@ -401,7 +409,12 @@ def test_a_heat_map_of_many_categories_shows_the_best():
 def test_slices_have_a_panel_for_each_parameter_that_varies():
     display = plots.SliceDisplay.from_search(random(60))
     assert [ax.get_xlabel() for ax in display.axes_] == [
-        *("rate", "units", "act", "sizes", "norm", "l2"),
+        "rate",
+        "units",
+        "act",
+        "sizes",
+        "norm",
+        "l2",
     ]
     assert [ax.get_xscale() for ax in display.axes_] == ["log", *["linear"] * 5]
     assert [len(points.get_offsets()) for points in display.points_] == [59] * 6
@@ -430,7 +443,13 @@ def test_parallel_coordinates_have_a_line_for_each_candidate_that_has_a_score():
     display = plots.ParallelCoordinatesDisplay.from_search(random(60))
     assert len(display.lines_.get_segments()) == 59
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == [
-        *("rate", "units", "act", "sizes", "norm", "l2", "score"),
+        "rate",
+        "units",
+        "act",
+        "sizes",
+        "norm",
+        "l2",
+        "score",
     ]
     best_last = display.lines_.get_segments()[-1]
     assert best_last[-1, 1] == 1
