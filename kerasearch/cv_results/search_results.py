@@ -62,11 +62,6 @@ class SearchResults:
     def __len__(self) -> int:
         return len(self.params)
 
-    @property
-    def n_candidates(self) -> int:
-        """How many candidates there are."""
-        return len(self.params)
-
     @cached_property
     def n_folds(self) -> int:
         """How many fits a candidate had; 0 where the source has no scores of folds."""
@@ -109,13 +104,11 @@ class SearchResults:
         full = self.parameter(name)
         return [params.get(full, MISSING) for params in self.params]
 
-    def column(self, name: str) -> pd.Series:
-        """Get a parameter's values as a column: dtypes right, objects as text, missing as NA."""
-        full = self.parameter(name)
-        return column(self.values(full), self.names[full])
-
     def parameters(self, taken: Iterable[str] = ()) -> pd.DataFrame:
-        """Get a column for each parameter, by short names that are not ``taken``."""
+        """Get a column for each parameter, by short names that are not ``taken``.
+
+        Dtypes are those of the values, objects are text, and what is missing is NA.
+        """
         names = short_names(list(self.names), taken)
         columns = {short: column(self.values(full)) for full, short in names.items()}
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self), name="candidate"))
@@ -131,10 +124,6 @@ class SearchResults:
     def scores(self, metric: str | None = None) -> np.ndarray:
         """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""
         return self.folds.get(f"test_{self.metric(metric)}", np.empty((len(self), 0)))
-
-    def train_scores(self, metric: str | None = None) -> np.ndarray | None:
-        """Training scores, shape (n_candidates, n_folds), where the search kept them."""
-        return self.folds.get(f"train_{self.metric(metric)}")
 
     def mean(self, metric: str | None = None) -> np.ndarray:
         """Mean test score over folds; NaN where a fold failed."""

@@ -52,9 +52,9 @@ def test_a_search_its_results_and_tables_of_them_read_alike(search, tmp_path):
         found = read(form)
         assert list(found.names) == ["max_depth", "criterion", "min_samples_leaf"]
         for name in found.names:
-            pd.testing.assert_series_equal(found.column(name), expected.column(name))
+            pd.testing.assert_series_equal(found.parameters()[name], expected.parameters()[name])
         assert np.array_equal(found.scores(), expected.scores())
-        assert np.array_equal(found.train_scores(), expected.train_scores())
+        assert np.array_equal(found.folds["train_score"], expected.folds["train_score"])
         assert found.n_folds == 3
         assert found.search is None
     assert expected.search is search
@@ -66,11 +66,11 @@ def test_conditional_parameters_come_back_from_files_with_their_dtypes(tmp_path)
     for form in (table, pd.DataFrame(table), through_csv(table, tmp_path)):
         found = read(form)
         assert found.params == CONDITIONAL
-        assert found.column("units").tolist() == [32, 64, pd.NA]
-        assert str(found.column("units").dtype) == "Int64"
-        assert str(found.column("norm").dtype) == "boolean"
-        assert found.column("rate").dtype == float
-        assert found.column("hidden").tolist() == ["(64, 64)", "(8,)", "()"]
+        assert found.parameters()["units"].tolist() == [32, 64, pd.NA]
+        assert str(found.parameters()["units"].dtype) == "Int64"
+        assert str(found.parameters()["norm"].dtype) == "boolean"
+        assert found.parameters()["rate"].dtype == float
+        assert found.parameters()["hidden"].tolist() == ["(64, 64)", "(8,)", "()"]
         assert found.values("rate")[0] is MISSING
 
 
@@ -84,8 +84,8 @@ def test_a_parquet_file_gives_sequences_as_tuples_and_keeps_what_is_missing(tmp_
     frame = through_parquet(cv_results(CONDITIONAL, SCORES), tmp_path)
     found = read(frame)
     assert found.values("hidden") == [(64, 64), (8,), ()]
-    assert str(found.column("units").dtype) == "Int64"
-    assert found.column("optimizer").tolist() == ["adam", "sgd", "sgd"]
+    assert str(found.parameters()["units"].dtype) == "Int64"
+    assert found.parameters()["optimizer"].tolist() == ["adam", "sgd", "sgd"]
 
 
 def test_numpy_scalars_in_the_params_of_a_csv_file_are_read(tmp_path):
@@ -107,7 +107,7 @@ def test_none_is_told_from_a_gap_in_a_csv_file_also_beside_callables(tmp_path):
         table = cv_results(each, np.ones((3, 2)))
         found, direct = read(through_csv(table, tmp_path)), read(table)
         for name in direct.names:
-            texts = found.column(name), direct.column(name)
+            texts = found.parameters()[name], direct.parameters()[name]
             pd.testing.assert_series_equal(*texts, check_dtype=name != "f")
 
 
@@ -128,8 +128,8 @@ def test_a_polars_frame_is_read():
 
 def test_none_is_a_value_and_not_missing():
     found = read(cv_results([{"depth": None}, {"depth": 3}, {}], np.ones((3, 2))))
-    assert found.column("depth").tolist()[:2] == [None, 3]
-    assert found.column("depth").isna().tolist() == [True, False, True]
+    assert found.parameters()["depth"].tolist()[:2] == [None, 3]
+    assert found.parameters()["depth"].isna().tolist() == [True, False, True]
     assert found.values("depth") == [None, 3, MISSING]
 
 
