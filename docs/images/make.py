@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kerasearch import KerasClassifier  # isort: skip  (first: then TensorFlow is imported in silence)
 from sklearn.datasets import load_digits
 from sklearn.model_selection import RandomizedSearchCV
 
-from kerasearch import CoverageDisplay, SliceDisplay, choice, integers, log_uniform, uniform
+from kerasearch import (
+    CoverageDisplay,
+    KerasClassifier,
+    SliceDisplay,
+    choice,
+    integers,
+    log_uniform,
+    uniform,
+)
 
 HERE = Path(__file__).parent
 
@@ -29,10 +36,10 @@ def search() -> RandomizedSearchCV:
 
 def main() -> None:
     """Write the PNG files beside this file."""
-    found = search()
-    coverage = CoverageDisplay.from_search(found, "learning_rate", "hidden_layer_sizes")
+    drawn = search()
+    coverage = CoverageDisplay.from_search(drawn, "learning_rate", "hidden_layer_sizes")
     coverage.figure_.savefig(HERE / "coverage.png", dpi=80)
-    slices = SliceDisplay.from_search(found, n_columns=2)
+    slices = SliceDisplay.from_search(drawn, n_columns=2)
     slices.figure_.savefig(HERE / "slices.png", dpi=80)
 
 

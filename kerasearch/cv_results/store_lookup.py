@@ -14,22 +14,17 @@ from .._utils.plain_data import parameters_in_words
 from ..store import FitStore, StoredFit
 
 
-class Known(NamedTuple):
+class StoredOutcomes(NamedTuple):
     """By candidate: mean epochs of a fold, NaN where not known, and messages, else ``""``."""
 
     epochs: np.ndarray
     errors: list[str]
 
 
-def known_to_store(
+def stored_outcomes(
     estimator: Any, params: Sequence[Mapping[str, Any]], n_folds: int
-) -> Known | None:
-    """Look up a search's fits in the store of its estimator.
-
-    A store knows what was trained and not who asked. A candidate's fits are those with its
-    parameters and epochs, if they are on as many sets of rows as there are folds, and perhaps on a
-    larger one, of the refit. Otherwise it stays unknown, as do candidates that differ in nothing
-    that the network's estimator has.
+) -> StoredOutcomes | None:
+    """Look up how long a search's fits ran, and why some diverged.
 
     Parameters
     ----------
@@ -42,33 +37,47 @@ def known_to_store(
 
     Returns
     -------
-    known : Known or None
+    outcomes : StoredOutcomes or None
         None where no fit of the candidates is found.
     """
+    epochs, errors = np.full(len(params), np.nan), [""] * len(params)
+    for i, fits in enumerate(stored_fits(estimator, params, n_folds)):
+        errors[i] = next((fit.divergence for fit in fits if fit.divergence), "")
+        if len(fits) == n_folds:
+            epochs[i] = np.mean([_n_epochs(fit) for fit in fits])
+    return StoredOutcomes(epochs, errors) if any(errors) or np.isfinite(epochs).any() else None
+
+
+def stored_fits(
+    estimator: Any, params: Sequence[Mapping[str, Any]], n_folds: int
+) -> list[list[StoredFit]]:
+    """Look up a search's fits in the store of its estimator: those of each candidate's folds.
+
+    A store knows what was trained and not who asked. A candidate's fits are those with its
+    parameters and epochs, if they are on as many sets of rows as there are folds, and perhaps on a
+    larger one, of the refit. Otherwise it has none here, as have candidates that differ in nothing
+    that the network's estimator has.
+    """
     if _with_store(estimator) is None or not n_folds:
-        return None
+        return [[] for _ in params]
     wanted = [_wanted(estimator, each) for each in params]
     stores = {str(store): store for store, _, _ in wanted}
     fits: dict[tuple[str, str], list[StoredFit]] = {}
     for path, store in stores.items():
         for fit in store if isinstance(store, FitStore) else FitStore(store):
             fits.setdefault((path, _as_key(fit.parameters)), []).append(fit)
-    keys = [(str(store), words, epochs) for store, words, epochs in wanted]
+    keys = [(str(store), parameters, epochs) for store, parameters, epochs in wanted]
     times = Counter(keys)
-    epochs, errors = np.full(len(params), np.nan), [""] * len(params)
-    for i, key in enumerate(keys):
-        found = _of_folds(fits.get(key[:2], []), key[2], n_folds) if times[key] == 1 else []
-        errors[i] = next((fit.divergence for fit in found if fit.divergence), "")
-        if len(found) == n_folds:
-            epochs[i] = np.mean([_n_epochs(fit) for fit in found])
-    return Known(epochs, errors) if any(errors) or np.isfinite(epochs).any() else None
+    return [
+        _of_folds(fits.get(key[:2], []), key[2], n_folds) if times[key] == 1 else [] for key in keys
+    ]
 
 
 def _with_store(estimator: Any) -> Any | None:
     """The one estimator with a store that this is or has inside."""
     parts = [estimator, *estimator.get_params().values()]
-    found = {id(part): part for part in parts if hasattr(part, "get_params") and _store(part)}
-    return next(iter(found.values())) if len(found) == 1 else None
+    stored = {id(part): part for part in parts if hasattr(part, "get_params") and _store(part)}
+    return next(iter(stored.values())) if len(stored) == 1 else None
 
 
 def _store(estimator: Any) -> Any:
@@ -94,10 +103,10 @@ def _of_folds(fits: Iterable[StoredFit], epochs: int, n_folds: int) -> list[Stor
             best = by_rows.get(fit.data)
             if best is None or fit.epochs > best.epochs:
                 by_rows[fit.data] = fit
-    found = sorted(by_rows.values(), key=lambda fit: fit.n_rows)
-    if len(found) == n_folds + 1 and found[-1].n_rows > found[-2].n_rows:
-        found.pop()
-    return found if len(found) <= n_folds else []
+    ours = sorted(by_rows.values(), key=lambda fit: fit.n_rows)
+    if len(ours) == n_folds + 1 and ours[-1].n_rows > ours[-2].n_rows:
+        ours.pop()
+    return ours if len(ours) <= n_folds else []
 
 
 def _n_epochs(fit: StoredFit) -> int:

@@ -92,7 +92,7 @@ def _wanted(
         )
     if history is not None:
         yield (
-            partial(plots.TrainingCurvesDisplay.from_search, history),
+            partial(plots.TrainingCurvesDisplay.from_history, history),
             (5.6, 3.8),
             "curves of training and validation",
             "The loss epoch by epoch: mean over folds, band for their range.",

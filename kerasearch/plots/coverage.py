@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cv_results.reading import read
-from . import drawing as drawing
+from .._utils.text import counted
+from ..cv_results.reading import SearchLike, read
+from . import drawing
+from .display import SearchDisplay, require_matplotlib, two_parameters
 from .scales import Scale, shortened
 
+if TYPE_CHECKING:
+    from typing import Self
 
-class CoverageDisplay:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+
+@dataclass(eq=False, repr=False)
+class CoverageDisplay(SearchDisplay):
     """Which points of two hyperparameters a search tried, and their projections on each axis.
 
     The picture that tells a grid from a random search (Bergstra & Bengio 2012, figure 1): nine
@@ -36,7 +46,7 @@ class CoverageDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes with the points.
+        The axes with the points.
     axes_ : ndarray of Axes
         The axes with the points, with the projection above and, if there is one, to the right.
     figure_ : matplotlib Figure
@@ -60,33 +70,27 @@ class CoverageDisplay:
     ('C', 'gamma')
     """
 
-    def __init__(
-        self,
-        x: Sequence[Any],
-        y: Sequence[Any] | None,
-        scores: Any,
-        *,
-        x_name: str,
-        y_name: str | None = None,
-        metric: str = "score",
-    ) -> None:
-        self.x = x
-        self.y = y
-        self.scores = np.asarray(scores, dtype=float)
-        self.x_name = x_name
-        self.y_name = y_name
-        self.metric = metric
+    x: Sequence[Any]
+    y: Sequence[Any] | None
+    scores: np.ndarray
+    _: KW_ONLY
+    x_name: str
+    y_name: str | None = None
+    metric: str = "score"
+
+    def __post_init__(self) -> None:
+        self.scores = np.asarray(self.scores, dtype=float)
 
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         x: str | None = None,
         y: str | None = None,
         *,
         metric: str | None = None,
-        ax: Any = None,
-    ) -> CoverageDisplay:
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the candidates of a search.
 
         Parameters
@@ -105,63 +109,40 @@ class CoverageDisplay:
         -------
         display : CoverageDisplay
         """
-        drawing.needs_matplotlib(cls.__name__)
-        results = read(search)
-        x, y = drawing.two_parameters(results, x, y)
-        return cls(
-            results.values(x),
-            None if y is None else results.values(y),
-            results.mean(metric),
-            x_name=results.names[x],
-            y_name=None if y is None else results.names[y],
-            metric=results.metric_label(metric),
-        ).plot(ax=ax)
+        require_matplotlib(cls)
+        return cls(**two_parameters(read(search), x, y, metric)).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> CoverageDisplay:
-        """Draw on `ax`, or on axes of a new figure.
+    def _size(self) -> tuple[float, float]:
+        return 5.6, 5.0
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-
-        Returns
-        -------
-        display : CoverageDisplay
-            This object, with the attributes that end in ``_``.
-        """
-        drawing.needs_matplotlib(type(self).__name__)
-        ax = drawing.one_axes(ax, (5.6, 5.0))
-        self.ax_, self.figure_, self.axes_ = ax, ax.figure, np.array([ax], dtype=object)
+    def _draw(self, ax: Axes) -> None:
         x = Scale.of(self.x_name, self.x)
-        colors = drawing.score_colors(self.scores).to_rgba(self.scores)
+        colors = drawing.score_colors(self.scores)
         if self.y is None:
+            self.axes_ = np.array([ax])
             drawing.label_parameter(ax, x, "x")
-            _project(ax, x.positions, self.scores, colors, "x")
+            self.points_ = _project(ax, x.positions, self.scores, colors, "x")
             ax.set_ylabel(drawing.score_label(self.metric))
-            self.points_ = ax.collections[-1]
             drawing.mark_outside(ax, x.positions, self.scores)
-            return self
+            return
         y = Scale.of(self.y_name or "", self.y)
         above, right = _axes_beside(ax)
+        self.axes_ = np.array([ax, above, right])
         drawing.label_parameter(ax, y, "y")
         drawing.label_parameter(ax, x, "x")
         self.points_ = _scatter(ax, x.positions, y.positions, self.scores, colors)
-        for side, scale, which in ((above, x, "x"), (right, y, "y")):
-            _project(side, scale.positions, self.scores, colors, which)
+        _project(above, x.positions, self.scores, colors, "x")
+        _project(right, y.positions, self.scores, colors, "y")
         above.tick_params(axis="x", labelbottom=False, length=0)
         right.tick_params(axis="y", labelleft=False, length=0)
         above.set_ylabel(drawing.short_score_label(self.metric))
         right.set_xlabel(drawing.short_score_label(self.metric))
         right.tick_params(axis="x", rotation=90)
-        middle = {"ha": "center", "transform": above.transAxes}
-        above.text(0.5, 1.08, _counted(x), va="bottom", **middle)
-        middle = {"va": "center", "transform": right.transAxes}
-        right.text(1.1, 0.5, _counted(y), ha="left", rotation=270, **middle)
-        self.axes_ = np.array([ax, above, right], dtype=object)
-        return self
+        above.set_title(_how_many(x), fontsize="medium")
+        right.text(1.1, 0.5, _how_many(y), va="center", rotation=270, transform=right.transAxes)
 
 
-def _axes_beside(ax: Any) -> tuple[Any, Any]:
+def _axes_beside(ax: Axes) -> tuple[Axes, Axes]:
     """Make axes above and to the right, in the room of `ax` if it is part of a grid."""
     place = ax.get_subplotspec()
     if place is None:
@@ -174,47 +155,38 @@ def _axes_beside(ax: Any) -> tuple[Any, Any]:
     return above, ax.figure.add_subplot(places[1, 1], sharey=ax)
 
 
-def _scatter(ax: Any, x: np.ndarray, y: np.ndarray, scores: np.ndarray, colors: Any) -> Any:
+def _scatter(
+    ax: Axes, x: np.ndarray, y: np.ndarray, scores: np.ndarray, colors: np.ndarray
+) -> PathCollection:
     """Points colored by score, the best on top, and crosses where there is no score."""
     size = drawing.point_size(len(scores))
     failed = ~np.isfinite(scores)
     if failed.any():
         ax.scatter(x[failed], y[failed], s=size, marker="x", color=drawing.VERMILION, zorder=2)
     order = np.argsort(np.where(failed, -np.inf, scores), kind="stable")[failed.sum() :]
-    return ax.scatter(
-        x[order],
-        y[order],
-        s=size,
-        c=colors[order],
-        edgecolors="black",
-        linewidths=0.3,
-        zorder=3,
-    )
+    style: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.3, "zorder": 3}
+    return ax.scatter(x[order], y[order], s=size, c=colors[order], **style)
 
 
-def _project(ax: Any, positions: np.ndarray, scores: np.ndarray, colors: Any, along: str) -> None:
+def _project(
+    ax: Axes, positions: np.ndarray, scores: np.ndarray, colors: np.ndarray, along: str
+) -> PathCollection:
     """One hyperparameter against the score, with a line at each value that was tried."""
-    from matplotlib.ticker import MaxNLocator
-
-    limits = drawing.score_limits(scores)
+    low, high = drawing.score_limits(scores)
     lines = np.unique(positions[np.isfinite(positions)])
-    style = {"color": drawing.GRAY, "linewidth": 0.6, "zorder": 1}
+    style: dict[str, Any] = {"color": drawing.GRAY, "linewidth": 0.6, "zorder": 1}
     style["alpha"] = float(np.clip(25 / max(len(lines), 1), 0.08, 0.6))
-    shown = scores >= limits[0]
+    shown = scores >= low
     if along == "x":
-        ax.vlines(lines, *limits, **style)
-        ax.set_ylim(*limits)
-        ax.yaxis.set_major_locator(MaxNLocator(3))
-        drawing.plain_ticks(ax, "y")
-        _scatter(ax, positions[shown], scores[shown], scores[shown], colors[shown])
+        ax.vlines(lines, low, high, **style)
+        drawing.score_axis(ax, "y", (low, high), n_ticks=3)
+        x, y = positions, scores
     else:
-        ax.hlines(lines, *limits, **style)
-        ax.set_xlim(*limits)
-        ax.xaxis.set_major_locator(MaxNLocator(3))
-        drawing.plain_ticks(ax, "x")
-        _scatter(ax, scores[shown], positions[shown], scores[shown], colors[shown])
+        ax.hlines(lines, low, high, **style)
+        drawing.score_axis(ax, "x", (low, high), n_ticks=3)
+        x, y = scores, positions
+    return _scatter(ax, x[shown], y[shown], scores[shown], colors[shown])
 
 
-def _counted(scale: Scale) -> str:
-    n = len(scale.distinct)
-    return f"{n} value{'' if n == 1 else 's'} of {shortened(scale.label, 30)}"
+def _how_many(scale: Scale) -> str:
+    return f"{counted(len(scale.distinct), 'value')} of {shortened(scale.label, 30)}"

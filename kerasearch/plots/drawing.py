@@ -1,17 +1,17 @@
-"""What all pictures share: axes to draw on, colors, score axes, ticks that do not run together."""
+"""What pictures are drawn with: colors, axes of scores, ticks that do not run together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .scales import Scale, shortened
 
 if TYPE_CHECKING:
-    from ..cv_results.reading import SearchResults
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Normalize
 
 # Okabe and Ito's palette, told apart in all common kinds of color blindness
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
@@ -32,124 +32,28 @@ _INCHES_OF_CHARACTER = 0.085  # at the usual size of tick labels
 _INCHES_OF_LINE = 0.17
 
 
-def needs_matplotlib(what: str) -> None:
-    """Raise an ImportError that says how to get matplotlib, if it is missing."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{what} needs matplotlib: pip install 'kerasearch[plot]' or pip install matplotlib"
-        ) from error
-
-
-def one_axes(ax: Any, size: tuple[float, float]) -> Any:
-    """Get the axes to draw on: those given, or new ones of that size in inches."""
-    if ax is not None:
-        return _checked(ax)
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size, layout="constrained")[1]
-
-
-def several_axes(ax: Any, n: int, n_columns: int, size: tuple[float, float]) -> np.ndarray:
-    """Get `n` axes: those given, a grid in the place of the one given, or a new figure.
-
-    Parameters
-    ----------
-    ax : Axes, sequence of Axes or None
-    n : int
-    n_columns : int
-    size : (float, float)
-        Width and height of each panel, in inches, in a new figure.
-    """
-    if not isinstance(n_columns, Integral) or n_columns < 1:
-        raise ValueError(f"n_columns={n_columns!r}: expected a number of panels, 1 or more")
-    n_columns = min(int(n_columns), n)
-    n_rows = -(-n // n_columns)
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        figure = plt.figure(
-            figsize=(max(size[0] * n_columns, 4), size[1] * n_rows), layout="constrained"
-        )
-        places = figure.add_gridspec(n_rows, n_columns)
-    elif isinstance(ax, Sequence | np.ndarray):
-        given = np.ravel(np.asarray(ax, dtype=object))
-        if len(given) != n:
-            raise ValueError(f"ax has {len(given)} axes and there are {n} panels to draw")
-        for each in given:
-            _checked(each)
-        return given
-    elif n == 1:
-        return np.array([_checked(ax)], dtype=object)
-    elif _checked(ax).get_subplotspec() is None:
-        raise ValueError(f"ax must be {n} axes, one a panel, or one axes made by subplots")
-    else:
-        figure = ax.figure
-        ax.set_axis_off()
-        # without a layout engine nothing else keeps labels off the panels below and beside
-        room = {} if figure.get_layout_engine() else {"hspace": 0.6, "wspace": 0.15}
-        places = ax.get_subplotspec().subgridspec(n_rows, n_columns, **room)
-    axes = [figure.add_subplot(places[divmod(i, n_columns)]) for i in range(n)]
-    return np.array(axes, dtype=object)
-
-
-def _checked(ax: Any) -> Any:
-    if not hasattr(ax, "get_subplotspec"):
-        raise TypeError(f"ax={ax!r}: expected matplotlib Axes or None")
-    return ax
-
-
-def two_parameters(results: SearchResults, x: str | None, y: str | None) -> tuple[str, str | None]:
-    """Find the full names of the parameters to draw; None stands for the first ones that vary."""
-    x = None if x is None else results.parameter(x)
-    y = None if y is None else results.parameter(y)
-    if x is not None and x == y:
-        raise ValueError(f"x and y are both {x!r}: a picture of one parameter is SliceDisplay")
-    free = [name for name in [*results.varying(), *results.names] if name not in (x, y)]
-    free = list(dict.fromkeys(free))
-    if x is None:
-        if not free:
-            raise ValueError("the search has no other parameter to draw against y")
-        x = free.pop(0)
-    if y is None and free:
-        y = free[0]
-    return x, y
-
-
-def several_parameters(results: SearchResults, names: Sequence[str] | str | None) -> list[str]:
-    """Find the full names of the parameters to draw; None stands for all that vary."""
-    if names is None:
-        chosen = results.varying() or list(results.names)
-    else:
-        given = [names] if isinstance(names, str) else list(names)
-        chosen = list(dict.fromkeys(results.parameter(name) for name in given))
-    if not chosen:
-        raise ValueError("there are no parameters to draw: the candidates have none")
-    return chosen
-
-
-def label_parameter(ax: Any, scale: Scale, which: str) -> None:
+def label_parameter(ax: Axes, scale: Scale, which: str) -> None:
     """Set limits, scale, ticks and label of the x or y axis for a hyperparameter."""
-    is_x = which == "x"
-    axis = ax.xaxis if is_x else ax.yaxis
+    from matplotlib.ticker import NullLocator
+
     if scale.log:
-        (ax.set_xscale if is_x else ax.set_yscale)("log")
-    (ax.set_xlim if is_x else ax.set_ylim)(*scale.limits)
-    longest = max(12, int(_inches(ax, which) / _INCHES_OF_CHARACTER))
-    (ax.set_xlabel if is_x else ax.set_ylabel)(shortened(scale.label, min(longest, 40)))
-    write_ticks(ax, which, fitting_ticks(ax, scale, which), scale.categories is not None)
-    axis.set_minor_locator(_null_locator())
+        ax.set(**{f"{which}scale": "log"})
+    longest = int(np.clip(_inches(ax, which) / _INCHES_OF_CHARACTER, 12, 40))
+    ax.set(**{f"{which}lim": scale.limits, f"{which}label": shortened(scale.label, longest)})
+    write_ticks(ax, which, _fitting_ticks(ax, scale, which), scale.categories is not None)
+    getattr(ax, f"{which}axis").set_minor_locator(NullLocator())
 
 
-def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
+def _fitting_ticks(ax: Axes, scale: Scale, which: str) -> list[tuple[float, str]]:
     """Choose ticks whose labels have room along the axis."""
     room = _inches(ax, which)
-    if which == "x":  # the layout gives the labels of the y axis some of it
-        beside = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
-        room -= beside * _INCHES_OF_CHARACTER
-    if which == "y" or scale.categories is not None:
+    if which == "y":
         return scale.ticks(max(2, int(room / _INCHES_OF_LINE / (1 if scale.categories else 2))))
+    # the layout gives the labels of the y axis some of it
+    beside = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
+    room -= beside * _INCHES_OF_CHARACTER
+    if scale.categories is not None:
+        return scale.ticks(max(2, int(room / _INCHES_OF_LINE)))
     for most in range(8, 1, -1):
         ticks = scale.ticks(most)
         if sum(len(text) + 1 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
@@ -161,27 +65,18 @@ def fitting_ticks(ax: Any, scale: Scale, which: str) -> list[tuple[float, str]]:
 
 
 def write_ticks(
-    ax: Any, which: str, ticks: Sequence[tuple[float, str]], may_turn: bool = True
+    ax: Axes, which: str, ticks: Sequence[tuple[float, str]], may_turn: bool = True
 ) -> None:
     """Write at these places; on the x axis turned, where the labels are too long side by side."""
     places, texts = [place for place, _ in ticks], [text for _, text in ticks]
-    if which == "y":
-        ax.set_yticks(places, texts)
-        return
-    if not may_turn:
-        ax.set_xticks(places, texts)
-        return
-    longest = max(map(len, texts), default=0)
+    turned: dict[str, Any] = {}
     each = _inches(ax, "x") / max(len(texts), 1)
-    if (longest + 1) * _INCHES_OF_CHARACTER <= each:
-        ax.set_xticks(places, texts)
-    else:
-        turn = 90 if each < 1.6 * _INCHES_OF_LINE else 35
-        align = "center" if turn == 90 else "right"
-        ax.set_xticks(places, texts, rotation=turn, ha=align, rotation_mode="default")
-        if turn == 35:
-            for text in ax.get_xticklabels():
-                text.set_rotation_mode("anchor")
+    longest = max(map(len, texts), default=0)
+    if which == "x" and may_turn and (longest + 1) * _INCHES_OF_CHARACTER > each:
+        turned = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        if each < 1.6 * _INCHES_OF_LINE:
+            turned = {"rotation": 90}
+    getattr(ax, f"{which}axis").set_ticks(places, texts, **turned)
 
 
 def score_label(metric: str, what: str = "mean test") -> str:
@@ -227,35 +122,48 @@ def score_color_limits(scores: np.ndarray) -> tuple[float, float]:
     return float(worst), float(best)
 
 
-def score_colors(scores: np.ndarray) -> Any:
-    """Make the mapping from score to color."""
-    from matplotlib.cm import ScalarMappable
+def score_norm(scores: np.ndarray) -> Normalize:
+    """Map scores to [0, 1], those beyond `score_color_limits` to the ends."""
     from matplotlib.colors import Normalize
 
-    return ScalarMappable(Normalize(*score_color_limits(scores), clip=True), SCORE_MAP)
+    return Normalize(*score_color_limits(scores), clip=True)
 
 
-def plain_ticks(ax: Any, which: str) -> None:
-    """Write the scores of an axis in full: an offset or a power would run into the legend."""
-    from matplotlib.ticker import ScalarFormatter, StrMethodFormatter
+def score_colors(scores: np.ndarray) -> np.ndarray:
+    """Get the color of each score, RGBA of shape (n_candidates, 4)."""
+    from matplotlib import colormaps
 
-    ends = np.abs(ax.get_xlim() if which == "x" else ax.get_ylim())
+    return colormaps[SCORE_MAP](score_norm(scores)(scores).filled(np.nan))
+
+
+def score_axis(
+    ax: Axes, which: Literal["x", "y"], limits: tuple[float, float], n_ticks: int | None = None
+) -> None:
+    """Set the limits of an axis of scores, and at most how many ticks it has."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.set(**{f"{which}lim": limits})
+    if n_ticks is not None:
+        (ax.xaxis if which == "x" else ax.yaxis).set_major_locator(MaxNLocator(n_ticks))
+    plain_ticks(ax, which)
+
+
+def plain_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
+    """Write the numbers of an axis in full: an offset or a power would run into the legend."""
     axis = ax.xaxis if which == "x" else ax.yaxis
-    if not 1e-3 <= ends.max() < 1e6:
-        axis.set_major_formatter(StrMethodFormatter("{x:.4g}"))
-        return
-    formatter = ScalarFormatter(useOffset=False)
-    formatter.set_scientific(False)
-    axis.set_major_formatter(formatter)
+    if 1e-3 <= np.abs(axis.get_view_interval()).max() < 1e6:
+        ax.ticklabel_format(axis=which, style="plain", useOffset=False)
+    else:
+        axis.set_major_formatter("{x:.4g}")
 
 
-def name_length(ax: Any, n: int) -> int:
+def name_length(ax: Axes, n: int) -> int:
     """How many characters have room over each of `n` columns."""
     spare = 2 if ax.figure.get_layout_engine() else -1  # a layout widens the axes
     return int(np.clip(_inches(ax, "x") / n / _INCHES_OF_CHARACTER + spare, 6, 16))
 
 
-def mark_outside(ax: Any, x: np.ndarray, scores: np.ndarray) -> None:
+def mark_outside(ax: Axes, x: np.ndarray, scores: np.ndarray) -> None:
     """Mark at the lower edge the candidates that failed, or whose score is below the axis."""
     low = ax.get_ylim()[0]
     failed = np.isnan(scores) | np.isneginf(scores)
@@ -284,12 +192,12 @@ def point_size(n: int) -> float:
     return float(np.clip(1500 / max(n, 1), 9, 40))
 
 
-def n_lines(ax: Any) -> int:
+def n_lines(ax: Axes) -> int:
     """How many lines of text have room one above the other, with a gap between them."""
     return max(2, int(_inches(ax, "y") / (1.5 * _INCHES_OF_LINE)))
 
 
-def legend_outside(ax: Any, title: str | None = None) -> None:
+def legend_outside(ax: Axes, title: str | None = None) -> None:
     """Write the legend above the axes, where it covers nothing; none for no labels."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles:
@@ -311,7 +219,7 @@ def legend_outside(ax: Any, title: str | None = None) -> None:
     )
 
 
-def has_room(ax: Any, n_characters: int, shape: tuple[int, int]) -> bool:
+def has_room(ax: Axes, n_characters: int, shape: tuple[int, int]) -> bool:
     """Tell whether a text fits into each cell of a table of that shape."""
     n_rows, n_columns = shape
     return n_characters * 0.9 * _INCHES_OF_CHARACTER * n_columns <= _inches(
@@ -319,13 +227,7 @@ def has_room(ax: Any, n_characters: int, shape: tuple[int, int]) -> bool:
     ) and n_rows * _INCHES_OF_LINE <= _inches(ax, "y")
 
 
-def _inches(ax: Any, which: str) -> float:
+def _inches(ax: Axes, which: str) -> float:
     """Length of an axis, before the layout makes room for labels."""
     box = ax.get_position().transformed(ax.figure.transSubfigure)
     return float((box.width if which == "x" else box.height) / ax.figure.dpi)
-
-
-def _null_locator() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()

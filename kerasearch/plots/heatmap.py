@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+import pandas as pd
 
-from ..cv_results.reading import read
-from . import drawing as drawing
+from ..cv_results.reading import SearchLike, read
+from . import drawing
+from .display import SearchDisplay, require_matplotlib, two_parameters
 from .scales import Scale, enough_digits, shortened
 
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
+
 MOST_CELLS = 12  # along one axis
+# of one axis: each candidate's cell, the cells' labels, the title
+_Cells: TypeAlias = tuple[np.ndarray, list[str], str]
 
 
-class HeatmapDisplay:
+@dataclass(eq=False, repr=False)
+class HeatmapDisplay(SearchDisplay):
     """The score over two hyperparameters: the best, or the mean, over all the others.
 
     Where a hyperparameter has more than ten numbers, a cell is a range of them; of more than
@@ -48,36 +60,29 @@ class HeatmapDisplay:
         The scores in the cells; empty where there is no room.
     """
 
-    def __init__(
-        self,
-        x: Sequence[Any],
-        y: Sequence[Any] | None,
-        scores: Any,
-        *,
-        x_name: str,
-        y_name: str | None = None,
-        metric: str = "score",
-        aggregate: Literal["best", "mean"] = "best",
-    ) -> None:
-        self.x = x
-        self.y = y
-        self.scores = np.asarray(scores, dtype=float)
-        self.x_name = x_name
-        self.y_name = y_name
-        self.metric = metric
-        self.aggregate = aggregate
+    x: Sequence[Any]
+    y: Sequence[Any] | None
+    scores: np.ndarray
+    _: KW_ONLY
+    x_name: str
+    y_name: str | None = None
+    metric: str = "score"
+    aggregate: Literal["best", "mean"] = "best"
+
+    def __post_init__(self) -> None:
+        self.scores = np.asarray(self.scores, dtype=float)
 
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         x: str | None = None,
         y: str | None = None,
         *,
         metric: str | None = None,
         aggregate: Literal["best", "mean"] = "best",
-        ax: Any = None,
-    ) -> HeatmapDisplay:
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the candidates of a search.
 
         Parameters
@@ -96,77 +101,53 @@ class HeatmapDisplay:
         Returns
         -------
         display : HeatmapDisplay
-        """
-        drawing.needs_matplotlib(cls.__name__)
-        results = read(search)
-        x, y = drawing.two_parameters(results, x, y)
-        return cls(
-            results.values(x),
-            None if y is None else results.values(y),
-            results.mean(metric),
-            x_name=results.names[x],
-            y_name=None if y is None else results.names[y],
-            metric=results.metric_label(metric),
-            aggregate=aggregate,
-        ).plot(ax=ax)
-
-    def plot(self, ax: Any = None) -> HeatmapDisplay:
-        """Draw on `ax`, or on axes of a new figure.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-
-        Returns
-        -------
-        display : HeatmapDisplay
-            This object, with the attributes that end in ``_``.
 
         Raises
         ------
         ValueError
             If `aggregate` is not known.
         """
-        drawing.needs_matplotlib(type(self).__name__)
-        if self.aggregate not in ("best", "mean"):
-            raise ValueError(f"aggregate={self.aggregate!r}: must be 'best' or 'mean'")
-        columns, x_labels, x_title = self._cells_along(self.x_name, self.x)
-        if self.y is None:
-            rows, y_labels, y_title = np.zeros(len(self.scores), dtype=int), [""], ""
-        else:
-            rows, y_labels, y_title = self._cells_along(self.y_name or "", self.y)
-        self._fill(rows, columns, (len(y_labels), len(x_labels)))
+        require_matplotlib(cls)
+        given = two_parameters(read(search), x, y, metric)
+        return cls(**given, aggregate=aggregate).plot(ax=ax)
 
-        width = 2.4 + 0.55 * max(len(x_labels), 4)
-        height = 1.4 + 0.38 * max(len(y_labels), 5)
-        ax = drawing.one_axes(ax, (width, height))
-        self.ax_, self.figure_ = ax, ax.figure
-        mappable = drawing.score_colors(self.cells_)
+    def _size(self) -> tuple[float, float]:
+        n_rows, n_columns = (len(labels) for _, labels, _ in self._rows_and_columns())
+        return 2.4 + 0.55 * max(n_columns, 4), 1.4 + 0.38 * max(n_rows, 5)
+
+    def _draw(self, ax: Axes) -> None:
+        (rows, y_labels, y_title), (columns, x_labels, x_title) = self._rows_and_columns()
+        self._fill(rows, columns, (len(y_labels), len(x_labels)))
         ax.set_facecolor(drawing.PALE)
-        self.image_ = ax.imshow(
-            self.cells_, aspect="auto", origin="lower", cmap=mappable.cmap, norm=mappable.norm
-        )
+        colors: dict[str, Any] = {"norm": drawing.score_norm(self.cells_)}
+        colors["cmap"] = drawing.SCORE_MAP
+        self.image_ = ax.imshow(self.cells_, aspect="auto", origin="lower", **colors)
         drawing.write_ticks(ax, "x", list(enumerate(x_labels)))
         drawing.write_ticks(ax, "y", list(enumerate(y_labels)) if self.y is not None else [])
-        ax.set_xlabel(x_title)
-        ax.set_ylabel(y_title)
+        ax.set(xlabel=x_title, ylabel=y_title)
         what = "best" if self.aggregate == "best" else "mean of"
         label = drawing.score_label(self.metric, f"{what} mean test")
-        ax.figure.colorbar(self.image_, ax=ax, label=label, fraction=0.08, pad=0.03)
-        self._write_cells()
-        return self
+        self.figure_.colorbar(self.image_, ax=ax, label=label, fraction=0.08, pad=0.03)
+        self.text_ = self._write_cells(ax)
 
-    def _cells_along(self, name: str, values: Sequence[Any]) -> tuple[np.ndarray, list[str], str]:
+    def _rows_and_columns(self) -> tuple[_Cells, _Cells]:
+        if self.aggregate not in ("best", "mean"):
+            raise ValueError(f"aggregate={self.aggregate!r}: must be 'best' or 'mean'")
+        columns = self._cells_along(self.x_name, self.x)
+        if self.y is None:
+            return (np.zeros(len(self.scores), dtype=int), [""], ""), columns
+        return self._cells_along(self.y_name or "", self.y), columns
+
+    def _cells_along(self, name: str, values: Sequence[Any]) -> _Cells:
         """Find each candidate's cell on one axis, the cells' labels and the axis' title."""
         scale = Scale.of(name, values)
         title = shortened(name, 40)
         cells, labels = scale.bins()
         if len(labels) <= MOST_CELLS:
             return cells, labels, title
-        best = np.full(len(labels), -np.inf)
         known = (cells >= 0) & np.isfinite(self.scores)
-        np.maximum.at(best, cells[known], self.scores[known])
-        kept = np.sort(np.argsort(-best, kind="stable")[:MOST_CELLS])
+        best = pd.Series(self.scores[known]).groupby(cells[known]).max()
+        kept = sorted(best.nlargest(MOST_CELLS).index)
         place = np.full(len(labels) + 1, -1)  # the last is for those without a value
         place[kept] = np.arange(len(kept))
         title = f"{shortened(name, 24)} ({len(kept)} best of {len(labels)} values)"
@@ -174,38 +155,23 @@ class HeatmapDisplay:
 
     def _fill(self, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> None:
         known = (rows >= 0) & (columns >= 0) & np.isfinite(self.scores)
-        where, scores = (rows[known], columns[known]), self.scores[known]
-        self.counts_ = np.zeros(shape, dtype=int)
-        np.add.at(self.counts_, where, 1)
-        if self.aggregate == "best":
-            self.cells_ = np.full(shape, -np.inf)
-            np.maximum.at(self.cells_, where, scores)
-        else:
-            self.cells_ = np.zeros(shape)
-            np.add.at(self.cells_, where, scores)
-            self.cells_ /= np.maximum(self.counts_, 1)
-        self.cells_[self.counts_ == 0] = np.nan
+        groups = pd.Series(self.scores[known]).groupby([rows[known], columns[known]])
+        self.cells_, self.counts_ = np.full(shape, np.nan), np.zeros(shape, dtype=int)
+        places = tuple(np.array(list(groups.groups), dtype=int).reshape(-1, 2).T)
+        self.cells_[places] = groups.max() if self.aggregate == "best" else groups.mean()
+        self.counts_[places] = groups.size()
 
-    def _write_cells(self) -> None:
+    def _write_cells(self, ax: Axes) -> list[Text]:
         """Write the scores where they have room, dark on light and light on dark."""
-        self.text_ = []
         digits = enough_digits(np.linspace(*drawing.score_color_limits(self.cells_), 11))
-        texts = {place: f"{score:.{digits}g}" for place, score in np.ndenumerate(self.cells_)}
-        longest = max(len(texts[place]) for place in texts)
-        if not drawing.has_room(self.ax_, longest + 1, self.cells_.shape):
-            return
+        texts = [f"{score:.{digits}g}" for score in self.cells_.flat]
+        if not drawing.has_room(ax, max(map(len, texts)) + 1, self.cells_.shape):
+            return []
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "small"}
         rgba = self.image_.to_rgba(self.cells_)
-        for (row, column), score in np.ndenumerate(self.cells_):
-            if np.isfinite(score):
-                light = rgba[row, column, :3] @ (0.299, 0.587, 0.114) > 0.5
-                self.text_.append(
-                    self.ax_.text(
-                        column,
-                        row,
-                        texts[row, column],
-                        ha="center",
-                        va="center",
-                        fontsize="small",
-                        color="black" if light else "white",
-                    )
-                )
+        light = rgba[..., :3] @ (0.299, 0.587, 0.114) > 0.5
+        return [
+            ax.text(x, y, text, color="black" if light[y, x] else "white", **middle)
+            for (y, x), text in zip(np.ndindex(*self.cells_.shape), texts, strict=True)
+            if np.isfinite(self.cells_[y, x])
+        ]

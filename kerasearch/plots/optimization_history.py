@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .._utils.names import last_part
-from ..cv_results.reading import SearchResults, read
-from . import drawing as drawing
+from ..cv_results.reading import SearchLike, read
+from ..cv_results.search_results import SearchResults
+from . import drawing
+from .display import SearchDisplay, require_matplotlib
 from .scales import shortened
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 FEW = 20  # candidates that are all shown
 _LABELS = {
@@ -21,7 +30,8 @@ _LABELS = {
 }
 
 
-class OptimizationHistoryDisplay:
+@dataclass(eq=False, repr=False)
+class OptimizationHistoryDisplay(SearchDisplay):
     """The best score so far against what was spent; several searches in one picture.
 
     Of more than 20 candidates, the axis shows the better half.
@@ -47,28 +57,25 @@ class OptimizationHistoryDisplay:
         The best score so far of each search.
     """
 
-    def __init__(
-        self,
-        spent: Mapping[str, Any],
-        scores: Mapping[str, Any],
-        *,
-        unit: str = "candidates",
-        metric: str = "score",
-    ) -> None:
-        self.spent = spent
-        self.scores = scores
-        self.unit = unit
-        self.metric = metric
+    spent: Mapping[str, np.ndarray]
+    scores: Mapping[str, np.ndarray]
+    _: KW_ONLY
+    unit: str = "candidates"
+    metric: str = "score"
+
+    def __post_init__(self) -> None:
+        self.spent = {name: np.asarray(each, dtype=float) for name, each in self.spent.items()}
+        self.scores = {name: np.asarray(each, dtype=float) for name, each in self.scores.items()}
 
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike | Mapping[str, SearchLike] | Sequence[SearchLike],
         *,
         unit: Literal["candidates", "fits", "epochs", "seconds"] = "candidates",
         metric: str | None = None,
-        ax: Any = None,
-    ) -> OptimizationHistoryDisplay:
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw one search, or several.
 
         Parameters
@@ -96,7 +103,7 @@ class OptimizationHistoryDisplay:
         ValueError
             If `unit` is not known, or the search does not tell it.
         """
-        drawing.needs_matplotlib(cls.__name__)
+        require_matplotlib(cls)
         if unit not in _LABELS:
             raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
         spent, scores, name = {}, {}, metric
@@ -109,73 +116,52 @@ class OptimizationHistoryDisplay:
                 scores[part] = results.mean(metric)[rows]
         return cls(spent, scores, unit=unit, metric=name or "score").plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> OptimizationHistoryDisplay:
-        """Draw on `ax`, or on axes of a new figure.
+    def _size(self) -> tuple[float, float]:
+        return 5.6, 3.6
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
+    def _draw(self, ax: Axes) -> None:
+        from matplotlib.ticker import MaxNLocator
 
-        Returns
-        -------
-        display : OptimizationHistoryDisplay
-            This object, with the attributes that end in ``_``.
-        """
-        drawing.needs_matplotlib(type(self).__name__)
-        ax = drawing.one_axes(ax, (5.6, 3.6))
-        self.ax_, self.figure_ = ax, ax.figure
-        self.lines_: list[Any] = []
-        ax.set_ylim(*drawing.score_limits(self._worth_showing()))
-        drawing.plain_ticks(ax, "y")
+        self.lines_: list[Line2D] = []
+        drawing.score_axis(ax, "y", drawing.score_limits(self._worth_showing()))
         furthest = max(float(np.max(spent)) for spent in self.spent.values())
         ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
-        for i, (name, spent) in enumerate(self.spent.items()):
-            self._draw(name, np.asarray(spent), np.asarray(self.scores[name], dtype=float), i)
-        ax.set_xlabel(_LABELS.get(self.unit, self.unit))
-        ax.set_ylabel(drawing.score_label(self.metric))
+        for i, name in enumerate(self.spent):
+            self._draw_one(ax, name, i)
+        ax.set(xlabel=_LABELS.get(self.unit, self.unit), ylabel=drawing.score_label(self.metric))
         if self.unit in ("candidates", "fits"):
-            from matplotlib.ticker import MaxNLocator
-
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         drawing.legend_outside(ax)
-        return self
 
     def _worth_showing(self) -> np.ndarray:
         """The best so far, and the better half of the candidates: the rest would flatten them."""
         shown = []
         for scores in self.scores.values():
-            finite = np.asarray(scores, dtype=float)
-            finite = finite[np.isfinite(finite)]
+            finite = scores[np.isfinite(scores)]
             if len(finite):
                 low = np.median(finite) if len(finite) > FEW else finite.min()
                 shown += [np.fmax.accumulate(finite), finite[finite >= low]]
         return np.concatenate(shown) if shown else np.empty(0)
 
-    def _draw(self, name: str, spent: np.ndarray, scores: np.ndarray, i: int) -> None:
-        ax, color = self.ax_, drawing.CYCLE[i % len(drawing.CYCLE)]
-        finite = np.isfinite(scores)
-        best = np.fmax.accumulate(np.where(finite, scores, np.nan))
+    def _draw_one(self, ax: Axes, name: str, i: int) -> None:
+        spent, scores = self.spent[name], self.scores[name]
         several = len(self.spent) > 1
+        color = drawing.CYCLE[i % len(drawing.CYCLE)]
+        finite = np.isfinite(scores)
         drawn = finite & (scores >= ax.get_ylim()[0])
-        ax.scatter(
-            spent[drawn],
-            scores[drawn],
-            s=0.6 * drawing.point_size(len(scores)),
-            color=color,
-            alpha=0.35,
-            linewidths=0,
-            label=None if several else "a candidate",
-        )
-        style = ("-", "--", "-.", ":")[i // len(drawing.CYCLE) % 4]
-        label = shortened(name, 24) if several else "best so far"
+        style: dict[str, Any] = {"color": color, "alpha": 0.35, "linewidths": 0}
+        style["label"] = None if several else "a candidate"
+        size = 0.6 * drawing.point_size(len(scores))
+        ax.scatter(spent[drawn], scores[drawn], s=size, **style)
+        best = np.fmax.accumulate(np.where(finite, scores, np.nan))
         self.lines_ += ax.step(
             np.append(spent, ax.get_xlim()[1]),
             np.append(best, best[-1]),
             where="post",
             color=color,
             linewidth=2,
-            linestyle=style,
-            label=label,
+            linestyle=("-", "--", "-.", ":")[i // len(drawing.CYCLE) % 4],
+            label=shortened(name, 24) if several else "best so far",
         )
         if not several:
             drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
@@ -229,9 +215,9 @@ def _epochs(results: SearchResults) -> np.ndarray:
         return asked
     if hasattr(results.estimator, "get_params"):
         given = results.estimator.get_params()
-        found = [value for name, value in given.items() if last_part(name) == "epochs"]
-        if len(found) == 1 and isinstance(found[0], int):
-            return np.full(len(results), float(found[0]))
+        epochs = [value for name, value in given.items() if last_part(name) == "epochs"]
+        if len(epochs) == 1 and isinstance(epochs[0], int):
+            return np.full(len(results), float(epochs[0]))
     raise ValueError(
         "unit='epochs': the search does not tell its epochs; use a scorer that returns "
         "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cv_results.reading import read
-from . import drawing as drawing
+from ..cv_results.reading import SearchLike, read
+from . import drawing
+from .display import SearchDisplay, require_matplotlib, several_parameters
 from .scales import Scale, enough_digits, number, shortened
 
+if TYPE_CHECKING:
+    from typing import Self
 
-class ParallelCoordinatesDisplay:
+    from matplotlib.axes import Axes
+
+
+@dataclass(eq=False, repr=False)
+class ParallelCoordinatesDisplay(SearchDisplay):
     """Each candidate as a line through one axis a hyperparameter, ending at its score.
 
     Color is the score; the best candidates are drawn last, the best of all thick. Candidates that
@@ -40,28 +48,24 @@ class ParallelCoordinatesDisplay:
         One line for each candidate that has a score, the best last.
     """
 
-    def __init__(
-        self,
-        values: Mapping[str, Sequence[Any]],
-        scores: Any,
-        *,
-        metric: str = "score",
-        best: int | None = None,
-    ) -> None:
-        self.values = values
-        self.scores = np.asarray(scores, dtype=float)
-        self.metric = metric
-        self.best = best
+    values: Mapping[str, Sequence[Any]]
+    scores: np.ndarray
+    _: KW_ONLY
+    metric: str = "score"
+    best: int | None = None
+
+    def __post_init__(self) -> None:
+        self.scores = np.asarray(self.scores, dtype=float)
 
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         parameters: Sequence[str] | str | None = None,
         *,
         metric: str | None = None,
-        ax: Any = None,
-    ) -> ParallelCoordinatesDisplay:
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the candidates of a search.
 
         Parameters
@@ -80,78 +84,42 @@ class ParallelCoordinatesDisplay:
         -------
         display : ParallelCoordinatesDisplay
         """
-        drawing.needs_matplotlib(cls.__name__)
-        results = read(search)
-        chosen = drawing.several_parameters(results, parameters)
-        has_score = np.isfinite(results.mean(metric)).any()
-        return cls(
-            {results.names[name]: results.values(name) for name in chosen},
-            results.mean(metric),
-            metric=results.metric_label(metric),
-            best=results.best(metric) if has_score else None,
-        ).plot(ax=ax)
+        require_matplotlib(cls)
+        return cls(**several_parameters(read(search), parameters, metric)).plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> ParallelCoordinatesDisplay:
-        """Draw on `ax`, or on axes of a new figure.
+    def _size(self) -> tuple[float, float]:
+        return max(4.5, 1.6 * (len(self.values) + 1)), 3.8
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-
-        Returns
-        -------
-        display : ParallelCoordinatesDisplay
-            This object, with the attributes that end in ``_``.
-        """
-        drawing.needs_matplotlib(type(self).__name__)
+    def _draw(self, ax: Axes) -> None:
         from matplotlib.collections import LineCollection
 
         scales = [Scale.of(name, values) for name, values in self.values.items()]
         low, high = drawing.score_color_limits(self.scores)
-        shown = np.clip(np.where(np.isfinite(self.scores), self.scores, np.nan), low, high)
-        heights = [scale.unit(scale.positions) for scale in scales]
-        heights.append((shown - low) / (high - low))
-        lines = np.stack(
-            [
-                np.broadcast_to(np.arange(len(heights)), (len(shown), len(heights))),
-                np.array(heights).T,
-            ],
-            axis=-1,
-        )
-
-        ax = drawing.one_axes(ax, (max(4.5, 1.6 * len(heights)), 3.8))
-        self.ax_, self.figure_ = ax, ax.figure
         failed = ~np.isfinite(self.scores)
+        shown = np.clip(np.where(failed, np.nan, self.scores), low, high)
+        heights = [*(scale.unit(scale.positions) for scale in scales), (shown - low) / (high - low)]
+        places = np.broadcast_to(np.arange(len(heights)), (len(shown), len(heights)))
+        lines = np.stack([places, np.array(heights).T], axis=-1)
         if failed.any():
-            ax.add_collection(
-                LineCollection(
-                    list(lines[failed, :-1]), colors=drawing.GRAY, linestyles=":", linewidths=0.9
-                )
-            )
+            style: dict[str, Any] = {"colors": drawing.GRAY, "linestyles": ":", "linewidths": 0.9}
+            ax.add_collection(LineCollection(list(lines[failed, :-1]), **style))
             if len(scales) == 1:  # a line needs two axes to be seen
                 ax.scatter(*lines[failed, 0].T, marker="x", color=drawing.VERMILION, zorder=3)
         order = np.argsort(np.where(failed, -np.inf, self.scores), kind="stable")[failed.sum() :]
-        colors = drawing.score_colors(self.scores).to_rgba(self.scores[order])
+        colors = drawing.score_colors(self.scores)[order]
         n = max(len(order), 1)
         colors[:, 3] = np.linspace(np.clip(40 / n, 0.25, 0.9), 0.95, len(colors))
-        self.lines_ = LineCollection(
-            list(lines[order]), colors=colors, linewidths=float(np.clip(60 / n, 0.7, 1.6))
-        )
+        width = float(np.clip(60 / n, 0.7, 1.6))
+        self.lines_ = LineCollection(list(lines[order]), colors=colors, linewidths=width)
         ax.add_collection(self.lines_)
-        self._draw_best(lines, order)
-        self._draw_axes(scales, low, high)
-        return self
+        if len(order):
+            best = lines[order[-1] if self.best is None else self.best]
+            for color, width in (("white", 5.0), (drawing.VERMILION, 2.6)):
+                ax.plot(*best.T, color=color, linewidth=width, solid_capstyle="round")
+        self._draw_axes(ax, scales, low, high)
 
-    def _draw_best(self, lines: np.ndarray, order: np.ndarray) -> None:
-        if not len(order):
-            return
-        best = order[-1] if self.best is None else self.best
-        for color, width in (("white", 5.0), (drawing.VERMILION, 2.6)):
-            self.ax_.plot(*lines[best].T, color=color, linewidth=width, solid_capstyle="round")
-
-    def _draw_axes(self, scales: Sequence[Scale], low: float, high: float) -> None:
+    def _draw_axes(self, ax: Axes, scales: Sequence[Scale], low: float, high: float) -> None:
         """One vertical axis a hyperparameter, and one for the score, each with its own ticks."""
-        ax = self.ax_
         room = drawing.n_lines(ax)
         ends = np.linspace(low, high, 5)
         ticks = [

@@ -30,25 +30,20 @@ class Scale:
         What the places of categories stand for; None for numbers.
     log : bool
         Whether the numbers are spread on a logarithmic scale.
-    whole : bool
-        Whether all numbers are integers.
     """
 
     label: str
     positions: np.ndarray
     categories: list[str] | None = None
     log: bool = False
-    whole: bool = False
 
     @classmethod
     def of(cls, label: str, values: Sequence[Any]) -> Scale:
         """Choose the scale that suits the values; ``MISSING`` has no place."""
         numbers = numeric(values)
         if numbers is not None:
-            given = [value for value in map(plain, values) if value is not MISSING]
-            whole = all(isinstance(value, int) for value in given)
             finite = np.where(np.isfinite(numbers), numbers, np.nan)
-            return cls(label, finite, None, is_log_spread(finite), whole)
+            return cls(label, finite, None, is_log_spread(finite))
         cells = [plain(value) for value in values]
         by_text = {readable(cell): cell for cell in cells if cell is not MISSING}
         texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
@@ -84,14 +79,17 @@ class Scale:
         return (self._stretched(positions) - low) / (high - low)
 
     def ticks(self, most: int = 7) -> list[tuple[float, str]]:
-        """Choose at most about `most` positions to write at, and what to write."""
+        """Choose at most about `most` positions to write at, and what to write.
+
+        They are the values themselves where these are few and apart, else round numbers.
+        """
         if self.categories is not None:
             step = math.ceil(len(self.categories) / most)
             return [(float(i), self.categories[i]) for i in range(0, len(self.categories), step)]
         places = self.distinct
         gaps = np.diff(self.unit(places))
         if len(places) > most or (len(gaps) and gaps.min() < 0.8 / most):
-            places = (_log_places if self.log else _linear_places)(places[0], places[-1], most)
+            places = self._round_places(most)
         digits = enough_digits(places)
         return [(float(place), number(place, digits)) for place in places]
 
@@ -120,6 +118,24 @@ class Scale:
         digits = enough_digits(edges, 2)
         ends = [number(edge, digits) for edge in edges]
         return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
+
+    def _round_places(self, most: int) -> np.ndarray:
+        """Find round numbers within the range, by matplotlib's own locators."""
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator
+
+        low, high = self.distinct[[0, -1]]
+        locators: list[Locator] = [MaxNLocator(max(most - 1, 1), steps=[1, 2, 5, 10])]
+        if self.log:  # the finest that is not too many
+            locators = [LogLocator(subs=subs, numticks=most) for subs in ((1, 2, 5), (1, 3), (1,))]
+        for locator in locators:
+            places = np.asarray(locator.tick_values(low, high))
+            slack = 1e-3 * places if self.log else 1e-9 * (high - low)
+            places = places[(places >= low - slack) & (places <= high + slack)]
+            if not self.log:
+                places[np.abs(places) < 1e-9 * (high - low)] = 0.0  # where rounding left a rest
+            if 2 <= len(places) <= most:
+                break
+        return places if len(places) else np.array([low, high])
 
     def _stretched(self, positions: np.ndarray) -> np.ndarray:
         return np.log10(positions) if self.log else np.asarray(positions, dtype=float)
@@ -169,23 +185,3 @@ def sort_key(value: Any, text: str) -> tuple[Any, ...]:
     if isinstance(value, tuple | list) and all(isinstance(part, int | float) for part in value):
         return (4, len(value), *value)
     return (5, text)
-
-
-def _log_places(low: float, high: float, most: int) -> np.ndarray:
-    """1, 2, 5, or 1, 3, or powers of ten, whichever is the finest that is not too many."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    decades = np.arange(first, last + 1, dtype=float)
-    for within in ((1, 2, 5), (1, 3), (1,)):
-        places = np.array([m * 10**d for d in decades for m in within])
-        places = places[(places >= low * 0.999) & (places <= high * 1.001)]
-        if len(places) <= most:
-            break
-    return places[:: math.ceil(len(places) / most)] if len(places) else np.array([low, high])
-
-
-def _linear_places(low: float, high: float, most: int) -> np.ndarray:
-    """Multiples of 1, 2 or 5 times a power of ten."""
-    rough = (high - low) / max(most - 1, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    return np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1) * step

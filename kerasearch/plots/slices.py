@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..cv_results.reading import read
-from . import drawing as drawing
+from ..cv_results.reading import SearchLike, read
+from . import drawing
+from .display import SearchDisplay, panels, require_matplotlib, several_parameters
 from .scales import Scale
 
+if TYPE_CHECKING:
+    from typing import Self
 
-class SliceDisplay:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+
+@dataclass(eq=False, repr=False)
+class SliceDisplay(SearchDisplay):
     """The score of each candidate against each hyperparameter, one panel for each.
 
     Bars reach one standard deviation over the folds to either side. The best candidate is
@@ -45,31 +54,27 @@ class SliceDisplay:
         The points of each panel.
     """
 
-    def __init__(
-        self,
-        values: Mapping[str, Sequence[Any]],
-        scores: Any,
-        std: Any = None,
-        *,
-        metric: str = "score",
-        best: int | None = None,
-    ) -> None:
-        self.values = values
-        self.scores = np.asarray(scores, dtype=float)
-        self.std = None if std is None else np.asarray(std, dtype=float)
-        self.metric = metric
-        self.best = best
+    values: Mapping[str, Sequence[Any]]
+    scores: np.ndarray
+    std: np.ndarray | None = None
+    _: KW_ONLY
+    metric: str = "score"
+    best: int | None = None
+
+    def __post_init__(self) -> None:
+        self.scores = np.asarray(self.scores, dtype=float)
+        self.std = None if self.std is None else np.asarray(self.std, dtype=float)
 
     @classmethod
     def from_search(
         cls,
-        search: Any,
+        search: SearchLike,
         parameters: Sequence[str] | str | None = None,
         *,
         metric: str | None = None,
         n_columns: int = 3,
-        ax: Any = None,
-    ) -> SliceDisplay:
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Self:
         """Draw the candidates of a search.
 
         Parameters
@@ -90,19 +95,13 @@ class SliceDisplay:
         -------
         display : SliceDisplay
         """
-        drawing.needs_matplotlib(cls.__name__)
+        require_matplotlib(cls)
         results = read(search)
-        chosen = drawing.several_parameters(results, parameters)
-        has_score = np.isfinite(results.mean(metric)).any()
-        return cls(
-            {results.names[name]: results.values(name) for name in chosen},
-            results.mean(metric),
-            results.std(metric) if results.n_folds > 1 else None,
-            metric=results.metric_label(metric),
-            best=results.best(metric) if has_score else None,
-        ).plot(ax=ax, n_columns=n_columns)
+        std = results.std(metric) if results.n_folds > 1 else None
+        given = several_parameters(results, parameters, metric)
+        return cls(**given, std=std).plot(ax=ax, n_columns=n_columns)
 
-    def plot(self, ax: Any = None, *, n_columns: int = 3) -> SliceDisplay:
+    def plot(self, ax: Axes | Sequence[Axes] | None = None, *, n_columns: int = 3) -> Self:
         """Draw on `ax`, or on a new figure.
 
         Parameters
@@ -116,60 +115,44 @@ class SliceDisplay:
         display : SliceDisplay
             This object, with the attributes that end in ``_``.
         """
-        drawing.needs_matplotlib(type(self).__name__)
+        require_matplotlib(type(self))
         scales = [Scale.of(name, values) for name, values in self.values.items()]
-        size = (3.1, panel_height(scales))
-        self.axes_ = drawing.several_axes(ax, len(scales), n_columns, size)
+        self.axes_ = panels(ax, len(scales), n_columns, (3.1, panel_height(scales)))
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
-        self.points_: list[Any] = []
         spread = np.zeros(len(self.scores)) if self.std is None else np.nan_to_num(self.std)
         limits = drawing.score_limits(self.scores, spread)
+        self.points_: list[PathCollection] = []
         for i, (axes, scale) in enumerate(zip(self.axes_, scales, strict=True)):
-            axes.set_ylim(*limits)
-            drawing.plain_ticks(axes, "y")
-            self._draw(axes, scale, spread)
-            if i % min(n_columns, len(self.axes_)) == 0 or len(np.atleast_1d(ax)) > 1:
+            drawing.score_axis(axes, "y", limits)
+            drawing.label_parameter(axes, scale, "x")
+            self.points_.append(self._draw_panel(axes, _side_by_side(scale), spread))
+            if i % min(n_columns, len(self.axes_)) == 0 or np.size(ax) > 1:  # type: ignore[arg-type]
                 axes.set_ylabel(drawing.score_label(self.metric))
             else:
                 axes.tick_params(axis="y", labelleft=False)
         return self
 
-    def _draw(self, ax: Any, scale: Scale, spread: np.ndarray) -> None:
-        drawing.label_parameter(ax, scale, "x")
-        x = _side_by_side(scale)
+    def _draw_panel(self, ax: Axes, x: np.ndarray, spread: np.ndarray) -> PathCollection:
         n = len(self.scores)
-        drawn = np.isfinite(self.scores) & np.isfinite(x)
+        finite = np.isfinite(self.scores)
+        drawn = finite & np.isfinite(x)
+        x_drawn, y_drawn = x[drawn], self.scores[drawn]
         if self.std is not None and drawn.any():
-            low, high = self.scores - spread, self.scores + spread
             alpha = float(np.clip(40 / n, 0.15, 0.8))
-            ax.vlines(x[drawn], low[drawn], high[drawn], color=drawing.GRAY, alpha=alpha, lw=1)
-        size = drawing.point_size(n)
-        self.points_.append(
-            ax.scatter(
-                x[drawn],
-                self.scores[drawn],
-                s=size,
-                color=drawing.BLUE,
-                alpha=float(np.clip(60 / n, 0.35, 0.9)),
-                linewidths=0,
-                zorder=3,
-            )
-        )
+            ends = y_drawn - spread[drawn], y_drawn + spread[drawn]
+            ax.vlines(x_drawn, *ends, color=drawing.GRAY, alpha=alpha, lw=1)
+        style: dict[str, Any] = {"color": drawing.BLUE, "linewidths": 0, "zorder": 3}
+        style["alpha"] = float(np.clip(60 / n, 0.35, 0.9))
+        points = ax.scatter(x_drawn, y_drawn, s=drawing.point_size(n), **style)
         best = self.best
-        if best is None and np.isfinite(self.scores).any():
-            best = int(np.nanargmax(np.where(np.isfinite(self.scores), self.scores, np.nan)))
+        if best is None and finite.any():
+            best = int(np.argmax(np.where(finite, self.scores, -np.inf)))
         if best is not None and np.isfinite(x[best]):
-            ax.scatter(
-                x[best],
-                self.scores[best],
-                marker="*",
-                s=130,
-                color=drawing.ORANGE,
-                edgecolors="black",
-                linewidths=0.7,
-                zorder=5,
-            )
+            star: dict[str, Any] = {"marker": "*", "s": 130, "color": drawing.ORANGE}
+            star |= {"edgecolors": "black", "linewidths": 0.7, "zorder": 5}
+            ax.scatter(x[best], self.scores[best], **star)
         drawing.mark_outside(ax, x, self.scores)
+        return points
 
 
 def panel_height(scales: Iterable[Scale]) -> float:

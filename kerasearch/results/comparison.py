@@ -24,7 +24,8 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
-from ..cv_results.reading import SearchResults, read
+from ..cv_results.reading import SearchLike, read
+from ..cv_results.search_results import SearchResults
 from ..cv_results.values import readable
 
 _K_FOLDS = (KFold, StratifiedKFold, GroupKFold, StratifiedGroupKFold)
@@ -35,7 +36,7 @@ _COLUMNS = ("candidate", "mean", "difference", "t", "p", "p_adjusted", "tied_wit
 
 
 def compare(
-    search: Any,
+    search: SearchLike,
     metric: str | None = None,
     test_fraction: float | None = None,
     *,
@@ -121,7 +122,8 @@ def compare(
     with np.errstate(invalid="ignore"):  # a score may be infinite; it is not tested
         differences = scores - scores[best]
         t, p = _corrected_t_test(differences, ratio)
-    tested = results.comparable & np.isfinite(results.mean(metric))
+    comparable = results.comparable_by(metric)
+    tested = comparable & np.isfinite(results.mean(metric))
     tested[best] = False
     t[~tested] = p[~tested] = np.nan
     adjusted = np.full(len(results), np.nan)
@@ -135,7 +137,7 @@ def compare(
         tied_with_best=(adjusted > alpha) | (np.arange(len(results)) == best),
     )
     order = results.order(metric)
-    return table.iloc[order[results.comparable[order]]]
+    return table.iloc[order[comparable[order]]]
 
 
 def _corrected_t_test(differences: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,10 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
 from .._utils.plain_data import plain
-from ..cv_results.reading import SearchResults, read
+from .._utils.text import counted
+from .._utils.user_warnings import warn
+from ..cv_results.reading import SearchLike, read
+from ..cv_results.search_results import SearchResults
 from ..cv_results.values import MISSING, is_log_spread, numeric
 
 MIN_CANDIDATES = 10
@@ -23,7 +26,11 @@ MAX_GRID = 12  # more distinct numbers than this are draws from a range
 
 
 def importance(
-    search: Any, metric: str | None = None, *, n_trees: int = 64, random_state: int | None = 0
+    search: SearchLike,
+    metric: str | None = None,
+    *,
+    n_trees: int = 64,
+    random_state: int | None = 0,
 ) -> pd.DataFrame:
     """Estimate each hyperparameter's share of the variance of the score (fANOVA).
 
@@ -91,7 +98,7 @@ def importance(
     if len(kept) < needed:
         raise ValueError(
             f"{len(kept)} candidates with a score are too few to tell the importance of "
-            f"{len(dimensions)} hyperparameter{'' if len(dimensions) == 1 else 's'}: "
+            f"{counted(len(dimensions), 'hyperparameter')}: "
             f"at least {needed} are needed"
         )
     forest = RandomForestRegressor(
@@ -105,11 +112,9 @@ def importance(
         forest.fit(encoded, scores[kept])
     constant = np.ptp(scores[kept]) == 0
     if forest.oob_score_ <= 0 and not constant:
-        warnings.warn(
+        warn(
             f"the {len(kept)} candidates do not tell which hyperparameters matter: a forest "
-            "predicts those that it has not seen no better than their mean",
-            UserWarning,
-            stacklevel=2,
+            "predicts those that it has not seen no better than their mean"
         )
     table = _shares([_Boxes.of(tree.tree_, dimensions) for tree in forest.estimators_], dimensions)
     table.attrs["oob_r2"] = float("nan") if constant else float(forest.oob_score_)

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import NotFittedError
 
+from ..cv_results.reading import read
+from ..cv_results.store_lookup import stored_fits
+
 COLUMNS = ("candidate", "fold", "epoch", "metric", "value")
 # where meta-estimators keep the fitted one
 _INSIDE = ("estimator_", "regressor_", "classifier_")
@@ -62,15 +65,70 @@ def training_history(source: Any) -> pd.DataFrame:
             raise ValueError("there is no fit in this store")
         return curves
     rows = [
-        (candidate, fold, epoch, metric, value)
+        (candidate, fold, *epoch)
         for candidate, folds in _candidates(source)
         for fold, estimator in enumerate(folds)
-        for metric, values in _history(estimator).items()
-        for epoch, value in _epochs(metric, values, _history(estimator))
+        for epoch in _epochs(_history(estimator))
     ]
     if not rows:
         raise ValueError("there is no fit with a history in this source")
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def search_history(search: Any) -> pd.DataFrame:
+    """Collect every epoch of the fits of a search, from what it leaves behind.
+
+    Parameters
+    ----------
+    search : fitted search
+        With a fit store of its estimator, or with a refitted best estimator.
+
+    Returns
+    -------
+    curves : DataFrame
+        As `training_history` makes it, with a column ``param_...`` for each parameter. With a
+        store, the candidates are numbered as in ``cv_results_``, and those are absent whose fits
+        cannot be told from others'. Without one, it is the best candidate's refit alone.
+
+    Raises
+    ------
+    TypeError
+        If it is no search.
+    NotFittedError
+        If it was not fitted.
+    ValueError
+        If the search has neither.
+    """
+    if not hasattr(search, "estimator") or not hasattr(search, "fit"):
+        raise TypeError(
+            f"expected a fitted search, got {type(search).__name__}; the curves of estimators, of "
+            "cross_validate and of a fit store are drawn by from_history"
+        )
+    results = read(search)
+    fits = stored_fits(results.estimator, results.params, results.n_folds)
+    if any(fits):
+        sources: dict[int, list[Mapping[str, Any]]] = {
+            candidate: [fit.history for fit in sorted(folds, key=lambda fit: fit.created)]
+            for candidate, folds in enumerate(fits)
+        }
+    else:
+        best = _find(getattr(search, "best_estimator_", None))
+        if best is None:
+            raise ValueError(
+                "the search kept no curves of its fits. Search with store= set on the Keras "
+                "estimator, or with refit=True for the curve of the best candidate; or give fitted "
+                "estimators to training_history"
+            )
+        sources = {int(search.best_index_): [best]}
+    rows = [
+        (candidate, fold, *epoch)
+        for candidate, histories in sources.items()
+        for fold, history in enumerate(histories)
+        for epoch in _epochs(history)
+    ]
+    curves = pd.DataFrame(rows, columns=list(COLUMNS))
+    parameters = results.parameters().set_axis([f"param_{n}" for n in results.names], axis=1)
+    return curves.join(parameters, on="candidate")
 
 
 def _candidates(source: Any) -> Iterator[tuple[Any, Iterable[Any]]]:
@@ -99,9 +157,9 @@ def _is_cross_validated(source: Mapping[str, Any]) -> bool:
 
 def _history(estimator: Any) -> Mapping[str, Any]:
     """Find the history of the Keras estimator that is this one or inside it."""
-    found = _find(estimator)
-    if found is not None:
-        return found
+    history = _find(estimator)
+    if history is not None:
+        return history
     name = type(estimator).__name__
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(
@@ -126,7 +184,7 @@ def _find(estimator: Any) -> Mapping[str, Any] | None:
         return history
     inside = [step for _, step in reversed(getattr(estimator, "steps", []))]
     inside += [getattr(estimator, name) for name in _INSIDE if hasattr(estimator, name)]
-    return next((found for found in map(_find, inside) if found is not None), None)
+    return next((each for each in map(_find, inside) if each is not None), None)
 
 
 def _last(estimator: Any) -> Any:
@@ -134,13 +192,14 @@ def _last(estimator: Any) -> Any:
     return steps[-1][1] if steps else estimator
 
 
-def _epochs(
-    metric: str, values: Iterable[Any], history: Mapping[str, Any]
-) -> Iterator[tuple[int, float]]:
-    """Number a metric's values by epoch; those of ``validation_freq`` end every so many."""
-    values = list(values)
-    n_epochs = max(map(len, history.values()))
-    every = n_epochs // len(values) if values and metric.startswith("val_") else 1
-    for i, value in enumerate(values, start=1):
-        if np.ndim(value) == 0:  # a metric that is a vector is no curve
-            yield i * every, float(value)
+def _epochs(history: Mapping[str, Any]) -> Iterator[tuple[int, str, float]]:
+    """Walk through a history: epoch, metric and value.
+
+    The values of ``validation_freq`` are those of the epochs at whose ends they were measured.
+    """
+    n_epochs = max(map(len, history.values()), default=0)
+    for metric, values in history.items():
+        every = n_epochs // len(values) if len(values) and metric.startswith("val_") else 1
+        for i, value in enumerate(values, start=1):
+            if np.ndim(value) == 0:  # a metric that is a vector is no curve
+                yield i * every, metric, float(value)

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from .._utils.plain_data import plain
-from ..cv_results.reading import EPOCHS, SearchResults, read
+from .._utils.values import candidate_identity
+from ..cv_results.reading import SearchLike, read
+from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
+
+_TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 
 
-def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
+def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]:
     """Join several searches of one problem: manual, grid, then random, then a zoomed grid.
 
     Parameters
@@ -70,33 +75,29 @@ def merge_searches(*searches: Any, **named: Any) -> dict[str, Any]:
         )
     given = numbered | named
     if not given:
-        raise ValueError("merge needs at least one search")
+        raise ValueError("merge_searches needs at least one search")
     parts = {name: read(search) for name, search in given.items()}
     _check_alike(parts)
     results = list(parts.values())
     params = [candidate for part in results for candidate in part.params]
-    merged: dict[str, Any] = {}
-    for name in ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time"):
-        if any(name in part.statistics for part in results):
-            merged[name] = _joined(results, [part.statistics.get(name) for part in results])
-    merged |= _param_columns(params) | {"params": params}
-    for metric in _metrics(results[0]):
-        merged |= _score_columns(results, metric)
-    merged["search"] = np.concatenate([_names(name, part) for name, part in parts.items()])
-    extras = [name for part in results for name in part.extras]
-    for name in dict.fromkeys(extras):
-        if name not in ("search", "duplicate"):
-            merged[name] = _joined(results, [part.extras.get(name) for part in results])
-    if not any(name in merged or f"mean_test_{name}" in merged for name in EPOCHS):
-        known = [part.epochs for part in results]  # what a fit store knows
-        if any(epochs is not None for epochs in known):
-            merged["epochs"] = _joined(results, known)
+    metrics = _metrics(results[0])
+    frames = [_frame(name, part, metrics) for name, part in parts.items()]
+    counts = {*EPOCH_COUNTS, *(f"mean_test_{count}" for count in EPOCH_COUNTS)}
+    if not any(counts & set(frame) for frame in frames):
+        for frame, part in zip(frames, results, strict=True):
+            if part.epochs is not None:  # which a fit store knows
+                frame["epochs"] = part.epochs
+    table = pd.concat(frames, ignore_index=True)
+    merged: dict[str, Any] = {str(name): table[name].to_numpy() for name in table}
+    # in scikit-learn's order: times, parameters, scores
+    times = {name: merged.pop(name) for name in _TIMES if name in merged}
+    merged = times | _param_columns(params) | {"params": params} | merged
     merged["duplicate"] = _duplicates(params, merged.get("n_resources"))
     if any(any(part.errors) for part in results):
         messages = [error for part in results for error in part.errors]
         merged["error_messages"] = np.array(messages, dtype=object)
     ranked = read(merged)
-    for metric in _metrics(results[0]):
+    for metric in metrics:
         merged[f"rank_test_{metric}"] = ranked.rank(metric).astype(np.int32)
     return merged
 
@@ -128,19 +129,17 @@ def _metrics(part: SearchResults) -> list[str]:
     return list(dict.fromkeys([part.default_metric, *known]))
 
 
-def _joined(
-    results: Sequence[SearchResults], columns: Sequence[np.ndarray | None], width: int | None = None
-) -> np.ndarray:
-    """Put one column of each search below the other, missing where a search has none."""
-    present = [column for column in columns if column is not None]
-    numeric = all(column.dtype.kind in "iuf" for column in present)
-    filled = []
-    for part, column in zip(results, columns, strict=True):
-        if column is None:
-            shape = (len(part),) if width is None else (len(part), width)
-            column = np.full(shape, np.nan, dtype=float if numeric else object)
-        filled.append(column if numeric or column.dtype.kind == "b" else column.astype(object))
-    return np.concatenate(filled)
+def _frame(name: str, part: SearchResults, metrics: Sequence[str]) -> pd.DataFrame:
+    """Make a table of a search, without its parameters."""
+    columns = {each: part.statistics[each] for each in _TIMES if each in part.statistics}
+    for kind in (f"{kind}_{metric}" for metric in metrics for kind in ("test", "train")):
+        folds = part.folds.get(kind, np.empty((len(part), 0)))
+        columns |= {f"split{k}_{kind}": scores for k, scores in enumerate(folds.T)}
+        wanted = [f"{statistic}_{kind}" for statistic in ("mean", "std", "rank")]
+        columns |= {each: part.statistics[each] for each in wanted if each in part.statistics}
+    columns["search"] = _names(name, part)
+    columns |= {n: v for n, v in part.extras.items() if n not in ("search", "duplicate")}
+    return pd.DataFrame(columns)
 
 
 def _param_columns(params: Sequence[dict[str, Any]]) -> dict[str, np.ma.MaskedArray]:
@@ -151,21 +150,6 @@ def _param_columns(params: Sequence[dict[str, Any]]) -> dict[str, np.ma.MaskedAr
         values[:] = [candidate.get(name) for candidate in params]
         absent = [name not in candidate for candidate in params]
         columns[f"param_{name}"] = np.ma.MaskedArray(values, mask=absent)
-    return columns
-
-
-def _score_columns(results: Sequence[SearchResults], metric: str) -> dict[str, np.ndarray]:
-    columns: dict[str, np.ndarray] = {}
-    for part in ("test", "train"):
-        folds = [result.folds.get(f"{part}_{metric}") for result in results]
-        if any(scores is not None for scores in folds):
-            scores = _joined(results, folds, results[0].n_folds)
-            columns |= {f"split{k}_{part}_{metric}": each for k, each in enumerate(scores.T)}
-        for statistic in ("mean", "std", "rank"):
-            name = f"{statistic}_{part}_{metric}"
-            if any(name in result.statistics for result in results):
-                known = [result.statistics.get(name) for result in results]
-                columns[name] = _joined(results, known)
     return columns
 
 
@@ -182,19 +166,18 @@ def _duplicates(params: Sequence[dict[str, Any]], resources: np.ndarray | None) 
     marks = []
     given = [None] * len(params) if resources is None else list(resources)
     for candidate, resource in zip(params, given, strict=True):
-        key = (frozenset((name, _key(value)) for name, value in candidate.items()), resource)
+        same = {name: _as_any_file_has_it(value) for name, value in candidate.items()}
+        key = (candidate_identity(same), resource)
         marks.append(key in seen)
         seen.add(key)
     return np.array(marks, dtype=bool)
 
 
-def _key(value: Any) -> Any:
-    """Make equal values equal keys: 1 and 1.0, a list and a tuple, NumPy's scalars and Python's."""
+def _as_any_file_has_it(value: Any) -> Any:
+    """Forget what a file may forget: 1 from 1.0, a list from a tuple or an array."""
     value = plain(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):
-        return tuple(map(_key, value))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return repr(value)
+        return tuple(map(_as_any_file_has_it, value))
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -13,19 +12,23 @@ import numpy as np
 
 from .._utils.names import last_part
 from .._utils.plain_data import plain
-from ..cv_results.reading import SearchResults, read
+from .._utils.user_warnings import warn
+from ..cv_results.reading import read
+from ..cv_results.search_results import SearchResults
 from .summary import interval
 
 # Last parts of the names of common hyperparameters, those that count most first: fewer layers,
 # narrower ones, fewer epochs, stronger regularization ("-": larger is simpler).
+# fmt: off
 DEFAULT_ORDER = (
-    *("hidden_layer_sizes", "layers", "n_layers", "num_layers", "n_hidden", "depth", "max_depth"),
-    *("units", "n_units", "num_units", "hidden_units", "hidden", "neurons", "n_neurons", "width"),
-    *("filters", "n_filters", "kernel_size", "n_components", "degree"),
-    *("n_estimators", "epochs", "max_iter"),
-    *("-dropout", "-dropout_rate", "-l2", "-l1", "-weight_decay", "-alpha", "C", "gamma"),
+    "hidden_layer_sizes", "layers", "n_layers", "num_layers", "n_hidden", "depth", "max_depth",
+    "units", "n_units", "num_units", "hidden_units", "hidden", "neurons", "n_neurons", "width",
+    "filters", "n_filters", "kernel_size", "n_components", "degree",
+    "n_estimators", "epochs", "max_iter",
+    "-dropout", "-dropout_rate", "-l2", "-l1", "-weight_decay", "-alpha", "C", "gamma",
     "batch_norm",
 )
+# fmt: on
 
 
 def one_standard_error(
@@ -109,14 +112,14 @@ class OneStandardError:
             return best
         error = interval(results, metric)[0][best]
         floor = mean[best] - (0 if math.isnan(error) else error)
-        close = np.flatnonzero(results.comparable & (mean >= floor))
+        close = np.flatnonzero(results.comparable_by(metric) & (mean >= floor))
         sizes = [_sizes(results, full, larger) for full, larger in self._parameters_of(results)]
         return int(min(close, key=lambda i: ([size[i] for size in sizes], -mean[i], i)))
 
     def _metric_of(self, results: SearchResults) -> str:
         if self.metric in results.metrics or (self.metric is None and len(results.metrics) == 1):
             return results.metric(self.metric)
-        _warn(
+        warn(
             f"one_standard_error(metric={self.metric!r}): the search has "
             f"{', '.join(results.metrics)}; {results.metrics[0]!r} is taken"
         )
@@ -124,28 +127,28 @@ class OneStandardError:
 
     def _parameters_of(self, results: SearchResults) -> list[tuple[str, bool]]:
         """Find the full names to compare by, each with whether larger is simpler."""
-        found = []
+        chosen = []
         for name in DEFAULT_ORDER if self.order is None else self.order:
             larger, bare = name.startswith("-"), name.lstrip("-")
             if self.order is None:
                 matching = [full for full in results.names if last_part(full) == bare]
-                found += [(full, larger) for full in matching if _has_sizes(results, full)]
+                chosen += [(full, larger) for full in matching if _has_sizes(results, full)]
                 continue
             try:
                 full = results.parameter(bare)
             except ValueError as error:
-                _warn(f"one_standard_error: {error}; it is left out of the order")
+                warn(f"one_standard_error: {error}; it is left out of the order")
                 continue
             if _has_sizes(results, full):
-                found.append((full, larger))
+                chosen.append((full, larger))
             else:
-                _warn(f"one_standard_error: the values of {bare!r} have no order; it is left out")
-        if not found and self.order is None:
-            _warn(
+                warn(f"one_standard_error: the values of {bare!r} have no order; it is left out")
+        if not chosen and self.order is None:
+            warn(
                 f"one_standard_error: no hyperparameter of the search ({', '.join(results.names)}) "
                 "is known to make a candidate simpler; the best is taken. Give order="
             )
-        return found
+        return chosen
 
 
 def _has_sizes(results: SearchResults, full: str) -> bool:
@@ -169,7 +172,3 @@ def _size(value: Any) -> tuple[float, float] | None:
     if isinstance(value, list | tuple) and all(isinstance(each, Real) for each in value):
         return (float(len(value)), float(sum(value)))
     return None
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, UserWarning, stacklevel=3)

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from ..cv_results.reading import EPOCHS, SearchResults, read
+from .._utils.checks import check_integer
+from ..cv_results.reading import SearchLike, read
+from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 
 CONFIDENCE = 0.95
 # in a notebook: at most so many rows, and without these columns
 _N_SHOWN = 10
 _DETAILS = ("sem", "ci_low", "ci_high", "train_mean", "total_fit_time", "total_score_time")
 # names of columns that are not parameters
+# fmt: off
 _STATISTICS = (
-    *("candidate", "rank", "mean", "std", "sem", "ci_low", "ci_high", "difference"),
-    *("train_mean", "gap", "failed_folds", "error", "epochs"),
-    *("fit_time", "total_fit_time", "score_time", "total_score_time"),
+    "candidate", "rank", "mean", "std", "sem", "ci_low", "ci_high", "difference",
+    "train_mean", "gap", "failed_folds", "error", "epochs",
+    "fit_time", "total_fit_time", "score_time", "total_score_time",
 )
+# fmt: on
 
 
-def summarize(search: Any, metric: str | None = None, top: int | None = None) -> pd.DataFrame:
+def summarize(
+    search: SearchLike, metric: str | None = None, top: int | None = None
+) -> pd.DataFrame:
     """Make a table of a search: one row a candidate, best first.
 
     Parameters
@@ -94,15 +99,15 @@ def summarize(search: Any, metric: str | None = None, top: int | None = None) ->
     1             2          2  0.933  0.047
     0             3          1  0.667  0.000
     """
-    if top is not None and (not isinstance(top, Integral) or isinstance(top, bool) or top < 1):
-        raise ValueError(f"top={top!r}: expected a number of rows, 1 or more, or None")
+    if top is not None:
+        top = check_integer("top", top, 1, ", a number of rows, or None for all")
     results = read(search)
     metric = results.metric(metric)
     order = results.order(metric)[:top]
     table = results.parameters([*_STATISTICS, *results.extras])
     table.insert(0, "rank", results.rank(metric))
     columns = {
-        name: _whole(values) for name, values in results.extras.items() if name not in EPOCHS
+        name: _whole(values) for name, values in results.extras.items() if name not in EPOCH_COUNTS
     }
     columns |= _scores(results, metric) | _costs(results) | _others(results, metric)
     table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]

@@ -52,9 +52,9 @@ def test_a_search_its_results_and_tables_of_them_read_alike(search, tmp_path):
         found = read(form)
         assert list(found.names) == ["max_depth", "criterion", "min_samples_leaf"]
         for name in found.names:
-            pd.testing.assert_series_equal(found.column(name), expected.column(name))
+            pd.testing.assert_series_equal(found.parameters()[name], expected.parameters()[name])
         assert np.array_equal(found.scores(), expected.scores())
-        assert np.array_equal(found.train_scores(), expected.train_scores())
+        assert np.array_equal(found.folds["train_score"], expected.folds["train_score"])
         assert found.n_folds == 3
         assert found.search is None
     assert expected.search is search
@@ -66,11 +66,11 @@ def test_conditional_parameters_come_back_from_files_with_their_dtypes(tmp_path)
     for form in (table, pd.DataFrame(table), through_csv(table, tmp_path)):
         found = read(form)
         assert found.params == CONDITIONAL
-        assert found.column("units").tolist() == [32, 64, pd.NA]
-        assert str(found.column("units").dtype) == "Int64"
-        assert str(found.column("norm").dtype) == "boolean"
-        assert found.column("rate").dtype == float
-        assert found.column("hidden").tolist() == ["(64, 64)", "(8,)", "()"]
+        assert found.parameters()["units"].tolist() == [32, 64, pd.NA]
+        assert str(found.parameters()["units"].dtype) == "Int64"
+        assert str(found.parameters()["norm"].dtype) == "boolean"
+        assert found.parameters()["rate"].dtype == float
+        assert found.parameters()["hidden"].tolist() == ["(64, 64)", "(8,)", "()"]
         assert found.values("rate")[0] is MISSING
 
 
@@ -84,8 +84,8 @@ def test_a_parquet_file_gives_sequences_as_tuples_and_keeps_what_is_missing(tmp_
     frame = through_parquet(cv_results(CONDITIONAL, SCORES), tmp_path)
     found = read(frame)
     assert found.values("hidden") == [(64, 64), (8,), ()]
-    assert str(found.column("units").dtype) == "Int64"
-    assert found.column("optimizer").tolist() == ["adam", "sgd", "sgd"]
+    assert str(found.parameters()["units"].dtype) == "Int64"
+    assert found.parameters()["optimizer"].tolist() == ["adam", "sgd", "sgd"]
 
 
 def test_numpy_scalars_in_the_params_of_a_csv_file_are_read(tmp_path):
@@ -107,7 +107,7 @@ def test_none_is_told_from_a_gap_in_a_csv_file_also_beside_callables(tmp_path):
         table = cv_results(each, np.ones((3, 2)))
         found, direct = read(through_csv(table, tmp_path)), read(table)
         for name in direct.names:
-            texts = found.column(name), direct.column(name)
+            texts = found.parameters()[name], direct.parameters()[name]
             pd.testing.assert_series_equal(*texts, check_dtype=name != "f")
 
 
@@ -128,8 +128,8 @@ def test_a_polars_frame_is_read():
 
 def test_none_is_a_value_and_not_missing():
     found = read(cv_results([{"depth": None}, {"depth": 3}, {}], np.ones((3, 2))))
-    assert found.column("depth").tolist()[:2] == [None, 3]
-    assert found.column("depth").isna().tolist() == [True, False, True]
+    assert found.parameters()["depth"].tolist()[:2] == [None, 3]
+    assert found.parameters()["depth"].isna().tolist() == [True, False, True]
     assert found.values("depth") == [None, 3, MISSING]
 
 
@@ -157,12 +157,34 @@ def test_the_largest_resource_ranks_first_in_successive_halving():
     assert read(table).order().tolist() == [2, 1, 0, 3]
 
 
+def test_a_largest_resource_with_which_all_failed_is_not_what_others_compare_with():
+    table = cv_results([{"a": i} for i in range(4)], [[5, 5], [1, 1], [2, 2], [np.nan, 1]])
+    table["n_resources"] = np.array([10, 30, 30, 90])
+    found = read(table)
+    assert found.comparable.tolist() == [False, True, True, False]
+    assert found.order().tolist() == [2, 1, 0, 3]
+    assert found.comparable[found.best()]
+    nothing = np.full((4, 2), np.nan)
+    failed = cv_results([{"a": i} for i in range(4)], nothing, n_resources=table["n_resources"])
+    assert read(failed).comparable.tolist() == [False, False, False, True]
+
+
+def test_each_metric_has_its_own_comparable_candidates():
+    params = [{"a": 1}, {"a": 2}]
+    table = cv_results(params, [[1, 1], [2, 2]], "acc")
+    table |= cv_results(params, [[1, 1], [np.nan, 2]], "auc", n_resources=np.array([10, 30]))
+    found = read(table)
+    assert found.comparable_by("acc").tolist() == [False, True]
+    assert found.comparable_by("auc").tolist() == [True, False]
+    assert [found.best("acc"), found.best("auc")] == [1, 0]
+
+
 def test_the_metric_is_that_of_refit_and_a_wrong_one_is_told():
     table = cv_results([{"a": 1}], [[1, 2]], "f1") | cv_results([{"a": 1}], [[3, 4]], "acc")
     found = read(table)
     assert found.metrics == ["f1", "acc"]
     assert found.default_metric == "f1"
-    with pytest.raises(ValueError, match="metric='ac': the search has f1, acc; did you mean 'acc'"):
+    with pytest.raises(ValueError, match="metric='ac': the search has f1, acc; did you mean acc"):
         found.metric("ac")
 
 
@@ -170,7 +192,11 @@ def test_epochs_that_a_scorer_counts_are_no_score():
     table = cv_results([{"a": 1}], [[7, 9]], "epochs") | cv_results([{"a": 1}], [[3, 4]], "acc")
     found = read(table)
     assert found.metrics == ["acc"]
+    assert found.default_metric == found.metric() == "acc"
+    assert found.metric("epochs") == "epochs"  # which can be asked for
     assert found.epochs.tolist() == [8]
+    counted = cv_results([{"a": 1}], [[7, 9]], "n_epochs")
+    assert read(counted).default_metric == "n_epochs"  # where there is nothing else
 
 
 def test_an_unknown_parameter_is_told_with_the_nearest():
@@ -178,7 +204,7 @@ def test_an_unknown_parameter_is_told_with_the_nearest():
     assert found.parameter("rate") == "c__rate"
     with pytest.raises(ValueError, match="any of a__units, b__units"):
         found.parameter("units")
-    with pytest.raises(ValueError, match="no parameter 'rat' .* did you mean 'rate'"):
+    with pytest.raises(ValueError, match="no parameter 'rat' .* did you mean rate"):
         found.parameter("rat")
 
 

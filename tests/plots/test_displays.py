@@ -6,24 +6,20 @@ import itertools
 import subprocess
 import sys
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
 from kerasearch import plots
-from kerasearch.cv_results.values import MISSING
-from kerasearch.plots.drawing import BLUE, SCORE_MAP, score_limits
-from kerasearch.plots.scales import Scale, number, shortened
+from kerasearch.plots.drawing import BLUE, SCORE_MAP
 
 from ..cv_results.tables import cv_results
-
-matplotlib.use("Agg")
-plt = pytest.importorskip("matplotlib.pyplot")
+from .searches import curves, grid, random, results
 
 OF_SEARCH = [
     plots.CoverageDisplay,
@@ -33,72 +29,6 @@ OF_SEARCH = [
     plots.OptimizationHistoryDisplay,
 ]
 
-
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
-def results(params, scores, metric="score", **columns):
-    """A bare ``cv_results_`` of these candidates; scores of shape (n_candidates, n_folds)."""
-    scores = np.asarray(scores, dtype=float)
-    if scores.ndim == 1:
-        scores = np.column_stack([scores - 0.01, scores + 0.01])
-    with np.errstate(invalid="ignore"):  # infinite scores have no spread
-        std = scores.std(axis=1)
-    made = {
-        "params": params,
-        f"mean_test_{metric}": scores.mean(axis=1),
-        f"std_test_{metric}": std,
-        "mean_fit_time": np.full(len(params), 2.0),
-        "mean_score_time": np.full(len(params), 0.5),
-        **columns,
-    }
-    return made | {f"split{k}_test_{metric}": scores[:, k] for k in range(scores.shape[1])}
-
-
-def grid(metric="score"):
-    params = [
-        {"model__rate": rate, "model__units": units, "act": act}
-        for rate, units, act in itertools.product([1e-3, 1e-2, 1e-1], [32, 64], ["relu", "tanh"])
-    ]
-    return results(params, np.linspace(0.5, 0.9, len(params)), metric)
-
-
-def random(n, seed=0):
-    rng = np.random.default_rng(seed)
-    params = [
-        {
-            "rate": float(10 ** rng.uniform(-5, -1)),
-            "units": int(rng.integers(8, 512)),
-            "act": str(rng.choice(["relu", "tanh", "elu"])),
-            "sizes": [(32,), (64, 64), (128, 64, 32)][rng.integers(3)],
-            "norm": bool(rng.integers(2)),
-            "l2": [None, 1e-4][rng.integers(2)],
-            "epochs": 10,
-        }
-        for _ in range(n)
-    ]
-    scores = rng.uniform(0.5, 0.9, (n, 3))
-    if n > 5:
-        scores[3, 0] = np.nan
-    return results(params, scores)
-
-
-def curves(n_candidates=3, n_folds=2, n_epochs=5, validation=True):
-    rows = []
-    for c, f, e in itertools.product(range(n_candidates), range(n_folds), range(1, n_epochs + 1)):
-        value = 1.0 / e + 0.1 * c + 0.01 * f
-        rows.append((c, f, 0.1**c, e, "loss", value))
-        if validation:
-            rows.append((c, f, 0.1**c, e, "val_loss", value + 0.5))
-    return pd.DataFrame(
-        rows, columns=["candidate", "fold", "param_rate", "epoch", "metric", "value"]
-    )
-
-
-# ---------------------------------------------------------------- all of them
 
 HARD = {
     "two candidates": random(2),
@@ -165,8 +95,8 @@ def test_an_unknown_metric_names_those_there_are(kind):
 
 @pytest.mark.parametrize("kind", [*OF_SEARCH, plots.TrainingCurvesDisplay])
 def test_plotting_again_makes_a_new_figure(kind):
-    source = curves() if kind is plots.TrainingCurvesDisplay else grid()
-    display = kind.from_search(source)
+    of_curves = kind is plots.TrainingCurvesDisplay
+    display = kind.from_history(curves()) if of_curves else kind.from_search(grid())
     first = display.figure_
     assert display.plot() is display
     assert display.figure_ is not first
@@ -182,76 +112,6 @@ def test_without_matplotlib_the_error_says_how_to_get_it():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install 'kerasearch[plot]'" in done.stdout
-
-
-# ---------------------------------------------------------------- scales
-
-
-def test_numbers_that_are_spread_by_factors_get_a_logarithmic_axis():
-    assert Scale.of("rate", [1e-4, 1e-3, 1e-2]).log
-    assert not Scale.of("units", [32, 64, 96]).log
-    assert not Scale.of("rate", [0.0, 1e-3, 1e-2]).log
-
-
-def test_categories_are_in_a_natural_order():
-    values = ["b", 10, None, (64, 64), 9, "a", True, (128,), (32,)]
-    assert Scale.of("x", values).categories == [
-        *("None", "True", "9", "10", "a", "b", "(32,)", "(128,)", "(64, 64)"),
-    ]
-
-
-def test_a_value_that_a_candidate_does_not_have_has_no_place():
-    np.testing.assert_array_equal(Scale.of("x", [3, MISSING, 5]).positions, [3, np.nan, 5])
-    np.testing.assert_array_equal(Scale.of("x", ["b", MISSING, "a"]).positions, [1, np.nan, 0])
-
-
-@pytest.mark.parametrize(
-    ("values", "texts"),
-    [
-        ([1e-4, 1e-3, 1e-2], ["0.0001", "0.001", "0.01"]),
-        (list(np.geomspace(1e-5, 1e-1, 50)), ["1e-05", "0.0001", "0.001", "0.01", "0.1"]),
-        (list(np.linspace(0, 1, 50)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
-        ([16, 32], ["16", "32"]),
-    ],
-)
-def test_ticks_are_at_the_values_or_at_round_numbers(values, texts):
-    assert [text for _, text in Scale.of("x", values).ticks(6)] == texts
-
-
-@pytest.mark.parametrize("most", [2, 3, 7, 12])
-def test_there_are_never_many_more_ticks_than_asked_for(most):
-    for values in (np.geomspace(1e-9, 1e9, 300), np.linspace(-3, 977, 300), [3.0, 3.1] * 40):
-        assert 1 <= len(Scale.of("x", list(map(float, values))).ticks(most)) <= most + 1
-    assert len(Scale.of("x", [f"c{i}" for i in range(400)]).ticks(most)) <= most
-
-
-def test_the_limits_hold_every_value_and_are_never_a_point():
-    for values in ([3], [0.0], [1e-5, 1.0], ["a"], [MISSING], [5, 5], [-2.0]):
-        scale = Scale.of("x", values)
-        low, high = scale.limits
-        assert low < high
-        assert all(low < p < high for p in scale.distinct)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.001, "0.001"), (1e-5, "1e-05"), (128, "128"), (12345, "12345"), (0.1 + 0.2, "0.3")],
-)
-def test_numbers_are_short(value, text):
-    assert number(value) == text
-
-
-def test_numbers_that_differ_are_written_differently():
-    beta = Scale.of("beta_2", [0.99, 0.999, 0.9999])
-    assert beta.bins()[1] == ["0.99", "0.999", "0.9999"]
-    close = Scale.of("scale", list(1 + 1e-6 * np.random.default_rng(0).uniform(size=50)))
-    for texts in ([text for _, text in close.ticks(5)], close.bins()[1]):
-        assert len(set(texts)) == len(texts)
-    search = results([{"a": i, "b": 0} for i in range(4)], [0.9991, 0.99935, 0.9996, 0.9999])
-    heatmap = plots.HeatmapDisplay.from_search(search, "a", "b")
-    assert [text.get_text() for text in heatmap.text_] == ["0.9991", "0.99935", "0.9996", "0.9999"]
-    parallel = plots.ParallelCoordinatesDisplay.from_search(search)
-    assert {"0.9991", "0.9999"} <= {text.get_text() for text in parallel.ax_.texts}
 
 
 def overlap(texts):
@@ -319,19 +179,6 @@ def test_a_wrong_number_of_columns_is_told(n_columns):
         plots.SliceDisplay.from_search(grid(), n_columns=n_columns)
 
 
-def test_a_long_label_keeps_both_ends():
-    assert shortened("abcdefghijklmnopqrstuvwxyz", 9) == "abcd…wxyz"
-
-
-def test_one_score_far_below_does_not_flatten_the_others():
-    low, high = score_limits(np.array([0.8, 0.85, 0.9, -1e9, np.nan]))
-    assert -1 < low < 0.8
-    assert 0.9 < high < 1
-
-
-# ---------------------------------------------------------------- one by one
-
-
 def test_coverage_projects_nine_grid_points_on_three_values_and_nine_random_ones_on_nine():
     rng = np.random.default_rng(0)
     three = [{"a": a, "b": b} for a, b in itertools.product([0.1, 0.5, 0.9], [0.1, 0.5, 0.9])]
@@ -340,7 +187,7 @@ def test_coverage_projects_nine_grid_points_on_three_values_and_nine_random_ones
         display = plots.CoverageDisplay.from_search(results(params, rng.random(9)))
         points, above, right = display.axes_
         assert len(display.points_.get_offsets()) == 9
-        assert [text.get_text() for text in above.texts] == [f"{n} values of a"]
+        assert above.get_title() == f"{n} values of a"
         assert [text.get_text() for text in right.texts] == [f"{n} values of b"]
         assert (points.get_xlabel(), points.get_ylabel()) == ("a", "b")
         assert len(above.collections[0].get_segments()) == n
@@ -350,7 +197,7 @@ def test_coverage_takes_two_parameters_by_short_or_full_name():
     display = plots.CoverageDisplay.from_search(grid(), "units", "model__rate")
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("units", "rate")
     assert (display.ax_.get_xscale(), display.ax_.get_yscale()) == ("linear", "log")
-    with pytest.raises(ValueError, match="did you mean 'units'"):
+    with pytest.raises(ValueError, match="did you mean units"):
         plots.CoverageDisplay.from_search(grid(), "unit")
 
 
@@ -401,7 +248,12 @@ def test_a_heat_map_of_many_categories_shows_the_best():
 def test_slices_have_a_panel_for_each_parameter_that_varies():
     display = plots.SliceDisplay.from_search(random(60))
     assert [ax.get_xlabel() for ax in display.axes_] == [
-        *("rate", "units", "act", "sizes", "norm", "l2"),
+        "rate",
+        "units",
+        "act",
+        "sizes",
+        "norm",
+        "l2",
     ]
     assert [ax.get_xscale() for ax in display.axes_] == ["log", *["linear"] * 5]
     assert [len(points.get_offsets()) for points in display.points_] == [59] * 6
@@ -414,7 +266,7 @@ def test_slices_mark_the_best_and_draw_the_spread_over_folds():
     assert len(bars.get_segments()) == 12
     np.testing.assert_allclose(bars.get_segments()[0], [[32, 0.49], [32, 0.51]])
     np.testing.assert_allclose(star.get_offsets(), [[64, 0.9]])
-    assert matplotlib.colors.to_hex(points.get_facecolor()[0]) == BLUE.lower()
+    assert to_hex(points.get_facecolor()[0]) == BLUE.lower()
 
 
 def test_slices_can_share_the_place_of_one_axes_or_take_several():
@@ -430,7 +282,13 @@ def test_parallel_coordinates_have_a_line_for_each_candidate_that_has_a_score():
     display = plots.ParallelCoordinatesDisplay.from_search(random(60))
     assert len(display.lines_.get_segments()) == 59
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == [
-        *("rate", "units", "act", "sizes", "norm", "l2", "score"),
+        "rate",
+        "units",
+        "act",
+        "sizes",
+        "norm",
+        "l2",
+        "score",
     ]
     best_last = display.lines_.get_segments()[-1]
     assert best_last[-1, 1] == 1
@@ -483,114 +341,8 @@ def test_several_searches_are_in_one_picture():
     np.testing.assert_array_equal(display.spent["second"], [1, 2, 3, 4, 5, 6])
 
 
-def test_training_curves_have_the_mean_over_folds_and_their_range():
-    display = plots.TrainingCurvesDisplay.from_search(curves())
-    assert len(display.lines_) == len(display.bands_) == 6
-    mean = [1 / e + 0.005 for e in range(1, 6)]
-    np.testing.assert_allclose(display.lines_[0, "train"].get_ydata(), mean)
-    assert display.lines_[0, "train"].get_linestyle() == "--"
-    assert display.lines_[0, "validation"].get_linestyle() == "-"
-    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("epoch", "loss")
-    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["rate=1", "rate=0.1", "rate=0.01", "train", "validation"]
-
-
-def test_of_many_training_curves_the_best_are_colored():
-    display = plots.TrainingCurvesDisplay.from_search(curves(500, n_epochs=3))
-    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels[6:] == ["494 others", "train", "validation"]
-    assert labels[0] == "rate=1"
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 1), (2, 1, 40)])
-def test_few_training_curves_are_drawn(shape, recwarn):
-    display = plots.TrainingCurvesDisplay.from_search(curves(*shape, validation=False))
-    display.figure_.canvas.draw()
-    assert len(display.lines_) == shape[0]
-    assert not list(recwarn)
-
-
-def test_folds_that_stopped_at_different_epochs_are_drawn_together():
-    frame = curves(1, 2, 4)
-    frame = frame[(frame["fold"] == 0) | (frame["epoch"] <= 2)]
-    frame.loc[frame["epoch"] == 4, "value"] = np.nan
-    display = plots.TrainingCurvesDisplay.from_search(frame)
-    y = display.lines_[0, "train"].get_ydata()
-    np.testing.assert_allclose(y[:3], [1.005, 0.505, 1 / 3])
-
-
-def test_wrong_names_of_curves_are_errors():
-    with pytest.raises(ValueError, match="the curves have loss, val_loss"):
-        plots.TrainingCurvesDisplay.from_search(curves(), "accuracy")
-    with pytest.raises(ValueError, match=r"candidates=\[7\]: there are 0, 1, 2"):
-        plots.TrainingCurvesDisplay.from_search(curves(), candidates=[7])
-    display = plots.TrainingCurvesDisplay.from_search(curves(), candidates=[1])
-    assert {candidate for candidate, _ in display.lines_} == {1}
-
-
-def test_a_frame_that_has_no_curves_is_told():
-    kind = plots.TrainingCurvesDisplay
-    with pytest.raises(ValueError, match="this one is without candidate, fold, epoch"):
-        kind.from_search(pd.DataFrame({"metric": ["loss"], "value": [1.0]}))
-    with pytest.raises(ValueError, match="there are no curves in this frame"):
-        kind.from_search(curves(2, 1, 3).head(0))
-    with pytest.raises(ValueError, match="did you mean loss"):
-        kind.from_search(curves(2, 1, 3), metric="los")
-
-
-def test_validation_curves_go_by_both_names_and_one_candidate_may_stand_alone():
-    frame = curves(3, 1, 4)
-    display = plots.TrainingCurvesDisplay.from_search(frame, "val_loss", candidates=1)
-    assert set(display.lines_) == {(1, "train"), (1, "validation")}
-    assert display.ax_.get_ylabel() == "loss"
-
-
-def test_a_single_epoch_is_a_whole_number():
-    display = plots.TrainingCurvesDisplay.from_search(curves(2, 1, 1))
-    low, high = display.ax_.get_xlim()
-    ticks = [tick for tick in display.ax_.get_xticks() if low <= tick <= high]
-    assert ticks == [0, 1, 2]
-
-
-def test_the_curves_of_a_fit_store_are_drawn():
-    from kerasearch import FitStore, KerasClassifier
-
-    X, y = load_iris(return_X_y=True)
-    store = FitStore()
-    network = KerasClassifier(hidden_layer_sizes=(4,), epochs=2, random_state=0, store=store)
-    GridSearchCV(network, {"optimizer__learning_rate": [0.1, 0.01]}, cv=2, refit=False).fit(X, y)
-    display = plots.TrainingCurvesDisplay.from_search(store.training_history())
-    assert [len(line.get_xdata()) for line in display.lines_.values()] == [2, 2]
-    assert len(display.bands_) == 2
-    labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
-    assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
-
-
-def test_curves_at_a_default_are_named_so():
-    frame = curves(3, 1, 4)
-    frame.loc[frame["candidate"] == 1, "param_rate"] = np.nan
-    display = plots.TrainingCurvesDisplay.from_search(frame)
-    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert names[:3] == ["rate=1", "rate=default", "rate=0.01"]
-
-
 def test_two_axes_are_two_parameters():
     search = cv_results([{"a": i, "b": i} for i in range(3)], np.arange(6.0).reshape(3, 2))
     for display in (plots.HeatmapDisplay, plots.CoverageDisplay):
         with pytest.raises(ValueError, match="x and y are both 'a'"):
             display.from_search(search, "a", "a")
-
-
-def test_long_names_of_curves_are_the_legends_title_and_values_tell_them_apart():
-    rows = [
-        (c, 0, e, "loss", 1 / e, width, rate)
-        for c, (width, rate) in enumerate([((8,), 0.01), ((16, 8), 0.01), ((8,), 0.001)])
-        for e in (1, 2, 3)
-    ]
-    names = ["candidate", "fold", "epoch", "metric", "value"]
-    names += ["param_hidden_layer_sizes", "param_optimizer__learning_rate"]
-    display = plots.TrainingCurvesDisplay(pd.DataFrame(rows, columns=names)).plot()
-    legend = display.ax_.get_legend()
-    assert legend.get_title().get_text() == "hidden_layer_sizes, learning_rate"
-    texts = {text.get_text() for text in legend.get_texts()}
-    assert texts == {"(8,), 0.01", "(16, 8), 0.01", "(8,), 0.001", "train"}

@@ -170,3 +170,11 @@ def test_rungs_below_the_last_are_left_out():
     table = cv_results([{"a": i} for i in range(3)], [[9, 8], [1, 2], [2, 4]])
     table["n_resources"] = np.array([10, 30, 30])
     assert compare(table, test_fraction=0.2).index.tolist() == [2, 1]
+
+
+def test_a_rung_in_which_all_failed_hides_no_candidate_of_the_rung_below():
+    scores = [[0.6, 0.7, 0.8], [0.5, 0.6, 0.65], [np.nan, np.nan, np.nan]]
+    table = cv_results([{"a": i} for i in range(3)], scores, n_resources=np.array([10, 10, 30]))
+    compared = compare(table, test_fraction=0.2)
+    assert compared.index.tolist() == [0, 1]
+    assert compared["tied_with_best"].iloc[0]

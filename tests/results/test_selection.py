@@ -109,7 +109,7 @@ def test_it_takes_the_metric_that_is_named(iris):
 
 def test_a_name_that_is_not_there_warns_and_never_loses_the_search():
     results = cv_results([{"units": 64}, {"units": 32}], [FOLDS["best"], FOLDS["close"]])
-    with pytest.warns(UserWarning, match="no parameter 'unit' .* did you mean 'units'"):
+    with pytest.warns(UserWarning, match="no parameter 'unit' .* did you mean units"):
         assert one_standard_error(["unit"])(results) == 0
     with pytest.warns(UserWarning, match="'unit'"):
         assert one_standard_error(["unit", "units"])(results) == 1
@@ -128,6 +128,9 @@ def test_failed_candidates_one_fold_and_lower_rungs_are_never_chosen():
     assert rule(cv_results([{"a": 1}], [[np.nan, np.nan]])) == 0
     halved = cv_results([{"a": 1}, {"a": 2}], [[0.6, 0.7], [0.6, 0.7]])
     assert rule(halved | {"n_resources": np.array([10, 30])}) == 1
+    rungs = {"n_resources": np.array([10, 10, 30])}
+    last_failed = cv_results([{"a": 2}, {"a": 1}, {"a": 0}], [[0.6, 0.7], [0.6, 0.7], [np.nan] * 2])
+    assert rule(last_failed | rungs) == 1
 
 
 def test_an_order_that_is_not_made_of_names_is_refused():

@@ -1,0 +1,180 @@
+"""What all displays are: data that is kept, and axes that it is drawn on, again where asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._utils.checks import as_integer
+from ..cv_results.search_results import SearchResults
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class SearchDisplay:
+    """A picture in scikit-learn's Display convention.
+
+    A display says in `_size` how large a figure of its own is, and in `_draw` what is on the axes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes that it was drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+    """
+
+    ax_: Axes
+    figure_: Figure
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw on `ax`, or on axes of a new figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a figure.
+
+        Returns
+        -------
+        display : SearchDisplay
+            This object, with the attributes that end in ``_``.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `ax` is no Axes.
+        """
+        require_matplotlib(type(self))
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            ax = plt.subplots(figsize=self._size(), layout="constrained")[1]
+        self.ax_ = check_axes(ax)
+        self.figure_ = ax.figure  # type: ignore[assignment]
+        self._draw(ax)
+        return self
+
+    def _size(self) -> tuple[float, float]:
+        """Width and height of a figure of its own, in inches."""
+        return 5.6, 3.8
+
+    def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
+
+
+def require_matplotlib(display: type) -> None:
+    """Raise an ImportError that says how to get matplotlib, if it is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f"{display.__name__} needs matplotlib: pip install 'kerasearch[plot]' or pip install "
+            "matplotlib"
+        ) from error
+
+
+def check_axes(ax: Any) -> Axes:
+    """Raise a TypeError for what is no Axes."""
+    if not hasattr(ax, "get_subplotspec"):
+        raise TypeError(f"ax={ax!r}: expected matplotlib Axes or None")
+    return ax
+
+
+def panels(
+    ax: Axes | Sequence[Axes] | None, n: int, n_columns: int, size: tuple[float, float]
+) -> np.ndarray:
+    """Get `n` axes: those given, a grid in the place of the one given, or a new figure.
+
+    Parameters
+    ----------
+    ax : Axes, sequence of Axes or None
+        Where to draw.
+    n : int
+        How many panels there are.
+    n_columns : int
+        How many of them are side by side.
+    size : (float, float)
+        Width and height of each panel, in inches, in a new figure.
+    """
+    columns = as_integer(n_columns)
+    if columns is None or columns < 1:
+        raise ValueError(f"n_columns={n_columns!r}: expected a number of panels, 1 or more")
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    if isinstance(ax, Sequence | np.ndarray):
+        given = np.array([check_axes(each) for each in np.ravel(np.asarray(ax, dtype=object))])
+        if len(given) != n:
+            raise ValueError(f"ax has {len(given)} axes and there are {n} panels to draw")
+        return given
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        width, height = max(size[0] * columns, 4), size[1] * rows
+        figure = plt.figure(figsize=(width, height), layout="constrained")
+        places: Any = figure.add_gridspec(rows, columns)
+    elif n == 1:
+        return np.array([check_axes(ax)])
+    elif (place := check_axes(ax).get_subplotspec()) is None:
+        raise ValueError(f"ax must be {n} axes, one a panel, or one axes made by subplots")
+    else:
+        figure = ax.figure  # type: ignore[assignment]
+        ax.set_axis_off()
+        # without a layout engine nothing else keeps labels off the panels below and beside
+        room: dict[str, Any] = {} if figure.get_layout_engine() else {"hspace": 0.6, "wspace": 0.15}
+        places = place.subgridspec(rows, columns, **room)
+    return np.array([figure.add_subplot(places[divmod(i, columns)]) for i in range(n)])
+
+
+def two_parameters(
+    results: SearchResults, x: str | None, y: str | None, metric: str | None
+) -> dict[str, Any]:
+    """Get what a display of two parameters is made of; None stands for the first that vary."""
+    x = None if x is None else results.parameter(x)
+    y = None if y is None else results.parameter(y)
+    if x is not None and x == y:
+        raise ValueError(f"x and y are both {x!r}: a picture of one parameter is SliceDisplay")
+    others = dict.fromkeys([*results.varying(), *results.names])
+    free = [name for name in others if name not in (x, y)]
+    if x is None:
+        if not free:
+            raise ValueError("the search has no other parameter to draw against y")
+        x = free.pop(0)
+    if y is None and free:
+        y = free[0]
+    return {
+        "x": results.values(x),
+        "y": None if y is None else results.values(y),
+        "scores": results.mean(metric),
+        "x_name": results.names[x],
+        "y_name": None if y is None else results.names[y],
+        "metric": results.metric_label(metric),
+    }
+
+
+def several_parameters(
+    results: SearchResults, names: Sequence[str] | str | None, metric: str | None
+) -> dict[str, Any]:
+    """Get what a display of several parameters is made of; None stands for all that vary."""
+    if names is None:
+        chosen = results.varying() or list(results.names)
+    else:
+        given = [names] if isinstance(names, str) else list(names)
+        chosen = list(dict.fromkeys(results.parameter(name) for name in given))
+    if not chosen:
+        raise ValueError("there are no parameters to draw: the candidates have none")
+    has_score = np.isfinite(results.mean(metric)).any()
+    return {
+        "values": {results.names[name]: results.values(name) for name in chosen},
+        "scores": results.mean(metric),
+        "metric": results.metric_label(metric),
+        "best": results.best(metric) if has_score else None,
+    }

@@ -1,0 +1,12 @@
+"""No figure stays open after a test, and none opens a window."""
+
+import pytest
+
+plt = pytest.importorskip("matplotlib.pyplot")
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    plt.switch_backend("Agg")
+    yield
+    plt.close("all")

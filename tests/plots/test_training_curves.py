@@ -1,0 +1,171 @@
+"""Curves of training, of a search and of a history."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from kerasearch import plots
+
+from .searches import curves
+
+
+def test_training_curves_have_the_mean_over_folds_and_their_range():
+    display = plots.TrainingCurvesDisplay.from_history(curves())
+    assert len(display.lines_) == len(display.bands_) == 6
+    mean = [1 / e + 0.005 for e in range(1, 6)]
+    np.testing.assert_allclose(display.lines_[0, "train"].get_ydata(), mean)
+    assert display.lines_[0, "train"].get_linestyle() == "--"
+    assert display.lines_[0, "validation"].get_linestyle() == "-"
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("epoch", "loss")
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["rate=1", "rate=0.1", "rate=0.01", "train", "validation"]
+
+
+def test_of_many_training_curves_the_best_are_colored():
+    display = plots.TrainingCurvesDisplay.from_history(curves(500, n_epochs=3))
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels[6:] == ["494 others", "train", "validation"]
+    assert labels[0] == "rate=1"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 1), (2, 1, 40)])
+def test_few_training_curves_are_drawn(shape, recwarn):
+    display = plots.TrainingCurvesDisplay.from_history(curves(*shape, validation=False))
+    display.figure_.canvas.draw()
+    assert len(display.lines_) == shape[0]
+    assert not list(recwarn)
+
+
+def test_folds_that_stopped_at_different_epochs_are_drawn_together():
+    frame = curves(1, 2, 4)
+    frame = frame[(frame["fold"] == 0) | (frame["epoch"] <= 2)]
+    frame.loc[frame["epoch"] == 4, "value"] = np.nan
+    display = plots.TrainingCurvesDisplay.from_history(frame)
+    y = display.lines_[0, "train"].get_ydata()
+    np.testing.assert_allclose(y[:3], [1.005, 0.505, 1 / 3])
+
+
+def test_wrong_names_of_curves_are_errors():
+    with pytest.raises(ValueError, match="the curves have loss, val_loss"):
+        plots.TrainingCurvesDisplay.from_history(curves(), "accuracy")
+    with pytest.raises(ValueError, match=r"candidates=\[7\]: there are 0, 1, 2"):
+        plots.TrainingCurvesDisplay.from_history(curves(), candidates=[7])
+    display = plots.TrainingCurvesDisplay.from_history(curves(), candidates=[1])
+    assert {candidate for candidate, _ in display.lines_} == {1}
+
+
+def test_a_frame_that_has_no_curves_is_told():
+    kind = plots.TrainingCurvesDisplay
+    with pytest.raises(ValueError, match="this one is without candidate, fold, epoch"):
+        kind.from_history(pd.DataFrame({"metric": ["loss"], "value": [1.0]}))
+    with pytest.raises(ValueError, match="there are no curves in this frame"):
+        kind.from_history(curves(2, 1, 3).head(0))
+    with pytest.raises(ValueError, match="did you mean loss"):
+        kind.from_history(curves(2, 1, 3), metric="los")
+
+
+def test_validation_curves_go_by_both_names_and_one_candidate_may_stand_alone():
+    frame = curves(3, 1, 4)
+    display = plots.TrainingCurvesDisplay.from_history(frame, "val_loss", candidates=1)
+    assert set(display.lines_) == {(1, "train"), (1, "validation")}
+    assert display.ax_.get_ylabel() == "loss"
+
+
+def test_a_single_epoch_is_a_whole_number():
+    display = plots.TrainingCurvesDisplay.from_history(curves(2, 1, 1))
+    low, high = display.ax_.get_xlim()
+    ticks = [tick for tick in display.ax_.get_xticks() if low <= tick <= high]
+    assert ticks == [0, 1, 2]
+
+
+def test_the_curves_of_a_fit_store_are_drawn():
+    from kerasearch import FitStore, KerasClassifier
+
+    X, y = load_iris(return_X_y=True)
+    store = FitStore()
+    network = KerasClassifier(hidden_layer_sizes=(4,), epochs=2, random_state=0, store=store)
+    GridSearchCV(network, {"optimizer__learning_rate": [0.1, 0.01]}, cv=2, refit=False).fit(X, y)
+    display = plots.TrainingCurvesDisplay.from_history(store.training_history())
+    assert [len(line.get_xdata()) for line in display.lines_.values()] == [2, 2]
+    assert len(display.bands_) == 2
+    labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
+    assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
+
+
+def iris_search(**options):
+    from kerasearch import KerasClassifier
+
+    network = KerasClassifier(hidden_layer_sizes=(4,), epochs=2, random_state=0, **options)
+    grid = {"kerasclassifier__optimizer__learning_rate": [0.1, 0.01]}
+    return GridSearchCV(make_pipeline(StandardScaler(), network), grid, cv=3)
+
+
+def test_the_curves_of_a_search_are_those_of_its_folds_in_the_store(tmp_path):
+    search = iris_search(store=tmp_path).fit(*load_iris(return_X_y=True))
+    display = plots.TrainingCurvesDisplay.from_search(search)
+    curves = display.curves
+    assert curves.groupby("candidate")["fold"].unique().map(list).to_dict() == {
+        0: [0, 1, 2],
+        1: [0, 1, 2],
+    }
+    name = "param_kerasclassifier__optimizer__learning_rate"
+    assert curves.groupby("candidate")[name].first().to_dict() == {0: 0.1, 1: 0.01}
+    labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
+    assert labels == {"learning_rate=0.1", "learning_rate=0.01", "train"}
+    assert set(display.bands_) == {(0, "train"), (1, "train")}
+    one = plots.TrainingCurvesDisplay.from_search(search, candidates=1)
+    assert set(one.lines_) == {(1, "train")}
+
+
+def test_without_a_store_the_curve_of_a_search_is_its_best_estimators():
+    search = iris_search().fit(*load_iris(return_X_y=True))
+    display = plots.TrainingCurvesDisplay.from_search(search)
+    assert set(display.lines_) == {(search.best_index_, "train")}
+    line = display.lines_[search.best_index_, "train"]
+    assert line.get_ydata().tolist() == search.best_estimator_[-1].history_["loss"]
+
+
+def test_a_search_that_kept_no_curves_says_how_to_keep_them():
+    from kerasearch import FitStore
+
+    X, y = load_iris(return_X_y=True)
+    kind = plots.TrainingCurvesDisplay
+    for search in (iris_search().set_params(refit=False), GridSearchCV(SVC(), {"C": [1, 2]})):
+        with pytest.raises(ValueError, match=r"kept no curves .* store= .* training_history"):
+            kind.from_search(search.fit(X, y))
+    for other in (curves(), FitStore(), search.cv_results_, search.best_estimator_):
+        with pytest.raises(TypeError, match=r"expected a fitted search, got .* from_history"):
+            kind.from_search(other)
+    with pytest.raises(NotFittedError, match="this GridSearchCV is not fitted"):
+        kind.from_search(iris_search())
+
+
+def test_curves_at_a_default_are_named_so():
+    frame = curves(3, 1, 4)
+    frame.loc[frame["candidate"] == 1, "param_rate"] = np.nan
+    display = plots.TrainingCurvesDisplay.from_history(frame)
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert names[:3] == ["rate=1", "rate=default", "rate=0.01"]
+
+
+def test_long_names_of_curves_are_the_legends_title_and_values_tell_them_apart():
+    rows = [
+        (c, 0, e, "loss", 1 / e, width, rate)
+        for c, (width, rate) in enumerate([((8,), 0.01), ((16, 8), 0.01), ((8,), 0.001)])
+        for e in (1, 2, 3)
+    ]
+    names = ["candidate", "fold", "epoch", "metric", "value"]
+    names += ["param_hidden_layer_sizes", "param_optimizer__learning_rate"]
+    display = plots.TrainingCurvesDisplay(pd.DataFrame(rows, columns=names)).plot()
+    legend = display.ax_.get_legend()
+    assert legend.get_title().get_text() == "hidden_layer_sizes, learning_rate"
+    texts = {text.get_text() for text in legend.get_texts()}
+    assert texts == {"(8,), 0.01", "(16, 8), 0.01", "(8,), 0.001", "train"}
