@@ -15,7 +15,7 @@ def temporary_directory(owner: object) -> Path:
 
     Processes that were forked from this one have `owner` too, and leave the directory alone.
     """
-    path = Path(tempfile.mkdtemp(prefix="kerasearch-"))
+    path = Path(tempfile.mkdtemp(prefix="kerasearch-store-"))
     weakref.finalize(owner, _remove, path, os.getpid())
     return path
 
