@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._utils.checks import as_real
+from .._utils.json_values import as_python
 from .._utils.names import short_names
-from .._utils.plain_data import plain
 from .._utils.text import counted, duration, one_line
 from ..cv_results.reading import SearchResults
 from . import arguments
@@ -56,15 +56,13 @@ class Result:
     def ranking(self) -> np.ndarray:
         """The candidates that compare, best first: of Hyperband's, those with the most epochs."""
         order = self.results.order()
-        shown = self.results.comparable[order]
-        shown[0] = True  # even if every fit with the most epochs failed
-        return order[shown]
+        return order[self.results.comparable[order]]
 
     @property
     def best_params(self) -> dict[str, Any]:
         """The best candidate, in the order of the space."""
         params = self.results.params[self.results.best()]
-        return {name: plain(params[name]) for name in self.space}
+        return {name: as_python(params[name]) for name in self.space}
 
 
 def describe_dataset(dataset: Dataset) -> str:

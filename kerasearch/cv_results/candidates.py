@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .values import MISSING
 
 _NUMPY_SCALAR = re.compile(r"\bnp\.(?:float|int|uint|str|bool)\w*\(([^()]*)\)")
@@ -107,7 +107,7 @@ def _undo_parquet(
 def _read_column(values: Sequence[Any]) -> list[Any]:
     """Read one ``param_...`` column: masked and NaN are missing, text of a literal is its value."""
     cells: list[Any] = [
-        MISSING if _is_missing(value) else _read_cell(plain(value)) for value in values
+        MISSING if _is_missing(value) else _read_cell(as_python(value)) for value in values
     ]
     if MISSING in cells and _are_whole(cells):
         return [cell if cell is MISSING else int(cell) for cell in cells]

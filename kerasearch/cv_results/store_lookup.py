@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from .._utils.plain_data import parameters_in_words
+from .._utils.json_values import parameters_as_json
 from ..store import FitStore, StoredFit
 
 
@@ -87,7 +87,7 @@ def _store(estimator: Any) -> Any:
 def _wanted(estimator: Any, params: Mapping[str, Any]) -> tuple[Any, str, int]:
     """The store of a candidate, its parameters as the store has them, and its epochs."""
     part = _with_store(clone(estimator).set_params(**clone(dict(params), safe=False)))
-    return _store(part), _as_key(parameters_in_words(part)), getattr(part, "epochs", 0)
+    return _store(part), _as_key(parameters_as_json(part)), getattr(part, "epochs", 0)
 
 
 def _as_key(parameters: Mapping[str, Any]) -> str:

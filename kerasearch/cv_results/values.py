@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 
 _CLEARLY = 0.1  # so much nearer to the middle must the median lie on a logarithmic scale
 LONGEST = 60  # characters of a value's text
@@ -35,7 +35,7 @@ MISSING = _Missing()
 
 def readable(value: Any) -> str:
     """Write one value for people: the name of a callable, a list on one line, never a page."""
-    value = plain(value)
+    value = as_python(value)
     if isinstance(value, str):
         text = value
     elif isinstance(value, np.ndarray):
@@ -77,7 +77,7 @@ def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
         has them; a mix of plain values (``None`` and numbers) as objects. Lists, tuples, callables
         and other objects are text, so that a table can be sorted and grouped by them.
     """
-    cells = [plain(value) for value in values]
+    cells = [as_python(value) for value in values]
     kinds = set(map(type, cells))
     has_missing = _Missing in kinds
     missing: Any = pd.NA
@@ -104,7 +104,7 @@ def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
 
 def numeric(values: Iterable[Any]) -> np.ndarray | None:
     """Read values as floats of shape (n,), NaN where missing; None if any is not a number."""
-    cells = [math.nan if value is MISSING else plain(value) for value in values]
+    cells = [math.nan if value is MISSING else as_python(value) for value in values]
     if not all(isinstance(c, numbers.Real) and not isinstance(c, bool) for c in cells):
         return None
     array = np.array(cells, dtype=float)

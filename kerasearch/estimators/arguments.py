@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 
 # what a builder may ask for and a fit fills in
 FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
@@ -59,7 +59,7 @@ def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
     """The parameters below `destination`, that prefix removed and NumPy's scalars made Python's."""
     prefix = f"{destination}__"
     return {
-        name[len(prefix) :]: plain(value)
+        name[len(prefix) :]: as_python(value)
         for name, value in params.items()
         if name.startswith(prefix)
     }

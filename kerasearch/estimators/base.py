@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import training
 from .._utils.checks import as_integer
-from .._utils.plain_data import parameters_in_words, plain
+from .._utils.json_values import as_python, parameters_as_json
 from ..store import FitStore, absolute
 from ..training import serialization
+from ..training.history import n_epochs
 from . import dtype_policy, keras_objects
 from .arguments import route
-from .fit_settings import FitSettings, check_batch_size, rows_of_step
+from .fitting import FitArguments, check_batch_size, open_store, rows_of_step, train_model
 from .input_data import (
     Rows,
     at_least_float32,
@@ -27,6 +28,7 @@ from .input_data import (
     check_X,
     check_X_y,
     rows_at,
+    split_rows,
     validation_pair,
     warn_of_cut_rows,
     weigh,
@@ -38,11 +40,9 @@ from .model_building import (
     build_model,
     warn_of_changed_parameters,
 )
-from .model_training import n_epochs_of, open_store, train_model
 from .multilayer_perceptron import mlp
 from .output_layers import expected_outputs
 from .routing import RoutedParameters, default_arguments
-from .validation_split import split_rows
 
 # attributes that training leaves; a builder's `meta` has the other fitted ones
 _RESULTS = {
@@ -154,13 +154,13 @@ class KerasEstimator(RoutedParameters):
         """
         fresh = not (self.warm_start and self.initialized_)
         with dtype_policy.carried(self._dtype_policy):
-            settings = self._fit_settings(kwargs)
+            arguments = self._fit_arguments(kwargs)
             store = None if self.warm_start else open_store(self.store, self.random_state)
             X, y = self._check_rows(X, y, fresh)
             model = self._build_model(X[:1], y[:1]) if fresh else self.model_
-            rows = self._encoded_rows(X, y, sample_weight, (X_val, y_val), settings)
-            result = self._train(model, rows, settings, settings.all_epochs, store)
-        return self._take_result(model, result, settings.initial_epoch, history={})
+            rows = self._encoded_rows(X, y, sample_weight, (X_val, y_val), arguments)
+            result = self._train(model, rows, arguments, arguments.all_epochs, store)
+        return self._take_result(model, result, arguments.initial_epoch, history={})
 
     def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any, kwargs: dict[str, Any]) -> Any:
         for name in ("epochs", "initial_epoch"):
@@ -168,13 +168,13 @@ class KerasEstimator(RoutedParameters):
                 raise TypeError(f"partial_fit always trains one epoch; it takes no {name!r}")
         fresh, epoch = not self.initialized_, self.current_epoch
         with dtype_policy.carried(self._dtype_policy):
-            settings = self._fit_settings(kwargs)
+            arguments = self._fit_arguments(kwargs)
             X, y = self._check_rows(X, y, fresh)
             model = self._build_model(X[:1], y[:1]) if fresh else self.model_
             rows = self._encoded_rows(
-                X, y, sample_weight, (None, None), settings, scale_weights=False
+                X, y, sample_weight, (None, None), arguments, scale_weights=False
             )
-            result = self._train(model, rows, settings, range(epoch, epoch + 1), store=None)
+            result = self._train(model, rows, arguments, range(epoch, epoch + 1), store=None)
         return self._take_result(model, result, epoch, history={} if fresh else self.history_)
 
     def initialize(self, X: Any, y: Any) -> Any:
@@ -190,7 +190,7 @@ class KerasEstimator(RoutedParameters):
         self : object
             The estimator.
         """
-        self._fit_settings({})  # for its checks
+        self._fit_arguments({})  # for its checks
         with dtype_policy.carried(self._dtype_policy):
             X, y = self._check_rows(X, y, fresh=True)
             self.model_ = self._build_model(X[:1], y[:1])
@@ -200,13 +200,13 @@ class KerasEstimator(RoutedParameters):
 
     # ------------------------------------------------------- the steps of a fit
 
-    def _fit_settings(self, kwargs: Mapping[str, Any]) -> FitSettings:
+    def _fit_arguments(self, kwargs: Mapping[str, Any]) -> FitArguments:
         """Check all parameters, before anything is done, and collect those of the fit."""
         for name in kwargs:
             self._check_name(f"fit__{name}", f"fit__{name}")
         self._check_names()
         self._builder()
-        return FitSettings.of(self.get_params(deep=False), kwargs)
+        return FitArguments.of(self.get_params(deep=False), kwargs)
 
     def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
         """Check the rows; those of a fresh fit say what the encoders and the model must take."""
@@ -287,23 +287,23 @@ class KerasEstimator(RoutedParameters):
         y: np.ndarray,
         sample_weight: Any,
         validation: tuple[Any, Any],
-        settings: FitSettings,
+        arguments: FitArguments,
         scale_weights: bool = True,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
         """Encode the rows that train and those that validate: (X, y, weights), or None."""
-        pair = validation_pair(*validation, settings.validation_data)
+        pair = validation_pair(*validation, arguments.validation_data)
         if pair is not None:
             X_val, y_val = self._check_known_rows(pair[0], pair[1])
             warn_of_cut_rows(len(X_val), len(X))
             pair = (*self._encode(X_val, y_val), *pair[2:])
         # after the model is built: a class may have no row that weighs anything
-        class_weights = self._class_weights(y, settings.class_weight)
+        class_weights = self._class_weights(y, arguments.class_weight)
         rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
         data = (*self._encode(rows.X, rows.y), rows.weights)
         if pair is not None:
             return data, pair
         parts = split_rows(
-            settings.validation_split, rows.X, rows.y, stratify=self._stratify, seed=self._seed
+            arguments.validation_split, rows.X, rows.y, stratify=self._stratify, seed=self._seed
         )
         return (data, None) if parts is None else (rows_at(data, parts[0]), rows_at(data, parts[1]))
 
@@ -314,21 +314,21 @@ class KerasEstimator(RoutedParameters):
         self,
         model: keras.Model,
         rows: tuple[tuple[Any, ...], tuple[Any, ...] | None],
-        settings: FitSettings,
+        arguments: FitArguments,
         epochs: range,
         store: FitStore | None,
     ) -> training.FitResult:
         params = self.get_params(deep=False)
-        self.callbacks_ = keras_objects.callbacks_of(params, "fit", settings.callbacks)
+        self.callbacks_ = keras_objects.callbacks_of(params, "fit", arguments.callbacks)
         return train_model(
             model,
             *rows,
-            settings,
+            arguments,
             epochs=epochs,
             seed=self._seed,
             callbacks=self.callbacks_,
             store=store,
-            parameters=parameters_in_words(self) if store is not None else {},
+            parameters=parameters_as_json(self) if store is not None else {},
             restore_on_divergence=self.initialized_,
         )
 
@@ -342,8 +342,8 @@ class KerasEstimator(RoutedParameters):
         """Set the attributes that a fit leaves; `history` is of the epochs before."""
         self.model_ = model
         self.history_ = training.join_histories(history, result.history)
-        self.n_epochs_ = n_epochs_of(self.history_)
-        self._next_epoch = begin + n_epochs_of(result.history)
+        self.n_epochs_ = n_epochs(self.history_)
+        self._next_epoch = begin + n_epochs(result.history)
         self.n_epochs_trained_ = result.n_trained
         self.training_path_, self.training_reason_ = result.path, result.reason
         return self
@@ -397,7 +397,7 @@ class KerasEstimator(RoutedParameters):
         routed = route(self._routed, "predict")
         settings.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
         settings.update(kwargs)
-        batch_size = plain(settings.pop("batch_size"))
+        batch_size = as_python(settings.pop("batch_size"))
         check_batch_size("batch_size", batch_size)
         watch = keras_objects.watches_prediction
         callbacks = [callback for callback in getattr(self, "callbacks_", []) if watch(callback)]

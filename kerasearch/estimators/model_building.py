@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from .. import training
-from .._utils.plain_data import equal
+from .._utils.json_values import equal
 from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects, output_layers

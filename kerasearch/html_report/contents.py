@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .._utils.text import counted, duration
 from ..cv_results.reading import SearchResults
 from ..cv_results.values import MISSING, readable
@@ -121,7 +121,7 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
     return [
         (
             short if short == full else f"{short}  ({full})",
-            _tried([plain(value) for value in results.values(full)], results.numbers(full)),
+            _tried([as_python(value) for value in results.values(full)], results.numbers(full)),
         )
         for full, short in results.names.items()
     ]
@@ -251,12 +251,12 @@ def _short(value: Any) -> str:
     """Write a value in few characters; nothing for one that the candidate does not have."""
     if value is MISSING:
         return ""
-    value = plain(value)
+    value = as_python(value)
     return f"{value:.4g}" if isinstance(value, float) else readable(value)
 
 
 def _exact(value: Any) -> str:
     """Write a value as it would be typed, where that is short."""
-    value = plain(value)
+    value = as_python(value)
     short = value is None or isinstance(value, str | int | float)
     return repr(value) if short else readable(value)

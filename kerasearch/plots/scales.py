@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from ..cv_results.values import MISSING, is_log_spread, numeric, readable
 
 LONGEST_LABEL = 18  # characters of a category's label
@@ -44,7 +44,7 @@ class Scale:
         if numbers is not None:
             finite = np.where(np.isfinite(numbers), numbers, np.nan)
             return cls(label, finite, None, is_log_spread(finite))
-        cells = [plain(value) for value in values]
+        cells = [as_python(value) for value in values]
         by_text = {readable(cell): cell for cell in cells if cell is not MISSING}
         texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
         place = {text: float(i) for i, text in enumerate(texts)}

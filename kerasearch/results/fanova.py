@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .._utils.text import counted
 from .._utils.user_warnings import warn
 from ..cv_results.reading import SearchLike, read
@@ -165,7 +165,7 @@ def _encode(results: SearchResults, kept: np.ndarray) -> tuple[list[_Dimension],
     encoded: list[np.ndarray] = []
     places = count()
     for name, values in columns.items():
-        if len({repr(plain(value)) for value in values}) < 2:
+        if len({repr(as_python(value)) for value in values}) < 2:
             continue
         array, points, weights, span = _encode_one(values)
         columns_of = tuple(next(places) for _ in range(array.shape[1]))
@@ -187,7 +187,7 @@ def _encode_one(
     """Encode one hyperparameter: the array, its points and their weights, its span."""
     numbers = numeric(values)
     if numbers is None:
-        keys = [repr(plain(value)) for value in values]
+        keys = [repr(as_python(value)) for value in values]
         categories, codes = np.unique(keys, return_inverse=True)
         points = np.eye(len(categories), dtype=np.float32)
         absent = categories == repr(MISSING)

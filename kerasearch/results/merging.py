@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .._utils.values import candidate_identity
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
@@ -175,7 +175,7 @@ def _duplicates(params: Sequence[dict[str, Any]], resources: np.ndarray | None) 
 
 def _as_any_file_has_it(value: Any) -> Any:
     """Forget what a file may forget: 1 from 1.0, a list from a tuple or an array."""
-    value = plain(value)
+    value = as_python(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list | tuple):

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.json_values import as_python
 from .._utils.names import last_part
-from .._utils.plain_data import plain
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
 from ..cv_results.search_results import SearchResults
@@ -162,7 +162,7 @@ def _sizes(results: SearchResults, full: str, larger: bool) -> list[tuple[float,
 
 def _size(value: Any) -> tuple[float, float] | None:
     """Measure a value: (how many numbers, their sum); None for what has no size."""
-    value = plain(value)
+    value = as_python(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if not value and not isinstance(value, str):  # None, 0, False, (), not there

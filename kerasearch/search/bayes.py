@@ -14,8 +14,8 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._utils.checks import check_integer
+from .._utils.json_values import as_json, as_python
 from .._utils.names import last_part
-from .._utils.plain_data import in_words, plain
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
 from .base import Batch, Evaluation, IncrementalSearchCV
@@ -285,7 +285,7 @@ class BayesSearchCV(IncrementalSearchCV):
 def _digest(estimator: Any, searched: set[str]) -> str:
     """Digest the parameters that are not searched, well enough to notice another estimator."""
     fixed = {
-        name: in_words(value)
+        name: as_json(value)
         for name, value in estimator.get_params(deep=True).items()
         if name not in searched and last_part(name) not in _CHANGE_NO_SCORE
     }
@@ -341,4 +341,6 @@ def _plain_fold(fold: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain_scores(value: Any) -> Any:
-    return {k: plain(v) for k, v in value.items()} if isinstance(value, Mapping) else plain(value)
+    if isinstance(value, Mapping):
+        return {name: as_python(score) for name, score in value.items()}
+    return as_python(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_integer, as_real
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .._utils.values import identity, unique
 from ..cv_results.reading import read
 from .optuna_import import import_optuna, optuna_warnings_only
@@ -96,7 +96,7 @@ def _distribution(values: list[Any]) -> BaseDistribution:
 
 def _value(value: Any, distribution: BaseDistribution) -> Any:
     """Write a value as the distribution of its parameter has it."""
-    value = plain(value)
+    value = as_python(value)
     kinds = import_optuna().distributions
     if isinstance(distribution, kinds.FloatDistribution):
         return float(value)

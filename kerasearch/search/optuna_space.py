@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_real
-from .._utils.plain_data import plain
+from .._utils.json_values import as_python
 from .._utils.values import identity, unique
 from ..space.branches import as_distributions, n_candidates
 from ..space.distributions import Choice, Distribution, Integers, Uniform
@@ -152,7 +152,7 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
         return {name: values.values[i] if _are_optunas(values.values) else i}
     if isinstance(values, LayerSizes):
         return _encode_layers(name, values, value)
-    number = plain(value)
+    number = as_python(value)
     if as_real(number) is None:
         return None
     if isinstance(values, Quantiles):

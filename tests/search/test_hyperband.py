@@ -13,6 +13,7 @@ from kerasearch import (
     choice,
     hyperband_schedule,
     log_uniform,
+    one_standard_error,
     uniform,
 )
 
@@ -143,6 +144,13 @@ def test_without_a_score_at_the_most_epochs_the_next_ones_count(iris):
     search = hyperband({"quality": uniform(0, 1), "fail": [only_short]}).fit(*iris)
     assert search.best_params_["epochs"] == 3
     assert np.isfinite(search.best_score_)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_one_standard_error_chooses_among_the_most_epochs_that_have_a_score(iris):
+    space = {"quality": uniform(0, 1), "fail": [only_short]}
+    search = hyperband(space, refit=one_standard_error("quality")).fit(*iris)
+    assert search.best_params_["epochs"] == 3
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""Values of parameters as plain data: for tables, and to notice that one has changed."""
+"""Values of parameters as JSON has them: for tables and files, and to notice a change."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any
 import numpy as np
 
 
-def in_words(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Numbers, text, booleans and lists of them as they are, anything else by its name.
 
     Addresses differ from run to run, so an object without a name of its own goes by its class.
     """
-    value = plain(value)
+    value = as_python(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
-        return [in_words(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): in_words(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     return getattr(value, "__qualname__", type(value).__name__)
 
 
-def plain(value: Any) -> Any:
+def as_python(value: Any) -> Any:
     """Turn a NumPy scalar into Python's: Keras refuses ``np.float64(0.01)`` as a learning rate."""
     return value.item() if isinstance(value, np.generic) else value
 
 
-def parameters_in_words(estimator: Any) -> dict[str, Any]:
+def parameters_as_json(estimator: Any) -> dict[str, Any]:
     """The parameters that are not at their defaults: what a store's tables say of a fit.
 
     Not among them are `epochs`, which a store counts by itself, and what no fit depends on.
     """
     defaults = inspect.signature(type(estimator).__init__).parameters
     return {
-        name: in_words(value)
+        name: as_json(value)
         for name, value in estimator.get_params(deep=False).items()
         if name not in ("store", "verbose", "epochs")
         and not (name in defaults and equal(defaults[name].default, value))

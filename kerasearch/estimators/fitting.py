@@ -1,0 +1,230 @@
+"""One call of fit: its arguments, checked, and the call of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from .. import training
+from .._utils.checks import as_integer, check_integer
+from .._utils.json_values import as_python
+from ..exceptions import DivergenceError
+from ..store import FitStore
+from ..training import serialization
+from .arguments import route
+from .input_data import check_validation_split
+
+# the estimator's own parameters that are settings of a fit
+_OWN = (
+    "epochs",
+    "batch_size",
+    "validation_split",
+    "validation_batch_size",
+    "shuffle",
+    "verbose",
+)
+
+
+@dataclass(frozen=True)
+class FitArguments:
+    """What one call of fit goes by, checked.
+
+    Attributes
+    ----------
+    epochs, initial_epoch : int
+        How many epochs to train, and the number of the first.
+    batch_size, validation_batch_size : int or None
+        Rows of a step; -1 stands for all rows.
+    validation_split : float, splitter or None
+        What is held out of the rows.
+    validation_data : tuple or None
+        Keras' form of rows to validate on: (X, y) or (X, y, weights).
+    validation_steps, validation_freq : int or None, int or list of int
+        As in ``keras.Model.fit``.
+    shuffle : bool
+        Whether each epoch has an order of its own.
+    class_weight : dict, "balanced" or None
+        Weights of the classes for this call.
+    callbacks : callback, class, or list or dict of them, or None
+        Of this call alone.
+    verbose : int or str
+        As in ``keras.Model.fit``.
+    """
+
+    epochs: int
+    batch_size: int | None
+    validation_split: Any
+    validation_batch_size: int | None
+    shuffle: bool
+    verbose: int | str
+    initial_epoch: int = 0
+    validation_data: tuple[Any, ...] | None = None
+    validation_steps: int | None = None
+    validation_freq: int | list[int] = 1
+    class_weight: Any = None
+    callbacks: Any = None
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> FitArguments:
+        """Collect and check the settings of a call.
+
+        Parameters
+        ----------
+        params : mapping
+            The estimator's parameters, routed ones by their full names.
+        arguments : mapping
+            What the call was given. It comes before ``fit__...``, that before the parameters.
+
+        Raises
+        ------
+        ValueError
+            If a setting is not valid; the message names it and its value.
+        """
+        _check_seed_and_switches(params)
+        given = {name: params[name] for name in _OWN}
+        routed = route(params, "fit")
+        given.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
+        given.update(arguments)
+        made = cls(**{name: as_python(value) for name, value in given.items()})
+        check_validation_split(made.validation_split)
+        check_integer("epochs", made.epochs, at_least=1)
+        check_integer("initial_epoch", made.initial_epoch, at_least=0)
+        for name in ("batch_size", "validation_batch_size"):
+            check_batch_size(name, getattr(made, name))
+        return made
+
+    @property
+    def all_epochs(self) -> range:
+        """The numbers of the epochs to train."""
+        return range(self.initial_epoch, self.initial_epoch + self.epochs)
+
+    def rows_of_step(self, n_rows: int) -> int:
+        """Get the number of rows of a training step."""
+        return rows_of_step(self.batch_size, n_rows)
+
+    def rows_of_validation_step(self, n_rows: int) -> int:
+        """Get the number of rows of a validation step, which is that of training by default."""
+        return rows_of_step(self.validation_batch_size or self.batch_size, n_rows)
+
+
+def open_store(store: Any, random_state: Any) -> FitStore | None:
+    """Get the store of a fit, ready to be written to; None where it is to have none.
+
+    Parameters
+    ----------
+    store : str, path-like, FitStore or None
+        As the estimator got it.
+    random_state : int, RandomState or None
+        Only a fit with an integer can be repeated, and so be stored; otherwise there is a warning.
+    """
+    opened = FitStore.of(store)
+    if opened is not None and as_integer(random_state) is None:
+        given = "None" if random_state is None else "a RandomState"
+        opened.warn(
+            f"store={store!r} needs an integer random_state, not {given}: "
+            "fits that cannot be repeated are trained and not stored"
+        )
+        return None
+    return opened
+
+
+def train_model(
+    model: keras.Model,
+    data: tuple[Any, ...],
+    validation: tuple[Any, ...] | None,
+    arguments: FitArguments,
+    *,
+    epochs: range,
+    seed: int,
+    callbacks: list[keras.callbacks.Callback],
+    store: FitStore | None,
+    parameters: Mapping[str, Any],
+    restore_on_divergence: bool,
+) -> training.FitResult:
+    """Train a model by the settings of a fit.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled. It is trained in place.
+    data, validation : tuple of arrays
+        (X, y, weights) as the model gets them; None validates on nothing.
+    arguments : FitArguments
+        Sizes of batches and the like.
+    epochs : range
+        The numbers of the epochs to train.
+    seed : int
+        What the order of the rows follows from.
+    callbacks : list of keras.callbacks.Callback
+        Of this fit.
+    store : FitStore or None
+        Where finished fits are looked up and kept.
+    parameters : mapping
+        What the store's tables are to say of the fit.
+    restore_on_divergence : bool
+        Whether the model was trained before and is to survive a divergence as it was.
+
+    Raises
+    ------
+    DivergenceError
+        If the loss is no longer finite.
+    ValueError
+        If a model with a training step of its own gets no loss and asks for one.
+    """
+    before = serialization.ModelState.of(model) if restore_on_divergence else None
+    n_rows = len(keras.tree.flatten(data[0])[0])
+    try:
+        return training.fit(
+            model,
+            *data,
+            validation_data=validation,
+            epochs=epochs.stop,
+            initial_epoch=epochs.start,
+            batch_size=arguments.rows_of_step(n_rows),
+            validation_batch_size=arguments.rows_of_validation_step(n_rows),
+            shuffle=bool(arguments.shuffle),
+            seed=seed,
+            callbacks=callbacks,
+            verbose=arguments.verbose,
+            validation_steps=arguments.validation_steps,
+            validation_freq=arguments.validation_freq,
+            store=store,
+            parameters=parameters,
+        )
+    except DivergenceError:
+        if before is not None:
+            before.restore(model)
+        raise
+    except ValueError as error:
+        if "No loss to compute" not in str(error):
+            raise
+        raise ValueError(
+            f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
+            "gets no loss that follows from the target, and it asks for one: set loss="
+        ) from error
+
+
+def check_batch_size(name: str, value: Any) -> None:
+    """Raise unless a batch size is None, -1 or a positive integer."""
+    if value is not None and value != -1:
+        check_integer(name, value, at_least=1, hint="; -1 stands for all rows")
+
+
+def rows_of_step(batch_size: int | None, n_rows: int) -> int:
+    """Get the number of rows of a step: None is Keras' 32, and -1 is all of them."""
+    if batch_size is None:
+        return 32
+    return max(1, n_rows) if batch_size == -1 else int(batch_size)
+
+
+def _check_seed_and_switches(params: Mapping[str, Any]) -> None:
+    seed = params["random_state"]
+    if not (seed is None or isinstance(seed, np.random.RandomState)):
+        check_integer("random_state", seed, at_least=0, hint=", a RandomState or None")
+    for name in ("shuffle", "warm_start", "run_eagerly"):
+        if not isinstance(params[name], bool | np.bool_):
+            raise ValueError(f"{name}={params[name]!r} must be True or False")
