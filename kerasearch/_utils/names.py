@@ -13,9 +13,32 @@ PARENTS = ("model", "optimizer", "loss", "metrics", "callbacks")
 
 def did_you_mean(name: str, known: Iterable[str], n: int = 3) -> str:
     """Name the known names nearest to `name`, as the end of an error message."""
+    near = nearest(name, known, n)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Find the known names nearest to `name`, upper and lower case alike.
+
+    Parameters
+    ----------
+    name : str
+        What was typed.
+    known : iterable of str
+        What there is.
+    n : int, default=3
+        How many names to find at most.
+    cutoff : float, default=0.6
+        How near they must be, from 0, anything, to 1, the same; as in `difflib`.
+
+    Returns
+    -------
+    near : list of str
+        The nearest first.
+    """
     by_folded = {str(k).casefold(): str(k) for k in known}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=n, cutoff=0.6)
-    return f"; did you mean {' or '.join(by_folded[key] for key in near)}?" if near else ""
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=n, cutoff=cutoff)
+    return [by_folded[key] for key in near]
 
 
 def last_part(name: str) -> str:

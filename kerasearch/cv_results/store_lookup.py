@@ -61,12 +61,12 @@ def stored_fits(
     if _with_store(estimator) is None or not n_folds:
         return [[] for _ in params]
     wanted = [_wanted(estimator, each) for each in params]
-    stores = {str(store): store for store, _, _ in wanted}
+    stores = {_path(store): store for store, _, _ in wanted}
     fits: dict[tuple[str, str], list[StoredFit]] = {}
     for path, store in stores.items():
         for fit in store if isinstance(store, FitStore) else FitStore(store):
             fits.setdefault((path, _as_key(fit.parameters)), []).append(fit)
-    keys = [(str(store), parameters, epochs) for store, parameters, epochs in wanted]
+    keys = [(_path(store), parameters, epochs) for store, parameters, epochs in wanted]
     times = Counter(keys)
     return [
         _of_folds(fits.get(key[:2], []), key[2], n_folds) if times[key] == 1 else [] for key in keys
@@ -82,6 +82,10 @@ def _with_store(estimator: Any) -> Any | None:
 
 def _store(estimator: Any) -> Any:
     return None if isinstance(estimator, type) else getattr(estimator, "store", None)
+
+
+def _path(store: Any) -> str:
+    return str(store.path if isinstance(store, FitStore) else store)
 
 
 def _wanted(estimator: Any, params: Mapping[str, Any]) -> tuple[Any, str, int]:

@@ -8,7 +8,6 @@ no state.
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,6 +15,7 @@ from typing import Any
 
 import keras
 
+from .._utils.names import did_you_mean
 from ..training import serialization
 from .arguments import route
 from .label_encoder import unflatten_params
@@ -248,9 +248,8 @@ def _classes(module: str) -> dict[str, type]:
 
 def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
-    near = difflib.get_close_matches(str(name).replace("_", "").lower(), known, n=2)
-    names = [known[n].__name__ for n in near]
-    hint = f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+    names = [cls.__name__ for cls in known.values()]
+    hint = did_you_mean(str(name).replace("_", ""), names, n=2)
     return f"{kind}={name!r} is none of Keras' {module}{hint}"
 
 

@@ -234,19 +234,28 @@ def _loss_for(activation: str, sparse: bool) -> str:
     return "mean_squared_error"
 
 
-_CATEGORICAL = {
-    *("categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"),
-}
+_CATEGORICAL = {"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"}
 _SPARSE = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy", "ctc"}
 _ONE_HOT_METRICS = {
-    *("auc", "precision", "recall", "f1score", "fbetascore", "categoricalaccuracy"),
-    *("topkcategoricalaccuracy", "categoricalcrossentropy", "precisionatrecall"),
-    *("recallatprecision", "sensitivityatspecificity", "specificityatsensitivity"),
-    *("onehotmeaniou", "onehotiou"),
+    "auc",
+    "categoricalaccuracy",
+    "categoricalcrossentropy",
+    "f1score",
+    "fbetascore",
+    "onehotiou",
+    "onehotmeaniou",
+    "precision",
+    "precisionatrecall",
+    "recall",
+    "recallatprecision",
+    "sensitivityatspecificity",
+    "specificityatsensitivity",
+    "topkcategoricalaccuracy",
 }
 _SPARSE_METRICS = {
-    *("sparsecategoricalaccuracy", "sparsetopkcategoricalaccuracy"),
+    "sparsecategoricalaccuracy",
     "sparsecategoricalcrossentropy",
+    "sparsetopkcategoricalaccuracy",
 }
 
 

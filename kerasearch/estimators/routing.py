@@ -8,7 +8,6 @@ signatures, so they need not be declared.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import keras
 from sklearn.base import BaseEstimator
 
-from .._utils.names import PARENTS, last_part
+from .._utils.names import PARENTS, last_part, nearest
 from ..training import serialization
 from . import keras_objects
 from .arguments import FILLED_IN, arguments
@@ -236,8 +235,8 @@ class RoutedParameters(BaseEstimator):
         by_last: dict[str, list[str]] = {}
         for full in known:
             by_last.setdefault(last_part(full), []).append(full)
-        near = [*by_last.get(last, []), *difflib.get_close_matches(name, known, n=2, cutoff=0.85)]
-        for close in difflib.get_close_matches(last, by_last, n=2):
+        near = [*by_last.get(last, []), *nearest(name, known, n=2, cutoff=0.85)]
+        for close in nearest(last, by_last, n=2):
             near += by_last[close]
         near = [n for n in dict.fromkeys(near) if n != name][:3]
         return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
