@@ -798,3 +798,16 @@ def test_a_callback_that_needs_batches_does_not_change_the_numbers(iris):
     assert watched.history_ == plain.history_
     assert watched.training_path_ == "model.fit"
     assert "Batches" in watched.training_reason_
+
+
+def test_the_target_encoder_is_fitted_once(iris, monkeypatch):
+    from kerasearch.estimators.label_encoder import ClassifierLabelEncoder
+
+    fitted = []
+    fit = ClassifierLabelEncoder.fit
+    monkeypatch.setattr(
+        ClassifierLabelEncoder, "fit", lambda self, y: fitted.append(len(y)) or fit(self, y)
+    )
+    classifier = quick(loss="categorical_crossentropy", epochs=1).fit(*iris)
+    assert fitted == [150]
+    assert classifier.target_encoder_.one_hot is True

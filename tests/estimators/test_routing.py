@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 
 import keras
 import numpy as np
@@ -315,3 +316,23 @@ def test_an_error_inside_a_property_of_a_subclass_is_its_own(iris):
 
     with pytest.raises(AttributeError, match="no_such_thing"):
         Broken(epochs=1).fit(*iris)
+
+
+def test_a_constructor_reads_no_signature_for_its_attributes(monkeypatch):
+    KerasClassifier(builders.build_required, units=3)  # the class's own was read before
+    read = []
+    monkeypatch.setattr(inspect, "signature", lambda target, *args: read.append(target))
+    KerasClassifier(builders.build_required, units=3, epochs=2, optimizer__learning_rate=0.1)
+    assert read == []
+
+
+@pytest.mark.parametrize("name", ["optimizer", "loss", "metrics", "epochs", "batch_size"])
+def test_an_attribute_of_the_estimator_is_never_taken_for_the_builders_argument(name):
+    def build(optimizer="sgd", loss=None, metrics=None, epochs=1, batch_size=4):
+        raise AssertionError
+
+    estimator = KerasClassifier(build, **{f"model__{name}": "the builder's"})
+    setattr(estimator, name, "the estimator's")
+    params = estimator.get_params()
+    assert (params[name], params[f"model__{name}"]) == ("the estimator's", "the builder's")
+    assert clone(estimator).get_params() == params
