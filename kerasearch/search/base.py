@@ -30,6 +30,7 @@ from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 
 from .._utils.user_warnings import warn
+from ..cv_results.reading import read
 from .fit_errors import all_failed_text, error_message, read_all_failed, warn_text
 from .fixed_splits import FixedSplits, fixed_splits
 
@@ -300,20 +301,12 @@ class IncrementalSearchCV(BaseSearchCV):
         scores = [_score_to_refit_by(fold["test_scores"], self.refit) for fold in evaluation.folds]
         return [failed if score is None else float(score) for score in scores]
 
-    def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
-        """Tell which candidates the best one is chosen among."""
-        return np.ones(len(results["params"]), dtype=bool)
-
     def _select_best_index(  # type: ignore[override]
         self, refit: Any, refit_metric: str, results: Mapping[str, Any]
     ) -> int:
         if callable(refit):
             return super()._select_best_index(refit, refit_metric, results)
-        scores = np.asarray(results[f"mean_test_{refit_metric}"], dtype=float)
-        usable = self._comparable(results) & ~np.isnan(scores)
-        if not usable.any():
-            return int(np.argmax(self._comparable(results)))
-        return int(np.argmax(np.where(usable, scores, -np.inf)))
+        return int(read(results).order(refit_metric)[0])  # of the most resources, in Hyperband
 
     def _set_best(self) -> None:
         """Set the attributes about the best candidate as scikit-learn's `fit` does."""

@@ -311,12 +311,6 @@ class HyperbandSearchCV(IncrementalSearchCV):
             return {}
         return {store: FitStore()}
 
-    def _comparable(self, results: Mapping[str, Any]) -> np.ndarray:
-        """Tell which candidates have the most epochs; without a score they do not count."""
-        resources = np.asarray(results["n_resources"])
-        scored = np.array([not np.isnan(self._mean_score(e)) for e in self._running.evaluations])
-        return resources == resources[scored if scored.any() else slice(None)].max()
-
 
 def _resource_name(estimator: Any, resource: Any) -> str:
     """Find the one parameter that is called so, in a pipeline too."""
