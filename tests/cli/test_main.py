@@ -289,6 +289,7 @@ def test_ctrl_c_is_one_line_and_status_130(capsys, monkeypatch):
     assert capsys.readouterr().err == "kerasearch: interrupted, nothing was saved\n"
 
 
+@pytest.mark.slow
 def test_a_model_of_ones_own_is_searched_by_its_arguments(capsys):
     Path("own_builder.py").write_text(
         "import keras\n"
@@ -399,6 +400,7 @@ def test_a_traceback_of_scikit_learn_is_read_for_its_error():
     assert count_errors(message) == errors
 
 
+@pytest.mark.slow
 def test_a_store_makes_the_same_command_read_what_it_has_trained(capsys):
     words = ("iris", "--epochs", 2, "--param", "batch_size=16,32", "--cv", 2, "--store", "runs")
     statuses, tables = [], []

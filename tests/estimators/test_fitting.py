@@ -175,6 +175,7 @@ def test_narrow_floats_of_a_dtype_policy_come_back_as_float32(iris):
         assert probabilities.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_text_boolean_and_shifted_labels_come_back_as_they_were(iris, names):
     X, y = iris
     for target in (names, y == 1, y + 10, names.astype(object), (y - 1).astype(np.int16)):
@@ -184,6 +185,7 @@ def test_text_boolean_and_shifted_labels_come_back_as_they_were(iris, names):
         assert set(classifier.predict(X)) <= set(np.unique(target))
 
 
+@pytest.mark.slow
 def test_regression_predictions_have_the_dtype_of_the_target(diabetes):
     X, y = diabetes
     for dtype, expected in [("f4", "f4"), ("f8", "f8"), ("i8", "f8")]:

@@ -180,6 +180,7 @@ def softmax_for_labels(meta):
     return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], activation="softmax")(inputs))
 
 
+@pytest.mark.slow
 def test_logits_become_probabilities_when_the_loss_says_from_logits(iris, breast_cancer):
     def linear(meta, units):
         inputs = keras.Input(meta["X_shape_"][1:])

@@ -100,6 +100,7 @@ def test_it_tells_what_mattered(tmp_path):
     assert any(row[0] == "rate" and "% ±" in row[1] for row in page.rows)
 
 
+@pytest.mark.slow
 def test_every_candidate_is_a_row_of_the_table(tmp_path):
     page = page_of(random(60), tmp_path / "a.html", test_fraction=1 / 3)
     head = next(row for row in page.rows if "rate" in row and "rank" in row)
@@ -115,6 +116,7 @@ def test_the_pictures_are_inside_with_a_text_for_those_who_do_not_see_them(fitte
     assert all(image["alt"] for image in page.images)
 
 
+@pytest.mark.slow
 def test_nothing_is_loaded_from_elsewhere(fitted, tmp_path):
     text = report(fitted, tmp_path / "a.html").read_text()
     assert "default-src 'none'" in text
@@ -130,6 +132,7 @@ def test_text_of_a_search_is_never_markup(tmp_path):
     assert EVIL in page.text
 
 
+@pytest.mark.slow
 def test_names_of_hyperparameters_and_of_metrics_are_never_markup(tmp_path):
     search = results([{EVIL: i, "b": -i} for i in range(12)], np.linspace(0, 1, 12), "f1")
     search[f"mean_test_{EVIL}"] = search["mean_test_f1"]
@@ -225,6 +228,7 @@ def test_a_wrong_test_fraction_is_told_rather_than_left_out(fitted, tmp_path):
         report(fitted, tmp_path / "search.html", test_fraction=3)
 
 
+@pytest.mark.slow
 def test_a_report_replaces_the_file_only_when_it_is_complete(fitted, tmp_path, monkeypatch):
     path = tmp_path / "a.html"
     path.write_text("before")

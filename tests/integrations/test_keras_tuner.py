@@ -88,6 +88,7 @@ def test_finding_hyperparameters_leaves_the_random_state_alone():
     assert after == np.random.rand()
 
 
+@pytest.mark.slow
 def test_the_space_of_a_build_function_is_searched_in_a_pipeline(model):
     network = make_pipeline(StandardScaler(), KerasClassifier(model, epochs=3, random_state=0))
     space = from_keras_tuner(model.hyperparameters, network)

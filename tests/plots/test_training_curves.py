@@ -29,6 +29,7 @@ def test_training_curves_have_the_mean_over_folds_and_their_range():
     assert labels == ["rate=1", "rate=0.1", "rate=0.01", "train", "validation"]
 
 
+@pytest.mark.slow
 def test_of_many_training_curves_the_best_are_colored():
     display = plots.TrainingCurvesDisplay.from_history(curves(500, n_epochs=3))
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
@@ -86,6 +87,7 @@ def test_a_single_epoch_is_a_whole_number():
     assert ticks == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_curves_of_a_fit_store_are_drawn():
     from kerasearch import FitStore, KerasClassifier
 

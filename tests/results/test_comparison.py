@@ -36,6 +36,7 @@ def naive(differences, test_fraction):
     return t, 2 * stats.t.sf(abs(t), n - 1)
 
 
+@pytest.mark.slow
 def test_scikit_learns_published_example_comes_out():
     """Its "Statistical comparison of models using grid search": t 0.750, one-sided p 0.227."""
     X, y = make_moons(noise=0.352, random_state=1, n_samples=100)

@@ -52,6 +52,7 @@ def test_an_interaction_without_main_effects_is_found():
     assert table["importance"].iloc[2] == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.slow
 def test_it_agrees_with_optuna_on_a_planted_function():
     optuna = pytest.importorskip("optuna")
     from optuna.distributions import (

@@ -272,6 +272,7 @@ def test_cv_may_be_a_list_of_splits_or_an_iterator(iris, make):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.slow
 def test_several_metrics_and_the_one_to_refit(iris, n_jobs):
     search = BayesSearchCV(
         SVC(),

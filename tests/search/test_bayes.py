@@ -254,6 +254,7 @@ def stops(X):
 
 @pytest.mark.filterwarnings("ignore:.*have no finite score")
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
+@pytest.mark.slow
 def test_a_stopped_search_is_completed_by_the_same_call(iris, tmp_path, kind):
     space = {"quality": uniform(0, 1), "tag": [(1,), "b"], "fail": [stops]}
     settings = {"storage": storages(tmp_path)[kind], "return_train_score": True, "refit": False}

@@ -273,6 +273,7 @@ def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs
     assert not any("store" in name for params in table["params"] for name in params)
 
 
+@pytest.mark.slow
 def test_in_threads_survivors_are_continued_too(iris):
     import joblib
 

@@ -340,6 +340,7 @@ def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
 
 
 @pytest.mark.parametrize("size", slow_but(["small", "medium", "large"], "small"))
+@pytest.mark.slow
 def test_common_ranges_are_of_parameters_that_there_are_and_train(pipeline, iris, size):
     space = common_space(pipeline, size)
     known = pipeline.get_params().keys() | {"kerasclassifier__optimizer__momentum"}

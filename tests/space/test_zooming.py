@@ -356,6 +356,7 @@ def test_a_random_search_is_followed_by_a_narrower_one(pipeline, iris):
 
 
 @pytest.mark.filterwarnings("ignore:.*the range goes")
+@pytest.mark.slow
 def test_a_halving_search_is_followed_by_a_narrower_one(pipeline, iris):
     space = param_distributions(pipeline, learning_rate=log_uniform(1e-3, 1e-1))
     search = HalvingRandomSearchCV(

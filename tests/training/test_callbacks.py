@@ -94,7 +94,7 @@ EPOCH_LEVEL = {
 }
 
 
-@pytest.mark.parametrize("what", slow_but(EPOCH_LEVEL, "early stopping", "changes weights"))
+@pytest.mark.parametrize("what", slow_but(EPOCH_LEVEL, "changes weights"))
 def test_what_an_epoch_level_callback_does_takes_effect(what):
     _assert_same(_ours(EPOCH_LEVEL[what]), _keras(EPOCH_LEVEL[what]))
 
@@ -139,6 +139,7 @@ class Recorder(callbacks.Callback):
         self._note("train end", dict(logs))
 
 
+@pytest.mark.slow
 def test_a_callback_sees_the_events_logs_and_weights_that_keras_shows():
     ours, theirs = Recorder(), Recorder()
     model, _ = _ours(lambda: [ours], epochs=2)
@@ -277,6 +278,7 @@ def test_a_callback_that_needs_batches_changes_the_path_and_no_number(reason, sh
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_lambda_callback_of_epochs_needs_no_batches():
     seen = []
     _ours(

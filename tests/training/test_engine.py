@@ -79,6 +79,7 @@ def test_a_trained_model_stays_as_it_is_while_others_use_its_program(tmp_path):
     assert loaded.optimizer.iterations == model.optimizer.iterations
 
 
+@pytest.mark.slow
 def test_training_may_go_on_with_keras_after_us_and_with_us_after_keras():
     x, y = zoo.arrays("dense")
     ours, theirs = training.build(zoo.ZOO["dense"], 0), training.build(zoo.ZOO["dense"], 0)

@@ -70,7 +70,7 @@ def _close(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", slow_but(zoo.ZOO, "dense", "batch_normalization"))
+@pytest.mark.parametrize("name", slow_but(zoo.ZOO, "batch_normalization"))
 def test_weights_state_history_and_predictions_are_those_of_model_fit(name, monkeypatch):
     training.clear_programs()
     _by_us(name, seed=1, epochs=1)  # so that the fit below runs on another one's program

@@ -223,6 +223,7 @@ def noisy():
     return model
 
 
+@pytest.mark.slow
 def test_a_path_tells_how_the_fit_was_trained_and_whether_it_may_be_stored(monkeypatch):
     x, y = data()
 

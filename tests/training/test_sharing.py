@@ -254,9 +254,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", slow_but(PAIRS, "weight decay", "what Normalization was adapted to")
-)
+@pytest.mark.parametrize("what", slow_but(PAIRS, "what Normalization was adapted to"))
 def test_models_that_differ_do_not_share(what):
     one, other = PAIRS[what]
     training.clear_programs()
@@ -299,6 +297,7 @@ def test_models_that_do_not_differ_share_whatever_their_seed(what):
         assert training.programs().count == 2
 
 
+@pytest.mark.slow
 def test_one_program_serves_every_number_of_rows_batch_size_epochs_and_seed():
     training.clear_programs()
     x, y = zoo.arrays("dense")
