@@ -98,7 +98,7 @@ def test_holm_adjusts_as_the_procedure_says():
         (LeaveOneGroupOut(), 1 / 8),
         (iter([]), None),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_the_share_of_the_test_folds_is_read_off_the_splitter(cv, ratio):
     found = _ratio_of(5 if cv is None else cv, n_folds=9)

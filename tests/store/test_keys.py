@@ -78,7 +78,7 @@ def is_known(store, *data, sample_weight=None, **settings):
         {"fit__initial_epoch": 0, "epochs": 2},
         {"run_eagerly": True},
     ],
-    ids=str,
+    ids=lambda settings: ", ".join(settings),  # an address would be another in each process
 )
 def test_another_setting_is_another_fit(store, data, settings):
     assert not is_known(store, *data, **settings)
