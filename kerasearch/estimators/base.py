@@ -42,7 +42,7 @@ from .model_building import (
 )
 from .multilayer_perceptron import mlp
 from .output_layers import expected_outputs
-from .routing import RoutedParameters, default_arguments
+from .routing import RoutedParameters
 
 # attributes that training leaves; a builder's `meta` has the other fitted ones
 _RESULTS = {
@@ -67,9 +67,7 @@ class KerasEstimator(RoutedParameters):
 
     _seed: int
     _fitted_params: dict[str, Any]
-
-    # what a subclass says of its target
-    _y_numeric: bool
+    _y_numeric: bool  # what a subclass says of its target
     _stratify: bool
 
     def __init__(
@@ -152,30 +150,36 @@ class KerasEstimator(RoutedParameters):
         DivergenceError
             If the loss is no longer finite; a ValueError.
         """
-        fresh = not (self.warm_start and self.initialized_)
-        with dtype_policy.carried(self._dtype_policy):
-            arguments = self._fit_arguments(kwargs)
-            store = None if self.warm_start else open_store(self.store, self.random_state)
-            X, y = self._check_rows(X, y, fresh)
-            model = self._build_model(X[:1], y[:1]) if fresh else self.model_
-            rows = self._encoded_rows(X, y, sample_weight, (X_val, y_val), arguments)
-            result = self._train(model, rows, arguments, arguments.all_epochs, store)
-        return self._take_result(model, result, arguments.initial_epoch, history={})
+        return self._fit(X, y, sample_weight, kwargs, (X_val, y_val))
 
-    def _fit_one_epoch(self, X: Any, y: Any, sample_weight: Any, kwargs: dict[str, Any]) -> Any:
-        for name in ("epochs", "initial_epoch"):
-            if name in kwargs:
-                raise TypeError(f"partial_fit always trains one epoch; it takes no {name!r}")
-        fresh, epoch = not self.initialized_, self.current_epoch
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        kwargs: dict[str, Any],
+        validation: tuple[Any, Any] = (None, None),
+        *,
+        one_epoch: bool = False,
+    ) -> Any:
+        """Fit: parameters, rows, model, training, attributes; or train the next epoch alone."""
+        if one_epoch and (given := {"epochs", "initial_epoch"} & kwargs.keys()):
+            raise TypeError(f"partial_fit always trains one epoch; it takes no {min(given)!r}")
+        fresh = not (self.initialized_ and (one_epoch or self.warm_start))
+        history = self.history_ if one_epoch and not fresh else {}
         with dtype_policy.carried(self._dtype_policy):
             arguments = self._fit_arguments(kwargs)
+            first = self.current_epoch
+            epochs = range(first, first + 1) if one_epoch else arguments.all_epochs
+            stored = not (one_epoch or self.warm_start)
+            store = open_store(self.store, self.random_state) if stored else None
             X, y = self._check_rows(X, y, fresh)
             model = self._build_model(X[:1], y[:1]) if fresh else self.model_
             rows = self._encoded_rows(
-                X, y, sample_weight, (None, None), arguments, scale_weights=False
+                X, y, sample_weight, validation, arguments, scale_weights=not one_epoch
             )
-            result = self._train(model, rows, arguments, range(epoch, epoch + 1), store=None)
-        return self._take_result(model, result, epoch, history={} if fresh else self.history_)
+            result = self._train(model, rows, arguments, epochs, store)
+        return self._take_result(model, result, epochs.start, history)
 
     def initialize(self, X: Any, y: Any) -> Any:
         """Build the model for X and y and train nothing, to predict with weights it came with.
@@ -259,7 +263,6 @@ class KerasEstimator(RoutedParameters):
         return BuildInputs(
             builder,
             params,
-            default_arguments(builder, params["optimizer"]),
             meta,
             self._example,
             expected_outputs(meta) if own_encoder else [],
@@ -288,7 +291,7 @@ class KerasEstimator(RoutedParameters):
         sample_weight: Any,
         validation: tuple[Any, Any],
         arguments: FitArguments,
-        scale_weights: bool = True,
+        scale_weights: bool,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
         """Encode the rows that train and those that validate: (X, y, weights), or None."""
         pair = validation_pair(*validation, arguments.validation_data)

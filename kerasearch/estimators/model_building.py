@@ -16,6 +16,7 @@ from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects, output_layers
 from .arguments import Arguments, arguments, route
+from .routing import default_arguments
 
 # A builder must not hand out again a model that an earlier fit has trained.
 _MODELS_OF_FITS: weakref.WeakSet[keras.Model] = weakref.WeakSet()
@@ -34,8 +35,6 @@ class BuildInputs:
         Returns a Keras model, compiled or not.
     params : dict
         The estimator's own parameters and the routed ones that were set, by full names.
-    defaults : dict
-        The arguments of the builder and the optimizer that were not set, with their defaults.
     meta : dict
         What is known of the data, for the builder.
     example : tuple of arrays
@@ -50,12 +49,16 @@ class BuildInputs:
 
     builder: Callable[..., keras.Model]
     params: Mapping[str, Any]
-    defaults: Mapping[str, Any]
     meta: dict[str, Any]
     example: tuple[Any, Any]
     expected: list[output_layers.Output]
     seed: int
     reads_estimator: bool = False
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of the builder's and the optimizer's arguments, read where they are used."""
+        return default_arguments(self.builder, self.params["optimizer"])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from .._utils.text import counted
 from . import keras_objects
 
 
@@ -75,7 +76,7 @@ def check_outputs(
     """
     if len(expected) != len(units):
         raise ValueError(
-            f"the model has {_count(len(units), 'output')}, but the target asks for "
+            f"the model has {counted(len(units), 'output')}, but the target asks for "
             f"{len(expected)}: {', '.join(output.advice for output in expected)}"
         )
     losses = _each(loss, len(expected))
@@ -85,7 +86,8 @@ def check_outputs(
         fitting = [a for u, a in output.layers if n_units in (None, u)]
         if fitting and (activation is None or not _is_wrong(activation, fitting, its_loss)):
             continue
-        got = _count(n_units, "unit") + (f" with {activation!r} activation" if activation else "")
+        got = "units" if n_units is None else counted(n_units, "unit")
+        got += f" with {activation!r} activation" if activation else ""
         hint = (
             "; with a linear layer, pass the loss as an instance with from_logits=True"
             if fitting and activation == "linear"
@@ -277,7 +279,3 @@ def _each(loss: Any, n: int) -> list[Any]:
     if isinstance(loss, (list, tuple)):
         return list(loss) if len(loss) == n else [None] * n
     return [loss] * n
-
-
-def _count(n: int | None, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"

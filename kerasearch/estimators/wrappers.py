@@ -204,7 +204,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
                 f"{self.classes_!r}"
             )
         try:
-            return self._fit_one_epoch(X, y, sample_weight, kwargs)
+            return self._fit(X, y, sample_weight, kwargs, one_epoch=True)
         finally:
             self.__dict__.pop("_all_classes", None)
 
@@ -324,7 +324,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         self : object
             The estimator.
         """
-        return self._fit_one_epoch(X, y, sample_weight, kwargs)
+        return self._fit(X, y, sample_weight, kwargs, one_epoch=True)
 
     def predict(self, X: Any, **kwargs: Any) -> np.ndarray:
         """Predict the target of the rows of X.

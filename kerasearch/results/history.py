@@ -64,15 +64,10 @@ def training_history(source: Any) -> pd.DataFrame:
         if not len(curves):
             raise ValueError("there is no fit in this store")
         return curves
-    rows = [
-        (candidate, fold, *epoch)
-        for candidate, folds in _candidates(source)
-        for fold, estimator in enumerate(folds)
-        for epoch in _epochs(_history(estimator))
-    ]
-    if not rows:
+    curves = _table((candidate, map(_history, folds)) for candidate, folds in _candidates(source))
+    if not len(curves):
         raise ValueError("there is no fit with a history in this source")
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return curves
 
 
 def search_history(search: Any) -> pd.DataFrame:
@@ -120,15 +115,19 @@ def search_history(search: Any) -> pd.DataFrame:
                 "estimators to training_history"
             )
         sources = {int(search.best_index_): [best]}
+    parameters = results.parameters().set_axis([f"param_{n}" for n in results.names], axis=1)
+    return _table(sources.items()).join(parameters, on="candidate")
+
+
+def _table(sources: Iterable[tuple[Any, Iterable[Mapping[str, Any]]]]) -> pd.DataFrame:
+    """Tabulate the histories of each candidate's folds."""
     rows = [
         (candidate, fold, *epoch)
-        for candidate, histories in sources.items()
+        for candidate, histories in sources
         for fold, history in enumerate(histories)
         for epoch in _epochs(history)
     ]
-    curves = pd.DataFrame(rows, columns=list(COLUMNS))
-    parameters = results.parameters().set_axis([f"param_{n}" for n in results.names], axis=1)
-    return curves.join(parameters, on="candidate")
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _candidates(source: Any) -> Iterator[tuple[Any, Iterable[Any]]]:
