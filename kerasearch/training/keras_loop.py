@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,7 +21,11 @@ if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need n
 
 def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
     """Train by ``model.fit``. Returns Keras' history."""
-    batches = _Batches(arrays, settings)
+    n_rows = data.n_rows(arrays)
+    order = functools.partial(
+        data.order_of_epoch, settings.seed, n_rows=n_rows, shuffle=settings.shuffle
+    )
+    batches = _Batches(arrays, order, settings.batch_size)
     with _no_leak(model):
         history = model.fit(
             batches,
@@ -66,13 +72,19 @@ def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
 
 
 class _Batches(keras.utils.PyDataset):
-    """The rows of the present epoch, batch by batch."""
+    """The rows of the present epoch, batch by batch.
 
-    def __init__(self, arrays: data.Arrays, settings: FitSettings) -> None:
+    TensorFlow keeps a data set of Python's for the life of the process: nothing in it may lead to
+    the model, as the callbacks in the settings of the fit would.
+    """
+
+    def __init__(
+        self, arrays: data.Arrays, order: Callable[[int], np.ndarray], batch_size: int
+    ) -> None:
         super().__init__()
         self._arrays = arrays
-        self._settings = settings
-        self._batch_size = settings.batch_size
+        self._order = order
+        self._batch_size = batch_size
         self._n_rows = data.n_rows(arrays)
         # Keras reads two batches ahead of the first epoch, for their shapes alone
         self._indices = np.arange(self._n_rows)
@@ -85,7 +97,7 @@ class _Batches(keras.utils.PyDataset):
         return data.rows_of(self._arrays, self._indices[start : start + self._batch_size])
 
     def begin(self, epoch: int) -> None:
-        self._indices = self._settings.order(epoch, self._n_rows)
+        self._indices = self._order(epoch)
 
 
 class _SetEpoch(keras.callbacks.Callback):

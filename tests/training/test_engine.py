@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
@@ -175,8 +176,6 @@ def test_the_cache_is_bounded_in_programs_and_in_bytes_least_recently_used_out_f
 
 @pytest.mark.slow
 def test_a_program_does_not_keep_the_models_that_ran_on_it():
-    import weakref
-
     x, y = zoo.arrays("dropout")
     training.clear_programs()
     models = []
@@ -226,3 +225,17 @@ def test_random_layers_of_tensorflow_are_drawn_anew_from_the_seed():
     for i in (1, 2):
         np.testing.assert_array_equal(first[i], again[i])
         assert not np.array_equal(first[i], other[i])
+
+
+@pytest.mark.parametrize("path", ["compiled", "model.fit"])
+def test_a_model_goes_when_nobody_has_it_any_more_whichever_path_its_fit_took(path):
+    x, y = zoo.arrays("dense")
+    model = training.build(zoo.ZOO["dense"], 0)
+    # Keras keeps the rows of a fit through model.fit for the life of the process: they alone
+    callbacks = [keras.callbacks.TerminateOnNaN()] if path == "model.fit" else []
+    result = training.fit(model, x, y, epochs=2, callbacks=callbacks)
+    assert result.path == path
+    gone = weakref.ref(model)
+    del model, callbacks
+    gc.collect()
+    assert gone() is None
