@@ -44,6 +44,7 @@ def weights_of(estimator):
 
 
 @pytest.mark.parametrize("data", slow_but(["iris", "wine", "digits"], "iris", "wine"))
+@pytest.mark.slow
 def test_the_defaults_learn_scaled_data(request, data):
     X, y = request.getfixturevalue(data)
     X, y = X[::2], y[::2]
@@ -76,6 +77,7 @@ def test_an_estimator_that_was_not_fitted_says_so(iris):
 # ------------------------------------------------------------------------ containers
 
 
+@pytest.mark.slow
 def test_frames_arrays_and_sparse_matrices_give_the_same_numbers(iris):
     X, y = iris
     expected = quick().fit(X, y).predict_proba(X)
@@ -367,6 +369,7 @@ def test_text_labels_validate_too(iris, names):
     assert 0 <= history["val_accuracy"][-1] <= 1
 
 
+@pytest.mark.slow
 def test_early_stopping_in_a_search_restores_the_best_weights_and_counts_epochs(iris):
     stopping = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
     classifier = quick(

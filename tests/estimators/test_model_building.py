@@ -21,6 +21,7 @@ def output_layer(estimator):
     return layer.units, layer.activation.__name__, estimator.model_.loss
 
 
+@pytest.mark.slow
 def test_the_default_model_and_loss_follow_the_target(iris, breast_cancer, diabetes):
     binary = quick().fit(*breast_cancer)
     assert output_layer(binary) == (1, "sigmoid", "binary_crossentropy")

@@ -40,5 +40,6 @@ def test_scikit_learns_check_of_a_classifier(estimator, check):
 
 @pytest.mark.filterwarnings("ignore")
 @checks_of(KerasRegressor)
+@pytest.mark.slow
 def test_scikit_learns_check_of_a_regressor(estimator, check):
     check(estimator)

@@ -319,6 +319,7 @@ def _compiled(cls):
         ),
     ],
 )
+@pytest.mark.slow
 def test_models_with_a_loop_of_their_own_go_through_keras(build, reason):
     _, result = _ours(list, epochs=2, build=build, path="model.fit")
     assert reason in result.reason

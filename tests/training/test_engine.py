@@ -28,6 +28,7 @@ def _numbers(seed, name="dropout"):
 
 
 @pytest.mark.parametrize("warm", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
 def test_threads_give_the_numbers_of_a_sequence(warm):
     training.clear_programs()
     expected = [_numbers(seed) for seed in range(6)]
