@@ -474,6 +474,7 @@ class KerasEstimator(RoutedParameters):
         return tags
 
     def __sklearn_clone__(self) -> KerasEstimator:
+        FitStore.check(self.store)  # a search clones first: one error, not one a fit
         copy = super().__sklearn_clone__()
         copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
         return copy

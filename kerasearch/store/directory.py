@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +16,8 @@ from typing import BinaryIO, NamedTuple
 _SUFFIX = ".npz"
 # what a killed process left half-written is removed by a later one, when surely nobody writes it
 _STALE_SECONDS = 3600.0
+# for what reasons a directory that cannot be made now may be made later: no room, a faulty disk
+_MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class File(NamedTuple):
@@ -40,16 +45,38 @@ class Directory:
         self._make = make
         self._is_open = False
 
+    def check(self) -> None:
+        """Raise OSError where the directory can be neither read nor made. Nothing is written."""
+        if not self._make:
+            return
+        place = self._fits
+        while not os.path.lexists(place) and place != place.parent:
+            place = place.parent
+        status = place.stat()  # follows links: an error for one that leads nowhere, or in a circle
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        needed = os.R_OK if place == self._fits else os.W_OK
+        # in a file system of the kernel's own not even the administrator makes directories
+        is_kernels = not status.st_mode & 0o222 and not shutil.disk_usage(place).total
+        if is_kernels or not os.access(place, needed | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
+
     def open(self) -> None:
-        """Make the directory and try to write there; OSError if either fails."""
+        """Make the directory where there is none; OSError if that can never be done.
+
+        Reading needs no writing: a directory that is there may be on a disk that is full or
+        read-only. Writing then fails where something is to be written.
+        """
         if self._is_open or not self._make:
             return
-        self._fits.mkdir(parents=True, exist_ok=True)
-        probe = self._fits / f".{uuid.uuid4().hex}.tmp"
+        self.check()
         try:
-            probe.write_bytes(b"writable?")
-        finally:
-            probe.unlink(missing_ok=True)
+            if not self._fits.is_dir():
+                self._fits.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno not in _MAY_PASS:
+                raise
+            return
         for left_over in self._fits.rglob(".*.tmp"):
             with contextlib.suppress(OSError):
                 if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,16 +107,21 @@ class FitStore:
         TypeError
             If it is neither a store, a path nor None.
         OSError
-            If the directory cannot be made or written to.
+            If the directory can be neither read nor made. One that is there need not be writable.
         """
-        if store is None:
-            return None
-        if isinstance(store, str | os.PathLike):
-            store = _store_of_path(store, MAX_BYTES)
-        elif not isinstance(store, FitStore):
-            raise TypeError(f"store={store!r} must be the path of a directory, a FitStore or None")
-        store._open()
-        return store
+        opened = _store_for(store)
+        if opened is not None:
+            with opened._names_itself():
+                opened._directory.open()
+        return opened
+
+    @classmethod
+    def check(cls, store: FitStore | str | os.PathLike[str] | None) -> None:
+        """Raise, as `of` does, for a ``store=`` that can never be one; nothing is made."""
+        opened = _store_for(store)
+        if opened is not None:
+            with opened._names_itself():
+                opened._directory.check()
 
     # -------------------------------------------------------------- for its readers
 
@@ -246,13 +252,36 @@ class FitStore:
             return []
         return sorted((one[1] for one in parsed if one is not None), reverse=True)
 
-    def load(self, key: str, epochs: int) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """Read a fit: its record and its arrays; None, with a warning, where it is damaged."""
+    def load(
+        self,
+        key: str,
+        epochs: int,
+        wanted: Callable[[Mapping[str, Any]], bool] = lambda record: True,
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Read a fit: its record and its arrays.
+
+        Parameters
+        ----------
+        key, epochs : str, int
+            Which.
+        wanted : callable, default=always
+            Told the record, it says whether the fit is to be read: its ``arrays`` lists the dtype
+            and the shape of each array, before any memory is taken for them.
+
+        Returns
+        -------
+        fit : tuple or None
+            None where it is not wanted, or was removed; with a warning, where it is damaged.
+        """
         name = file_name(key, epochs)
+
+        def is_wanted(record: Mapping[str, Any]) -> bool:
+            check_record(name, record)
+            return wanted(record)
+
         try:
             with self._directory.reading(name) as content:
-                record, arrays = file_format.read(content)
-            check_record(name, record)
+                record, arrays = file_format.read(content, is_wanted)
         except FileNotFoundError:  # evicted by another process
             return None
         except (file_format.DamagedFile, OSError) as error:
@@ -260,6 +289,8 @@ class FitStore:
                 f"{self._directory.describe(name)} is damaged ({error}); the fit is trained again "
                 "and the file replaced"
             )
+            return None
+        if arrays is None:
             return None
         self._directory.touch(name)
         return record, arrays
@@ -323,9 +354,10 @@ class FitStore:
 
     # ----------------------------------------------------------------------- inside
 
-    def _open(self) -> None:
+    @contextlib.contextmanager
+    def _names_itself(self) -> Iterator[None]:
         try:
-            self._directory.open()
+            yield
         except OSError as error:
             reason = error.strerror or str(error)
             message = f"store={str(self.path)!r} cannot be used as a directory: {reason}"
@@ -383,6 +415,15 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
         raise ValueError(f"path={path!r} must be the path of a directory")
     return Path(path).expanduser()
+
+
+def _store_for(store: FitStore | str | os.PathLike[str] | None) -> FitStore | None:
+    """The store that an estimator's ``store=`` stands for, not opened yet."""
+    if isinstance(store, str | os.PathLike):
+        return _store_of_path(store, MAX_BYTES)
+    if store is not None and not isinstance(store, FitStore):
+        raise TypeError(f"store={store!r} must be the path of a directory, a FitStore or None")
+    return store
 
 
 def _store_of_path(path: str | os.PathLike[str], max_bytes: int) -> FitStore:

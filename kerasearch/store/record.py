@@ -11,7 +11,7 @@ from .directory import File
 from .file_format import DamagedFile
 
 _EPOCHS_DIGITS = 8
-_LAST_TIME = datetime.max.replace(tzinfo=UTC).timestamp()
+_FIRST_TIME, _LAST_TIME = (t.replace(tzinfo=UTC).timestamp() for t in (datetime.min, datetime.max))
 # what every reader of a record relies on
 _FIELDS: dict[str, Any] = {
     "key": str,
@@ -25,6 +25,7 @@ _FIELDS: dict[str, Any] = {
     "path": str,
     "finished": bool,
     "divergence": dict | None,
+    "arrays": dict,
 }
 _DIVERGENCE_FIELDS: dict[str, Any] = {"message": str, "epoch": int, "at_once": bool}
 
@@ -117,7 +118,7 @@ def check_record(name: str, record: Mapping[str, Any]) -> None:
     if record["divergence"] is not None:
         _check_fields(record["divergence"], _DIVERGENCE_FIELDS)
     _check_fields(record["history"], dict.fromkeys(record["history"], list))
-    if not 0 <= record["created"] < _LAST_TIME:
+    if not _FIRST_TIME <= record["created"] < _LAST_TIME:
         raise DamagedFile(f"it was created at {record['created']}")
     if parse_file_name(name) != (record["key"], record["epochs"]):
         raise DamagedFile("it holds another fit than its name says")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -30,11 +30,12 @@ def is_metric(name: str) -> bool:
 
 def specs(arrays: Mapping[str, np.ndarray | keras.Variable]) -> Specs:
     """Shapes and dtypes of variables, or of their arrays as a file has them."""
-    dtypes = {name: np.dtype(array.dtype) for name, array in arrays.items()}
-    return {
-        name: (tuple(array.shape), dtype.itemsize if dtype.kind == "V" else dtype.str)
-        for (name, array), dtype in zip(arrays.items(), dtypes.values(), strict=True)
-    }
+    return {name: _spec(array.dtype, array.shape) for name, array in arrays.items()}
+
+
+def specs_listed(listed: Mapping[str, tuple[str, Sequence[int]]]) -> Specs:
+    """The same of arrays that a stored fit lists by dtype and shape."""
+    return {name: _spec(dtype, shape) for name, (dtype, shape) in listed.items()}
 
 
 def specs_without_metrics(arrays: Mapping[str, np.ndarray | keras.Variable]) -> Specs:
@@ -45,3 +46,8 @@ def specs_without_metrics(arrays: Mapping[str, np.ndarray | keras.Variable]) -> 
 def with_dtype_of(variable: keras.Variable, array: np.ndarray) -> np.ndarray:
     """Give an array of a dtype that NumPy's files lack, such as bfloat16, its dtype again."""
     return array.view(np.dtype(variable.dtype)) if array.dtype.kind == "V" else array
+
+
+def _spec(dtype: Any, shape: Sequence[int]) -> tuple[tuple[int, ...], str | int]:
+    dtype = np.dtype(dtype)
+    return tuple(shape), dtype.itemsize if dtype.kind == "V" else dtype.str

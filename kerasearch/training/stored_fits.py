@@ -26,6 +26,7 @@ from .history import History, join_histories
 from .model_variables import (
     is_metric,
     specs,
+    specs_listed,
     specs_without_metrics,
     variables_by_name,
     with_dtype_of,
@@ -161,22 +162,23 @@ class StoreEntry:
     def look_up(self, model: keras.Model) -> StoredState | None:
         """The fit, or the longest beginning of it, that the store has."""
         expected = specs_without_metrics(variables_by_name(model))
+
+        def is_wanted(record: Mapping[str, Any]) -> bool:
+            epochs, diverged = record["epochs"], record["divergence"]
+            if diverged is not None:
+                # what diverges in an epoch diverges in every longer fit
+                return epochs == self._epochs or diverged["at_once"]
+            if epochs < self._epochs and record["finished"]:
+                return False  # the optimizer had its last word
+            listed = specs_listed(record["arrays"])
+            return {n: s for n, s in listed.items() if not is_metric(n)} == expected
+
         for epochs in self._store.lengths(self._key):
             if epochs > self._epochs or (self._exact and epochs != self._epochs):
                 continue
-            loaded = self._store.load(self._key, epochs)
-            if loaded is None:
-                continue
-            stored = StoredState(epochs, *loaded)
-            diverged = stored.record["divergence"]
-            if diverged is not None:
-                # what diverges in an epoch diverges in every longer fit
-                if epochs == self._epochs or diverged["at_once"]:
-                    return stored
-            elif epochs < self._epochs and stored.record["finished"]:
-                continue  # the optimizer had its last word
-            elif specs_without_metrics(stored.arrays) == expected:
-                return stored
+            loaded = self._store.load(self._key, epochs, is_wanted)
+            if loaded is not None:
+                return StoredState(epochs, *loaded)
         return None
 
     def is_whole(self, stored: StoredState) -> bool:

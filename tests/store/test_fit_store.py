@@ -680,7 +680,7 @@ def test_arrays_of_another_dtype_are_not_put_into_a_model(tmp_path, iris, dtype)
 
 
 def test_fits_with_many_small_arrays_stay_within_the_bound(tmp_path):
-    store = FitStore(tmp_path / "store", max_bytes=20_000)
+    store = FitStore(tmp_path / "store", max_bytes=22_000)
     arrays = {f"weight.{i}": np.zeros(3, np.float32) for i in range(20)}
 
     def fill():

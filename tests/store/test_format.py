@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import pickle
 import random
+import tracemalloc
 import zipfile
 
 import ml_dtypes
@@ -36,6 +38,28 @@ def read(content):
     return file_format.read(io.BytesIO(content))
 
 
+def without_listing(record):
+    return {key: value for key, value in record.items() if key not in ("arrays", "digest")}
+
+
+def rewritten(change, content=None):
+    """The same members in a new archive, each as `change(name, content)`; None leaves it out."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content or written())) as old,
+        zipfile.ZipFile(file, "w") as new,
+    ):
+        for name in old.namelist():
+            changed = change(name, old.read(name))
+            if changed is not None:
+                new.writestr(name, changed)
+    return file.getvalue()
+
+
+def of_format_1():
+    return rewritten(lambda _, content: content.replace(b'"format": 2', b'"format": 1'))
+
+
 def assert_equal(arrays, expected=ARRAYS):
     assert arrays.keys() == expected.keys()
     for name, array in expected.items():
@@ -46,15 +70,23 @@ def assert_equal(arrays, expected=ARRAYS):
 
 def test_a_fit_is_read_as_it_was_written():
     record, arrays = read(written())
-    assert record == {"format": file_format.VERSION, **RECORD}
+    assert without_listing(record) == {"format": file_format.VERSION, **RECORD}
+    assert record["arrays"]["weight.0"] == ["<f4", [3, 4]]
+    assert record["arrays"]["optimizer.0"] == ["<i8", []]
     assert_equal(arrays)
 
 
 def test_the_record_alone_is_read_without_the_arrays():
-    assert file_format.read_record(io.BytesIO(written())) == {
-        "format": file_format.VERSION,
-        **RECORD,
-    }
+    record = file_format.read_record(io.BytesIO(written()))
+    assert without_listing(record) == {"format": file_format.VERSION, **RECORD}
+    assert list(record["arrays"]) == list(ARRAYS)
+
+
+def test_arrays_that_nobody_wants_are_not_read():
+    told = []
+    content = io.BytesIO(written())
+    assert file_format.read(content, lambda record: told.append(record))[1] is None
+    assert told[0]["arrays"]["metric.0"] == ["<f8", [100]]
 
 
 @pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn])
@@ -83,7 +115,7 @@ def test_numpy_opens_the_arrays_and_any_zip_tool_the_record(tmp_path):
 
 
 def test_nothing_that_needs_pickle_is_written():
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(TypeError, match="objects has no place"):
         written(arrays={"weight.0": np.array([{}], object)})
     with pytest.raises(TypeError, match="object has no place in a stored fit"):
         written({"value": object()})
@@ -101,8 +133,11 @@ def test_reading_a_file_runs_no_code(tmp_path):
     assert pickle  # what a reader must not use
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("weight.9.npy", array.getvalue())
-    with pytest.raises(file_format.DamagedFile, match="allow_pickle"):
+    with pytest.raises(file_format.DamagedFile, match="not those that its record lists"):
         file_format.read(content)
+    bomb = rewritten(lambda name, old: array.getvalue() if name == "weight.0.npy" else old)
+    with pytest.raises(file_format.DamagedFile, match="not what the record lists"):
+        read(bomb)
     assert not (tmp_path / "exploded").exists()
 
 
@@ -112,7 +147,7 @@ def test_reading_a_file_runs_no_code(tmp_path):
         (b"", "not a whole archive"),
         (b"\x93NUMPY, but not really", "not a whole archive"),
         (b"PK\x05\x06" + bytes(18), "not a stored fit"),  # an empty archive
-        (written({"format": 2}).replace(b"", b""), "has format 2, and 1 is known"),
+        (of_format_1(), "has format 1, and 2 is known"),
     ],
 )
 def test_what_is_no_stored_fit_is_damaged(content, message):
@@ -140,9 +175,74 @@ def test_a_flipped_bit_is_noticed_or_harmless():
         except file_format.DamagedFile:
             n_noticed += 1
         else:  # a date in the zip's directory, say
-            assert record == {"format": file_format.VERSION, **RECORD}
+            assert without_listing(record) == {"format": file_format.VERSION, **RECORD}
             assert_equal(arrays)
     assert n_noticed > 500
+
+
+def test_a_compressed_file_is_refused_before_anything_is_inflated():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fit.json", json.dumps({"format": 2, "arrays": {}, "pad": " " * 10**7}))
+    assert len(file.getvalue()) < 20_000
+    tracemalloc.start()
+    with pytest.raises(file_format.DamagedFile, match="compressed"):
+        read(file.getvalue())
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
+
+
+def test_members_that_share_their_bytes_are_refused():
+    content = bytearray(rewritten(lambda name, content: content))
+    # an entry of the directory says that its member is the whole file
+    entry = content.rfind(b"PK\x01\x02")
+    content[entry + 20 : entry + 28] = len(content).to_bytes(4, "little") * 2
+    with pytest.raises(file_format.DamagedFile, match="larger than the file"):
+        read(bytes(content))
+
+
+@pytest.mark.parametrize("shape", [b"(30, 4)", b"(300000000, 4)"])
+def test_an_array_larger_than_its_bytes_is_refused_before_memory_is_taken(shape):
+    def larger(name, content):
+        pad = b" " * 40
+        return content.replace(b"(3, 4), }" + pad, b"%s, }" % shape + pad[len(shape) - 6 :])
+
+    def both(name, content):
+        if name == "fit.json":
+            return content.replace(b'["<f4", [3, 4]]', b'["<f4", [%s]]' % shape.strip(b"()"))
+        return larger(name, content) if name == "weight.0.npy" else content
+
+    with pytest.raises(file_format.DamagedFile, match="as many bytes as its shape says"):
+        read(rewritten(both))
+
+
+def test_a_record_with_an_array_of_long_texts_is_refused():
+    def long_texts(name, content):
+        return content.replace(b'"epochs": 3', b'"epochs": {"array": ["a"], "dtype": "U100000000"}')
+
+    with pytest.raises(file_format.DamagedFile, match="has an array of"):
+        read(rewritten(long_texts))
+
+
+def test_a_member_that_the_archive_no_longer_shows_is_missed():
+    with pytest.raises(file_format.DamagedFile, match="not those that its record lists"):
+        read(rewritten(lambda name, content: None if name == "metric.0.npy" else content))
+
+
+def test_two_arrays_of_one_shape_that_changed_places_are_noticed():
+    content = written(arrays={"weight.0": np.zeros(3), "weight.1": np.ones(3)})
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    swapped = {"weight.0.npy": "weight.1.npy", "weight.1.npy": "weight.0.npy"}
+    with pytest.raises(file_format.DamagedFile, match="not those that were written"):
+        read(rewritten(lambda name, _: members[swapped.get(name, name)], content))
+
+
+@pytest.mark.parametrize("now", [0.0, -86400.0, 1e12])
+def test_a_fit_is_written_whatever_the_clock_says(monkeypatch, now):
+    expected = written()
+    monkeypatch.setattr("time.time", lambda: now)
+    assert written() == expected
 
 
 @pytest.mark.parametrize("n_arrays", [0, 1, 30])
