@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from . import claim
+
 _SUFFIX = ".npz"
 # what a killed process left half-written is removed by a later one, when surely nobody writes it
 _STALE_SECONDS = 3600.0
@@ -116,6 +118,15 @@ class Directory:
             with contextlib.suppress(OSError):
                 unfinished.unlink(missing_ok=True)
         return n_bytes
+
+    @contextlib.contextmanager
+    def claimed(self, name: str) -> Iterator[None]:
+        """Hold the claim on a name, waiting for whoever holds it."""
+        path = self._path(name)
+        with contextlib.suppress(OSError):  # then nothing can be written either
+            path.parent.mkdir(parents=self._make, exist_ok=True)
+        with claim.claimed(path.with_name(f".{name}.lock")):
+            yield
 
     def touch(self, name: str) -> None:
         """Note that a file was used now."""

@@ -174,7 +174,8 @@ def _digest(arrays: Mapping[str, np.ndarray]) -> str:
     """One digest over all arrays, in order; what else there is of them the record lists."""
     digest = xxhash.xxh3_128()
     for array in arrays.values():
-        digest.update(np.ascontiguousarray(array).view(np.uint8) if array.size else b"")
+        if array.size:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

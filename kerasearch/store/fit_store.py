@@ -37,7 +37,8 @@ class FitStore:
 
     Hand it, or the path of a directory, to an estimator as ``store=``. Each fit with an integer
     `random_state` is then looked up before it is trained, and stored when it is done; a shorter
-    fit of the same is continued. Several processes may use a directory at once.
+    fit of the same is continued. Several processes may use a directory at once: one that comes to
+    a fit which another one is training waits for it.
 
     Parameters
     ----------
@@ -320,6 +321,14 @@ class FitStore:
             return
         with self._lock:
             self._n_bytes += size
+
+    def claimed(self, key: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the claim on a fit while it is trained; threads and processes wait for each other.
+
+        A process that dies gives its claim back. Where the file system has no locks there are no
+        claims, and a fit may be trained twice, which is harmless.
+        """
+        return self._directory.claimed(key)
 
     def discard(self, key: str, epochs: int, checkpoint: str | None = None) -> None:
         """Remove a fit, which need not be there; of several writers', this checkpoint alone."""

@@ -140,9 +140,14 @@ def fit(
     if store is None:
         return _fit(model, arrays, settings, None, None)
     entry = stored_fits.entry_of(store, model, arrays, settings, parameters or {})
-    stored = entry.look_up(model) if entry is not None else None
-    if entry is None or stored is None or not entry.is_whole(stored):
-        return _fit(model, arrays, settings, entry, stored)
+    if entry is None:
+        return _fit(model, arrays, settings, None, None)
+    stored = entry.look_up(model)
+    if not entry.is_whole(stored):
+        with entry.claimed():
+            stored = entry.look_up(model)  # again: another process may have stored it since
+            if not entry.is_whole(stored):
+                return _fit(model, arrays, settings, entry, stored)
     stored.raise_if_diverged()
     stored.restore(model, finish=True)
     return FitResult(stored.history, TrainingPath.read_from_store(stored.path), 0)

@@ -7,11 +7,12 @@ length alone, and what is stored of it is its end. What makes two fits the same 
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 import numpy as np
@@ -181,8 +182,14 @@ class StoreEntry:
                 return StoredState(epochs, *loaded)
         return None
 
-    def is_whole(self, stored: StoredState) -> bool:
+    def claimed(self) -> contextlib.AbstractContextManager[None]:
+        """Keep other processes from training the same meanwhile; see ``FitStore.claimed``."""
+        return self._store.claimed(self._key)
+
+    def is_whole(self, stored: StoredState | None) -> TypeGuard[StoredState]:
         """Tell whether there is nothing left to train."""
+        if stored is None:
+            return False
         return stored.epochs == self._epochs or stored.record["divergence"] is not None
 
     def resume(self, stored: StoredState, model: keras.Model) -> bool:
