@@ -83,7 +83,10 @@ class FitArguments:
         ------
         ValueError
             If a setting is not valid; the message names it and its value.
+        RuntimeError
+            If TensorFlow would hang in this process, since it was forked.
         """
+        training.check_process()
         _check_seed_and_switches(params)
         given = {name: params[name] for name in _OWN}
         routed = route(params, "fit")

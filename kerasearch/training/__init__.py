@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .engine import FitResult, fit
+from .forked_process import check as check_process
 from .history import join_histories
 from .inference import evaluate, predict
 from .path import TrainingPath
@@ -14,6 +15,7 @@ __all__ = [
     "FitResult",
     "TrainingPath",
     "build",
+    "check_process",
     "clear_programs",
     "evaluate",
     "fit",

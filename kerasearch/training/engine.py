@@ -9,7 +9,15 @@ from typing import Any
 import keras
 
 from ..store import FitStore
-from . import compiled_loop, data, divergence, eligibility, keras_loop, stored_fits
+from . import (
+    compiled_loop,
+    data,
+    divergence,
+    eligibility,
+    forked_process,
+    keras_loop,
+    stored_fits,
+)
 from .fit_settings import FitSettings
 from .history import History, as_history, join_histories, n_epochs
 from .path import TrainingPath
@@ -120,6 +128,7 @@ def fit(
     DivergenceError
         If the training loss is not finite at the end of an epoch.
     """
+    forked_process.check()
     callbacks = list(callbacks)
     arrays = data.as_keras_takes_them(x, y, sample_weight, class_weight)
     watched = raise_on_divergence and not divergence.handled_by(callbacks)

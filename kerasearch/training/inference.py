@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from . import compiled_loop, data, eligibility, keras_loop
+from . import compiled_loop, data, eligibility, forked_process, keras_loop
 from .history import Logs, as_logs
 from .preparation import prepare
 
@@ -32,6 +32,7 @@ def evaluate(
     logs : dict of str to float
         An array for a metric that is a vector.
     """
+    forked_process.check()
     arrays = data.as_keras_takes_them(x, y, sample_weight)
     evaluation = None
     if eligibility.why_not_evaluated(model) is None:
@@ -74,6 +75,7 @@ def predict(
     output : ndarray, or the model's structure of ndarrays
         Each of shape (n_rows, ...).
     """
+    forked_process.check()
     arrays = data.as_keras_takes_them(x)
     callbacks = list(callbacks)
     prediction = None
