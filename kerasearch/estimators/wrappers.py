@@ -12,9 +12,13 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from . import output_layers
+from . import output_layers, target_scale
 from .base import KerasEstimator
+from .input_data import Rows
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
+from .model_building import BuiltModel
+from .multilayer_perceptron import mlp
+from .one_hot_target import as_labels, is_one_hot, warn_of_target
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -235,18 +239,30 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     @property
     def target_encoder(self) -> Any:
         """The transformer of y: labels to what the loss wants and back."""
-        classes = self.__dict__.get("_all_classes")
-        categories = "auto" if classes is None or self.y_ndim_ > 1 else [classes]
-        # a first guess, which may serve a model that nobody can look into; see `_encode_for`
-        encoding = output_layers.encoding(self.loss, [], self.target_type_)
-        return ClassifierLabelEncoder(categories=categories, **encoding)
+        classes = self.__dict__.get("_all_classes") if self.y_ndim_ == 1 else None
+        return ClassifierLabelEncoder(self.target_type_, categories=classes)
 
-    def _encode_for(self, encoding: dict[str, Any]) -> None:
-        if type(self.target_encoder_) is ClassifierLabelEncoder and encoding:
-            self.target_encoder_.encode_for(**encoding)
+    def _meet_model(self, built: BuiltModel, train: Rows) -> None:
+        encoder = self.target_encoder_
+        if type(encoder) is not ClassifierLabelEncoder or not built.encoding:
+            return
+        encoder.encode_for(**built.encoding)
+        if self.target_type_ == "multilabel-indicator" or is_one_hot(train.y):
+            said = self.target_type_ == "multilabel-indicator" or self._loss_says_classes()
+            warn_of_target(train.y, encoder.exclusive, built.model.loss, was_said=said)
 
     def _type_of_target(self, y: np.ndarray) -> str:
+        if is_one_hot(y) and (self._loss_says_classes() or self._default_model_is_free()):
+            return "multiclass"
         return type_of_target(self._labels(y), input_name="y")
+
+    def _loss_says_classes(self) -> bool:
+        return output_layers.says_classes(output_layers.losses_of(self.loss, 1)[0])
+
+    def _default_model_is_free(self) -> bool:
+        """Whether the model is the default one, and its loss does not ask for labels."""
+        loss = output_layers.losses_of(self.loss, 1)[0]
+        return self._builder() is mlp and not output_layers.says_labels(loss)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         """The rows' labels, or all that the first call of partial_fit was told of."""
@@ -270,7 +286,10 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
         class_weight = self.class_weight if class_weight is None else class_weight
-        return None if class_weight is None else compute_sample_weight(class_weight, y)
+        if class_weight is None:
+            return None
+        # a list has one entry for each column; else each column of a one-hot y is a class
+        return compute_sample_weight(class_weight, y if type(class_weight) is list else as_labels(y))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -288,7 +307,11 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 {_PARAMETERS.format(class_weight="")}
     Attributes
     ----------
-{_ATTRIBUTES}
+{_ATTRIBUTES}\
+    y_mean_, y_scale_ : float, or ndarray of shape (n_outputs_,) for a two-dimensional y
+        The weighted mean and standard deviation of y in the rows that the first fit trained on;
+        the scale of a constant column is 1.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -354,6 +377,20 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     def target_encoder(self) -> Any:
         """The transformer of y, which leaves it as it is."""
         return RegressorTargetEncoder()
+
+    def _describe_target(self, train: Rows) -> None:
+        for name in ("y_mean_", "y_scale_"):
+            self.__dict__.pop(name, None)
+        y = self.target_encoder_.transform(train.y)
+        if isinstance(y, np.ndarray) and y.ndim <= 2 and y.dtype.kind in "fiub":
+            self.y_mean_, self.y_scale_ = target_scale.mean_and_scale(y, train.weights)
+
+    def _meet_model(self, built: BuiltModel, train: Rows) -> None:
+        loss = built.model.loss
+        if not built.encoding or loss is None:  # a target, or a loss, that only the user knows
+            return
+        target_scale.check_reach(built.outputs[0], train.y, loss)
+        target_scale.warn_of_scale(built.outputs[0], loss, self.y_mean_, self.y_scale_)
 
     def _type_of_target(self, y: np.ndarray) -> str:
         return "continuous" if y.ndim == 1 or y.shape[1] == 1 else "continuous-multioutput"
