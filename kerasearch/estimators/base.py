@@ -297,17 +297,14 @@ class KerasEstimator(RoutedParameters):
     ) -> tuple[Rows, Rows | None]:
         """Weigh the rows, and part those that train from those that validate."""
         pair = validation_pair(*validation, arguments.validation_data)
-        held_out = None
-        if pair is not None:
-            held_out = Rows(*self._check_known_rows(pair[0], pair[1]), *pair[2:])
-            warn_of_cut_rows(len(held_out.X), len(X))
-        # the classes are known by now: one may have no row that weighs anything
         class_weights = self._class_weights(y, arguments.class_weight)
         rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
-        if held_out is not None:
-            return rows, held_out
-        split = arguments.validation_split
-        return split_rows(split, rows, stratify=self._stratify, seed=self._seed)
+        if pair is None:
+            split = arguments.validation_split
+            return split_rows(split, rows, stratify=self._stratify, seed=self._seed)
+        X_val, y_val = self._check_known_rows(pair[0], pair[1])
+        warn_of_cut_rows(len(X_val), len(X))
+        return rows, Rows(X_val, y_val, *pair[2:])
 
     def _encode(self, rows: Rows) -> tuple[Any, ...]:
         features = self.feature_encoder_.transform(rows.X)
