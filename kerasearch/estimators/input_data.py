@@ -8,7 +8,6 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator

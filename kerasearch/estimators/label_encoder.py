@@ -154,10 +154,10 @@ class ClassifierLabelEncoder:
         if self.target_type == "multiclass-multioutput":
             columns = [
                 encoder.inverse_transform(raw, return_proba)
-                for encoder, raw in zip(self._columns, y, strict=True)
+                for encoder, raw in zip(self._columns, keras.tree.flatten(y), strict=True)
             ]
             return columns if return_proba else np.column_stack(columns)
-        proba = self._probabilities(np.asarray(y))
+        proba = self._probabilities(_the_array(y))
         if return_proba:
             return proba
         if not self._exclusive:
@@ -180,6 +180,11 @@ class ClassifierLabelEncoder:
         """Get what the estimator and its builder may know of the target."""
         names = ("classes_", "n_classes_", "n_outputs_", "n_outputs_expected_")
         return {name: getattr(self, name) for name in names}
+
+
+def _the_array(raw: Any) -> np.ndarray:
+    """The one output of a model, which may come in a list or dict."""
+    return np.asarray(keras.tree.flatten(raw)[0])
 
 
 def _numbers_of_columns(y: np.ndarray) -> np.ndarray:
@@ -209,7 +214,7 @@ class RegressorTargetEncoder:
 
     def inverse_transform(self, y: np.ndarray) -> np.ndarray:
         """Give the model's raw output the shape of the target."""
-        return y.reshape(-1, *self._y_shape[1:])
+        return _the_array(y).reshape(-1, *self._y_shape[1:])
 
     def get_metadata(self) -> dict[str, Any]:
         """Get what the estimator and its builder may know of the target."""

@@ -189,6 +189,10 @@ def _compile(
     model: keras.Model, inputs: BuildInputs, outputs: list[ModelOutput], target: Any
 ) -> None:
     compile_kwargs = _compile_kwargs(inputs.params)
+    if isinstance(compile_kwargs["loss"], Mapping) and len(outputs) == 1:
+        # a Sequential has no names for its outputs, and Keras then fails on a dict
+        names = [output.name for output in outputs]
+        compile_kwargs["loss"] = output_layers.losses_of(compile_kwargs["loss"], 1, names)[0]
     if compile_kwargs["loss"] is None and not _has_own_loss(model):
         compile_kwargs["loss"] = output_layers.default_loss(
             outputs, target, inputs.expected, inputs.params["metrics"]

@@ -50,10 +50,9 @@ def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[Model
     """
     tensors = getattr(model, "outputs", None)
     if tensors:
-        names = _names(model, len(tensors))
         return [
             ModelOutput(name, (None, *tensor.shape[1:]), *_end(tensor))
-            for name, tensor in zip(names, tensors, strict=True)
+            for name, tensor in zip(_names(model, tensors), tensors, strict=True)
         ]
     structure = predict_one()
     shapes = [tuple(int(n) for n in o.shape) for o in keras.tree.flatten(structure)]
@@ -64,12 +63,13 @@ def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[Model
     ]
 
 
-def _names(model: keras.Model, n: int) -> list[str | None]:
+def _names(model: keras.Model, tensors: list[Any]) -> list[str | None]:
     structure = getattr(model, "output", None)
     if isinstance(structure, dict):  # Keras sorts the keys when it flattens
         return sorted(structure)
-    names = getattr(model, "output_names", None)
-    return list(names) if names and len(names) == n else [None] * n
+    names = getattr(model, "output_names", None)  # a Sequential has none
+    histories = [getattr(tensor, "_keras_history", None) for tensor in tensors]
+    return list(names or [h.operation.name if h else None for h in histories])
 
 
 def _end(tensor: Any) -> tuple[str | None, Any]:

@@ -204,7 +204,7 @@ def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any) -> None
     worst = int(np.argmax(far))
     column = f" (column {worst})" if len(scale) > 1 else ""
     warn(
-        f"y has mean {mean[worst]:.4g} and standard deviation {scale[worst]:.4g}{column}, far from "
+        f"y has mean {mean[worst]:.2g} and standard deviation {scale[worst]:.2g}{column}, far from "
         "0 and 1, and the model ends in a linear layer, which starts near 0: it may learn little. "
         "Scale y with sklearn.compose.TransformedTargetRegressor(regressor, "
         "transformer=StandardScaler()), or let the model-building function take `meta` and end the "

@@ -27,7 +27,8 @@ _PARAMETERS = """\
         What to train. A callable returns a Keras model, compiled or not; its arguments are
         hyperparameters of the estimator (``model__units``, or ``units`` for short). Of the
         arguments ``meta`` (a dict of what is known of the data: ``n_features_in_``,
-        ``n_classes_``, ``X_shape_``, ``target_type_``, ...), ``compile_kwargs`` (for
+        ``n_classes_``, ``X_shape_``, ``target_type_``, for a regressor ``y_mean_`` and
+        ``y_scale_``, ...), ``compile_kwargs`` (for
         ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`), those that it takes
         are filled in. A Keras model is a template: each fit trains a copy. None is
         :func:`kerasearch.mlp`, or the method ``_keras_build_fn`` of a subclass.
@@ -99,7 +100,7 @@ _ATTRIBUTES = """\
     feature_names_in_ : ndarray of shape (n_features_in_,)
         The columns of X, where it had names.
     X_shape_, X_dtype_, y_ndim_, y_dtype_, target_type_ : tuple, dtype, int, dtype, str
-        What X and y looked like in `fit`.
+        What X and y looked like in `fit`; ``target_type_`` is what y was taken for.
     n_outputs_, n_outputs_expected_ : int
         The number of columns of y, and of outputs of the model.
 """
@@ -107,6 +108,12 @@ _ATTRIBUTES = """\
 
 class KerasClassifier(ClassifierMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn classifier.
+
+    A `y` of several columns with exactly one 1 in each row is one-hot: it is trained as classes
+    where the loss is a categorical cross-entropy, the model ends in softmax, or the model is the
+    default one and the loss is not a binary cross-entropy. `predict` then gives one-hot rows too.
+    scikit-learn takes such a `y` for labels that may occur together: it does not stratify its
+    folds, and scores such as balanced accuracy refuse it.
 
     Parameters
     ----------
@@ -289,7 +296,9 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         if class_weight is None:
             return None
         # a list has one entry for each column; else each column of a one-hot y is a class
-        return compute_sample_weight(class_weight, y if type(class_weight) is list else as_labels(y))
+        return compute_sample_weight(
+            class_weight, y if type(class_weight) is list else as_labels(y)
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -300,7 +309,9 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 class KerasRegressor(RegressorMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn regressor.
 
-    Predictions have the floating dtype of the y fitted on, float64 where that was integer.
+    Predictions have the floating dtype of the y fitted on, float64 where that was integer. The
+    default model learns a `y` of any mean and scale. A model of your own needs a `y` of about mean
+    0 and scale 1, or an output layer that uses ``meta["y_mean_"]`` and ``meta["y_scale_"]``.
 
     Parameters
     ----------
@@ -315,13 +326,11 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.compose import TransformedTargetRegressor
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from kerasearch import KerasRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = make_pipeline(StandardScaler(), KerasRegressor(epochs=20, random_state=0))
-    >>> regressor = TransformedTargetRegressor(network, transformer=StandardScaler())
+    >>> regressor = make_pipeline(StandardScaler(), KerasRegressor(epochs=20, random_state=0))
     >>> bool(regressor.fit(X, y).score(X, y) > 0.4)
     True
     """
