@@ -124,6 +124,7 @@ def test_an_output_whose_first_axis_is_not_that_of_the_rows_is_an_error():
             quick(KerasRegressor, lambda links=links: Chain(*links)).fit(SERIES, VALUES)
 
 
+@pytest.mark.slow
 def test_outputs_of_one_axis_or_the_right_two_are_none():
     def squeezed(x):
         return x[:, 0]
@@ -165,7 +166,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", slow_but(CASES, "categorical", "sparse", "logits", "two"))
+@pytest.mark.parametrize("case", slow_but(CASES, "sparse"))
 def test_a_loss_in_a_list_or_dict_is_that_loss(request, case):
     data, units, activation, loss = CASES[case]
     X, y = request.getfixturevalue(data)
@@ -214,6 +215,7 @@ def two_outputs(loss=None, as_dict=False, activation="softmax"):
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "loss"),
     [
@@ -256,7 +258,9 @@ def nested(form, units, activation):
     return build
 
 
-@pytest.mark.parametrize("form", ["functional", "sequential", "lazy", "two deep"])
+@pytest.mark.parametrize(
+    "form", slow_but(["functional", "sequential", "lazy", "two deep"], "functional")
+)
 def test_an_output_layer_may_be_a_subclassed_model(iris, form):
     X, y = iris
     params = {"epochs": 15, "optimizer__learning_rate": 0.02}
