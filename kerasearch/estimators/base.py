@@ -27,7 +27,6 @@ from .input_data import (
     check_shapes,
     check_X,
     check_X_y,
-    rows_at,
     split_rows,
     validation_pair,
     warn_of_cut_rows,
@@ -36,6 +35,7 @@ from .input_data import (
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 from .model_building import (
     BuildInputs,
+    BuiltModel,
     as_builder,
     build_model,
     warn_of_changed_parameters,
@@ -174,10 +174,11 @@ class KerasEstimator(RoutedParameters):
             stored = not (one_epoch or self.warm_start)
             store = open_store(self.store, self.random_state) if stored else None
             X, y = self._check_rows(X, y, fresh)
-            model = self._build_model(X[:1], y[:1]) if fresh else self.model_
-            rows = self._encoded_rows(
+            train, held_out = self._parted_rows(
                 X, y, sample_weight, validation, arguments, scale_weights=not one_epoch
             )
+            model = self._build_model(X[:1], y[:1], train) if fresh else self.model_
+            rows = self._encode(train), self._encode(held_out) if held_out else None
             result = self._train(model, rows, arguments, epochs, store)
         return self._take_result(model, result, epochs.start, history)
 
@@ -197,7 +198,7 @@ class KerasEstimator(RoutedParameters):
         self._fit_arguments({})  # for its checks
         with dtype_policy.carried(self._dtype_policy):
             X, y = self._check_rows(X, y, fresh=True)
-            self.model_ = self._build_model(X[:1], y[:1])
+            self.model_ = self._build_model(X[:1], y[:1], Rows(X, y))
         self.callbacks_, self.history_ = [], {}
         self.n_epochs_ = self.n_epochs_trained_ = self._next_epoch = 0
         return self
@@ -245,13 +246,14 @@ class KerasEstimator(RoutedParameters):
         with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
             return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
-    def _build_model(self, X: np.ndarray, y: np.ndarray) -> keras.Model:
+    def _build_model(self, X: np.ndarray, y: np.ndarray, train: Rows) -> keras.Model:
         """Build the model of a fresh fit for such rows, and note what it was built from."""
+        self._describe_target(train)
         example = self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
         self._example = keras.tree.map_structure(np.array, example)
         self._fitted_params = serialization.copy_containers(self.get_params(deep=False))
         built = build_model(self._build_inputs())
-        self._encode_for(built.encoding)
+        self._meet_model(built, train)
         return built.model
 
     def _build_inputs(self) -> BuildInputs:
@@ -284,7 +286,7 @@ class KerasEstimator(RoutedParameters):
             if name.endswith("_") and not name.startswith("_") and name not in _RESULTS
         }
 
-    def _encoded_rows(
+    def _parted_rows(
         self,
         X: np.ndarray,
         y: np.ndarray,
@@ -292,26 +294,21 @@ class KerasEstimator(RoutedParameters):
         validation: tuple[Any, Any],
         arguments: FitArguments,
         scale_weights: bool,
-    ) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
-        """Encode the rows that train and those that validate: (X, y, weights), or None."""
+    ) -> tuple[Rows, Rows | None]:
+        """Weigh the rows, and part those that train from those that validate."""
         pair = validation_pair(*validation, arguments.validation_data)
-        if pair is not None:
-            X_val, y_val = self._check_known_rows(pair[0], pair[1])
-            warn_of_cut_rows(len(X_val), len(X))
-            pair = (*self._encode(X_val, y_val), *pair[2:])
-        # after the model is built: a class may have no row that weighs anything
         class_weights = self._class_weights(y, arguments.class_weight)
         rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
-        data = (*self._encode(rows.X, rows.y), rows.weights)
-        if pair is not None:
-            return data, pair
-        parts = split_rows(
-            arguments.validation_split, rows.X, rows.y, stratify=self._stratify, seed=self._seed
-        )
-        return (data, None) if parts is None else (rows_at(data, parts[0]), rows_at(data, parts[1]))
+        if pair is None:
+            split = arguments.validation_split
+            return split_rows(split, rows, stratify=self._stratify, seed=self._seed)
+        X_val, y_val = self._check_known_rows(pair[0], pair[1])
+        warn_of_cut_rows(len(X_val), len(X))
+        return rows, Rows(X_val, y_val, *pair[2:])
 
-    def _encode(self, X: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
-        return self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
+    def _encode(self, rows: Rows) -> tuple[Any, ...]:
+        features = self.feature_encoder_.transform(rows.X)
+        return features, self.target_encoder_.transform(rows.y), rows.weights
 
     def _train(
         self,
@@ -365,8 +362,11 @@ class KerasEstimator(RoutedParameters):
             raise ValueError(f"class_weight={class_weight!r} is for classifiers")
         return None
 
-    def _encode_for(self, encoding: dict[str, Any]) -> None:
-        """Tell the target encoder how the model's loss wants the target."""
+    def _describe_target(self, train: Rows) -> None:
+        """Note what a builder may know of the rows that train."""
+
+    def _meet_model(self, built: BuiltModel, train: Rows) -> None:
+        """Take up what a new model asks of the target; raise or warn where they do not fit."""
 
     # ------------------------------------------------------------- prediction
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import numbers
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -16,6 +16,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from .._utils.user_warnings import warn
+from .one_hot_target import as_labels
 
 _OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
@@ -36,7 +37,12 @@ class Rows:
 
     X: np.ndarray
     y: np.ndarray
-    weights: np.ndarray | None = None
+    weights: Any = None
+
+    def at(self, indices: np.ndarray) -> Rows:
+        """Take some of the rows."""
+        weights = None if self.weights is None else self.weights[indices]
+        return Rows(self.X[indices], self.y[indices], weights)
 
 
 def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
@@ -81,11 +87,15 @@ def check_X_y(
     X, y : ndarray
         Dense; X is numbers, and y too where `y_numeric`.
     """
+    if y_numeric:
+        _check_no_times("y", y)
     X, y = validate_data(
         estimator, X, y, multi_output=True, y_numeric=y_numeric, reset=reset, **_OPTIONS
     )
     y = y.toarray() if sparse.issparse(y) else y
-    return _dense_numbers(X), _as_numbers("y", y, "a regressor wants numbers") if y_numeric else y
+    if y_numeric:
+        y = _as_numbers("y", y, "a regressor wants numbers")
+    return _dense_numbers(X), y
 
 
 def check_shapes(estimator: Any, X: np.ndarray, y: np.ndarray | None = None) -> None:
@@ -195,42 +205,40 @@ def check_validation_split(validation_split: Any) -> None:
 
 
 def split_rows(
-    validation_split: Any, X: np.ndarray, y: np.ndarray, *, stratify: bool, seed: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Choose the rows that train and those that validate.
+    validation_split: Any, rows: Rows, *, stratify: bool, seed: int
+) -> tuple[Rows, Rows | None]:
+    """Part rows into those that train and those that validate.
 
     Parameters
     ----------
     validation_split : float, splitter or None
         A share of the rows, drawn at random (never the tail: ordered rows would leave a class
         out), or a scikit-learn splitter, of which the last split is taken.
-    X, y : ndarray
-        The rows, before encoding.
+    rows : Rows
+        All of them.
     stratify : bool
-        Whether to keep the classes' shares, where `y` is one column.
+        Whether to keep the classes' shares, where the target is one column or one-hot.
     seed : int
         What the draw follows from; a shuffling splitter without a seed of its own gets it too.
 
     Returns
     -------
-    rows : tuple of two ndarray of int, or None
-        Indices that train and indices that validate; None without validation.
+    train, validation : Rows, Rows or None
+        None without validation.
 
     Raises
     ------
     ValueError
         If the splitter needs groups, or one of the two parts would have no rows.
     """
+    y = as_labels(rows.y) if stratify else rows.y
     if _is_splitter(validation_split):
-        return _last_split(validation_split, X, y, seed)
-    if not validation_split:
-        return None
-    return _random_split(float(validation_split), y, stratify, seed)
-
-
-def rows_at(structure: Any, indices: np.ndarray) -> Any:
-    """Take some rows of every array in a structure; None stays None."""
-    return keras.tree.map_structure(lambda a: None if a is None else a[indices], structure)
+        train, validation = _last_split(validation_split, rows.X, y, seed)
+    elif validation_split:
+        train, validation = _random_split(float(validation_split), y, stratify, seed)
+    else:
+        return rows, None
+    return rows.at(train), rows.at(validation)
 
 
 def at_least_float32(array: np.ndarray) -> np.ndarray:
@@ -247,10 +255,27 @@ def _dense_numbers(X: Any) -> np.ndarray:
 def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
     if array.dtype.kind in "fiub":
         return array
+    _check_no_times(name, array)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numeric: {error}; {advice}") from error
+
+
+def _check_no_times(name: str, values: Any) -> None:
+    """Raise for dates and durations, which NumPy would turn into its own ticks."""
+    if values is None or sparse.issparse(values):
+        return
+    array = np.asarray(values)
+    first = array.ravel()[0] if array.dtype == object and array.size else None
+    is_time = isinstance(first, np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta)
+    if array.dtype.kind in "mM" or is_time or hasattr(first, "start_time"):
+        kind = array.dtype if first is None else type(first).__name__
+        raise ValueError(
+            f"{name} must be numeric, but holds times ({kind}): turn them into numbers of a unit "
+            f"of your choice first, by ({name} - {name}.min()) / numpy.timedelta64(1, 'D') for "
+            "example"
+        )
 
 
 def _check_not_negative(name: str, weights: np.ndarray) -> None:

@@ -55,8 +55,9 @@ def make_optimizer(optimizer: Any, params: Mapping[str, Any]) -> Any:
 
 def make_loss(loss: Any, params: Mapping[str, Any]) -> Any:
     """Make the loss of one fit; without parameters, names and functions stay what they are."""
-    if isinstance(loss, str) and resolve("loss", loss) is UNKNOWN:
-        raise ValueError(_unknown("loss", loss, _classes("losses")))
+    for name in _names_in(loss):
+        if resolve("loss", name) is UNKNOWN:
+            raise ValueError(_unknown("loss", name, _classes("losses")))
     if not params:
         return unflatten_params(loss, {})
     if isinstance(loss, keras.losses.Loss):

@@ -16,6 +16,7 @@ from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects, output_layers
 from .arguments import Arguments, arguments, route
+from .model_outputs import ModelOutput, outputs_of
 from .routing import default_arguments
 
 # A builder must not hand out again a model that an earlier fit has trained.
@@ -69,12 +70,15 @@ class BuiltModel:
     ----------
     model : keras.Model
         Built, compiled and checked.
+    outputs : list of ModelOutput
+        What the model says of its outputs.
     encoding : dict of str to bool or list of bool
-        ``one_hot`` and ``from_logits`` of the label encoder; empty where the outputs that the
+        The settings of ``ClassifierLabelEncoder.encode_for``; empty where the outputs that the
         target asks for are not known.
     """
 
     model: keras.Model
+    outputs: list[ModelOutput]
     encoding: dict[str, Any]
 
 
@@ -139,17 +143,17 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     model = inputs.builder(**_builder_arguments(inputs, takes))
     _check_is_new_model(model, inputs.builder)
     features, target = inputs.example
-    output = None
-    if not model.built:  # here, so that its weights are drawn under the seed
-        output = model(keras.tree.map_structure(_to_floatx, features))
-    activations = output_layers.output_activations(model, len(keras.tree.flatten(output)))
+    features = keras.tree.map_structure(_to_floatx, features)
+    # here, so that its weights are drawn under the seed
+    output = None if model.built else model(features)
+    outputs = outputs_of(model, lambda: model(features) if output is None else output)
     if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
-        _compile(model, inputs, activations, target)
+        _compile(model, inputs, outputs, target)
     elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
         _check_nothing_ignored(model, inputs)
-    encoding = _check_outputs(model, output, activations, inputs)
+    encoding = _check_outputs(model, outputs, inputs)
     _MODELS_OF_FITS.add(model)
-    return BuiltModel(model, encoding)
+    return BuiltModel(model, outputs, encoding)
 
 
 def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
@@ -182,12 +186,16 @@ def _check_is_new_model(model: Any, builder: Callable[..., Any]) -> None:
 
 
 def _compile(
-    model: keras.Model, inputs: BuildInputs, activations: list[str | None], target: Any
+    model: keras.Model, inputs: BuildInputs, outputs: list[ModelOutput], target: Any
 ) -> None:
     compile_kwargs = _compile_kwargs(inputs.params)
+    if isinstance(compile_kwargs["loss"], Mapping) and len(outputs) == 1:
+        # a Sequential has no names for its outputs, and Keras then fails on a dict
+        names = [output.name for output in outputs]
+        compile_kwargs["loss"] = output_layers.losses_of(compile_kwargs["loss"], 1, names)[0]
     if compile_kwargs["loss"] is None and not _has_own_loss(model):
         compile_kwargs["loss"] = output_layers.default_loss(
-            activations, target, inputs.expected, inputs.params["metrics"]
+            outputs, target, inputs.expected, inputs.params["metrics"]
         )
     model.compile(**compile_kwargs)
 
@@ -241,20 +249,19 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs) -> None:
 
 
 def _check_outputs(
-    model: keras.Model, output: Any, activations: list[str | None], inputs: BuildInputs
+    model: keras.Model, outputs: list[ModelOutput], inputs: BuildInputs
 ) -> dict[str, Any]:
     """Check the output layers against the target; tell how it is encoded for the model's loss."""
     expected = inputs.expected
     if expected:
-        units = output_layers.output_units(model, output)
-        output_layers.check_outputs(units, activations, model.loss, expected)
-        encoding = output_layers.encoding(model.loss, units, inputs.meta["target_type_"])
+        output_layers.check_outputs(outputs, model.loss, expected)
+        encoding = output_layers.encoding(model.loss, outputs, inputs.meta["target_type_"])
         output_layers.check_metrics(inputs.params["metrics"], encoding["one_hot"], expected)
         return encoding
-    n_expected = inputs.meta.get("n_outputs_expected_", len(activations))
-    if n_expected != len(activations):
+    n_expected = inputs.meta.get("n_outputs_expected_", len(outputs))
+    if n_expected != len(outputs):
         raise ValueError(
-            f"the model has {len(activations)} outputs, but the target encoder expects {n_expected}"
+            f"the model has {len(outputs)} outputs, but the target encoder expects {n_expected}"
         )
     return {}
 

@@ -18,17 +18,24 @@ def mlp(
     dropout: float = 0.0,
     batch_norm: bool = False,
     l2: float = 0.0,
+    params: Mapping[str, Any] | None = None,
 ) -> keras.Model:
     """Build a multilayer perceptron whose output layer follows the target.
 
     Each hidden layer is dense, then batch normalization if asked for, the activation, and dropout.
     The model is not compiled: the estimator does that, with a loss that follows the target too.
 
+    A regression learns the standardized target, and two layers of fixed weights turn that into the
+    units of y: what goes forward is multiplied by the scale of y and its mean is added, what flows
+    back is scaled so that neither the learning rate nor `l2` depends on y's units. This is so where
+    `meta` has ``y_mean_`` and ``y_scale_``, and the loss is the squared, absolute, Huber or
+    log-cosh error, in y's units.
+
     Parameters
     ----------
     meta : mapping
         What the estimator knows of the data: ``X_shape_``, ``target_type_``, ``n_classes_``,
-        ``n_outputs_``. The estimator fills it in.
+        ``n_outputs_``, ``y_mean_``, ``y_scale_``. The estimator fills it in.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The width of each hidden layer; ``()`` gives a linear model.
     activation : str, default="relu"
@@ -39,6 +46,9 @@ def mlp(
         Whether to normalize each hidden layer over the batch.
     l2 : float, default=0.0
         The factor of the L2 penalty on the weights, biases left out.
+    params : mapping, default=None
+        The estimator's parameters, of which ``loss`` is read; None is the loss that follows the
+        target. The estimator fills it in.
 
     Returns
     -------
@@ -59,6 +69,8 @@ def mlp(
     """
     import keras
 
+    from . import target_scale
+
     layers = keras.layers
     regularizer = keras.regularizers.L2(l2) if l2 else None
     inputs = keras.Input(shape=tuple(meta["X_shape_"][1:]))
@@ -76,6 +88,10 @@ def mlp(
         layers.Dense(units, activation=output_activation, kernel_regularizer=regularizer)(hidden)
         for units, output_activation in _output_layers(meta)
     ]
+    slope = target_scale.loss_slope(params or {})
+    if meta["target_type_"].startswith("continuous") and "y_scale_" in meta and slope is not None:
+        scaled = target_scale.in_units_of_y(outputs[0], meta["y_mean_"], meta["y_scale_"], slope)
+        return keras.Model(inputs, scaled)
     return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
+from .._utils.names import did_you_mean
 from .._utils.text import counted
 from . import keras_objects
+from .model_outputs import ModelOutput
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,11 @@ class Output:
 
     layers: tuple[tuple[int, str], ...]
     target: str
+
+    @property
+    def shape(self) -> str:
+        """The shape of the usual one, as Keras writes it."""
+        return f"(None, {self.layers[0][0]})"
 
     @property
     def advice(self) -> str:
@@ -52,18 +57,54 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
     return []
 
 
-def check_outputs(
-    units: Sequence[int | None],
-    activations: Sequence[str | None],
-    loss: Any,
-    expected: Sequence[Output],
-) -> None:
+def losses_of(loss: Any, n_outputs: int, names: Sequence[str | None] = ()) -> list[Any]:
+    """Get the loss of each output from what Keras takes as `loss`.
+
+    Parameters
+    ----------
+    loss : any
+        One loss for all outputs, or a list, or a dict by the outputs' names.
+    n_outputs : int
+        How many there are.
+    names : sequence of str or None
+        Their names, which decide on the order of a dict.
+
+    Returns
+    -------
+    losses : list of length n_outputs
+        In the order of the outputs. None is no loss, or one that is not known.
+
+    Raises
+    ------
+    ValueError
+        If a dict names an output that the model does not have.
+    """
+    if isinstance(loss, Mapping):
+        known = [name for name in names if name is not None]
+        if len(known) == n_outputs:
+            for name in loss.keys() - set(known):
+                raise ValueError(
+                    f"loss has an entry for {name!r}, but the model's outputs are "
+                    f"{', '.join(map(repr, known))}{did_you_mean(str(name), known)}"
+                )
+            return [loss.get(name) for name in known]
+        loss = list(loss.values())
+    if not isinstance(loss, (list, tuple)):
+        return [loss] * n_outputs
+    if n_outputs == 1 and len(loss) > 1:  # Keras adds them up
+        return [next((one for one in loss if one is not None), None)]
+    if any(isinstance(one, (list, tuple, Mapping)) for one in loss):
+        return [losses_of(one, 1)[0] for one in loss][:n_outputs]
+    return list(loss) if len(loss) == n_outputs else [None] * n_outputs
+
+
+def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[Output]) -> None:
     """Raise where the model's output layers do not fit the target.
 
     Parameters
     ----------
-    units, activations : sequence
-        Of each output: the size of its last axis and its activation's name; None is not known.
+    outputs : sequence of ModelOutput
+        Of the model.
     loss : any
         What the model is compiled with; a loss that is no cross-entropy leaves the activation free.
     expected : sequence of Output
@@ -72,21 +113,21 @@ def check_outputs(
     Raises
     ------
     ValueError
-        Saying which units and activation the target asks for.
+        Saying which shape, units and activation the target asks for.
     """
-    if len(expected) != len(units):
+    if len(expected) != len(outputs):
         raise ValueError(
-            f"the model has {counted(len(units), 'output')}, but the target asks for "
+            f"the model has {counted(len(outputs), 'output')}, but the target asks for "
             f"{len(expected)}: {', '.join(output.advice for output in expected)}"
         )
-    losses = _each(loss, len(expected))
-    for output, n_units, activation, its_loss in zip(
-        expected, units, activations, losses, strict=True
-    ):
-        fitting = [a for u, a in output.layers if n_units in (None, u)]
+    losses = losses_of(loss, len(outputs), [output.name for output in outputs])
+    for wanted, output, its_loss in zip(expected, outputs, losses, strict=True):
+        _check_shape(output, wanted)
+        units, activation = output.units, output.activation
+        fitting = [a for u, a in wanted.layers if units in (None, u)]
         if fitting and (activation is None or not _is_wrong(activation, fitting, its_loss)):
             continue
-        got = "units" if n_units is None else counted(n_units, "unit")
+        got = "units" if units is None else counted(units, "unit")
         got += f" with {activation!r} activation" if activation else ""
         hint = (
             "; with a linear layer, pass the loss as an instance with from_logits=True"
@@ -95,12 +136,28 @@ def check_outputs(
         )
         raise ValueError(
             f"the model's output layer has {got}, which does not fit a target of "
-            f"{output.target}: make it {output.advice}{hint}"
+            f"{wanted.target}: make it {wanted.advice}{hint}"
         )
 
 
+def _check_shape(output: ModelOutput, wanted: Output) -> None:
+    """Raise for an output that has not one axis for the rows and one for the units."""
+    shape = output.shape
+    if shape and shape[0] is None and len(shape) <= 2:
+        return
+    causes = "Usual causes: "
+    causes += "a recurrent layer left at return_sequences=True, or a missing Flatten() or global "
+    causes += "pooling layer, such as GlobalAveragePooling2D(), before the output layer"
+    if not shape or shape[0] is not None:
+        causes = "The first axis is that of the rows: no layer may change it"
+    raise ValueError(
+        f"the model's output has shape {shape}, but a target of {wanted.target} asks for "
+        f"{wanted.shape}. {causes}"
+    )
+
+
 def default_loss(
-    activations: Sequence[str | None],
+    outputs: Sequence[ModelOutput],
     encoded: Any,
     expected: Sequence[Output],
     metrics: Any = None,
@@ -109,8 +166,8 @@ def default_loss(
 
     Parameters
     ----------
-    activations : sequence
-        The name of each output's activation; None is not known.
+    outputs : sequence of ModelOutput
+        Of the model.
     encoded : array or list or dict of arrays
         The target as the model gets it.
     expected : sequence of Output
@@ -129,7 +186,7 @@ def default_loss(
         arrays = list(encoded) if isinstance(encoded, (list, tuple)) else [encoded]
     one_hot = bool(_metrics_in(metrics, _ONE_HOT_METRICS))
     losses = []
-    for i, activation in enumerate(activations):
+    for i, activation in enumerate(output.activation for output in outputs):
         fitting = [a for _, a in expected[i].layers] if i < len(expected) else []
         if activation not in fitting:  # not known, or an error, which `check_outputs` raises
             activation = fitting[0] if fitting else activation or "linear"
@@ -138,37 +195,62 @@ def default_loss(
     return losses if len(losses) > 1 else losses[0]
 
 
-def encoding(loss: Any, units: Sequence[int | None], target_type: str) -> dict[str, Any]:
+def encoding(
+    loss: Any, outputs: Sequence[ModelOutput], target_type: str, n_outputs: int = 1
+) -> dict[str, Any]:
     """How a classifier's target is encoded for a loss.
 
     Parameters
     ----------
     loss : any
         One loss, or a list or dict of them.
-    units : sequence of int or None
-        The size of each output's last axis.
+    outputs : sequence of ModelOutput
+        Of the model; empty where there is none yet.
     target_type : str
         The estimator's ``target_type_``.
+    n_outputs : int, default=1
+        How many outputs the model is to have, where there is none yet.
 
     Returns
     -------
     settings : dict
-        ``one_hot`` and ``from_logits`` of the encoder; lists where the model has several outputs.
-        Keras' losses want one column for each output unit, but the sparse ones; what a loss of the
-        user's own wants nobody knows: it gets the number of the class, as in scikeras.
+        ``one_hot``, ``from_logits`` and ``exclusive`` of the encoder; lists where the model has
+        several outputs. Keras' losses want one column for each output unit, but the sparse ones;
+        what a loss of the user's own wants nobody knows: it gets the number of the class, as in
+        scikeras. Labels exclude each other where the loss or the activation says so.
     """
-    if isinstance(loss, Mapping):
-        loss = list(loss.values())
-    if isinstance(loss, (list, tuple)) or len(units) > 1:
-        losses = _each(loss, len(units))
-        each = [encoding(o, [u], "multiclass") for o, u in zip(losses, units, strict=True)]
+    n_outputs = len(outputs) or n_outputs
+    losses = losses_of(loss, n_outputs, [output.name for output in outputs])
+    if n_outputs > 1:
+        ends: Sequence[Any] = outputs or [None] * n_outputs
+        each = [_encoding(one, end, "multiclass") for one, end in zip(losses, ends, strict=True)]
         return {key: [one[key] for one in each] for key in ("one_hot", "from_logits")}
+    return _encoding(losses[0], outputs[0] if outputs else None, target_type)
+
+
+def _encoding(loss: Any, output: ModelOutput | None, target_type: str) -> dict[str, Any]:
     label = keras_objects.loss_label(loss) if loss is not None else ""
     one_hot = label in _CATEGORICAL
-    if target_type in ("binary", "multiclass") and units and (units[0] or 1) > 1:
+    if target_type in ("binary", "multiclass") and output and (output.units or 1) > 1:
         one_hot = one_hot or (keras_objects.is_keras_loss(loss) and label not in _SPARSE)
+    activation = output.activation if output else None
+    exclusive = target_type != "multilabel-indicator" or activation == "softmax"
+    exclusive = exclusive or says_classes(loss)
+    if target_type == "multilabel-indicator":  # its columns are there: a loss may do without
+        one_hot = label not in _SPARSE
     config = {} if isinstance(loss, type) else keras_objects.config(loss)
-    return {"one_hot": one_hot, "from_logits": bool(config.get("from_logits", False))}
+    from_logits = bool(config.get("from_logits", False))
+    return {"one_hot": one_hot, "from_logits": from_logits, "exclusive": exclusive}
+
+
+def says_classes(loss: Any) -> bool:
+    """Tell whether a loss is one for classes of which each row has one."""
+    return loss is not None and keras_objects.loss_label(loss) in _CATEGORICAL | _SPARSE
+
+
+def says_labels(loss: Any) -> bool:
+    """Tell whether a loss is one for labels of which each row may have any number."""
+    return loss is not None and keras_objects.loss_label(loss) in _BINARY
 
 
 def check_metrics(metrics: Any, one_hot: Any, expected: Sequence[Output]) -> None:
@@ -191,34 +273,6 @@ def check_metrics(metrics: Any, one_hot: Any, expected: Sequence[Output]) -> Non
         )
 
 
-def output_units(model: keras.Model, example_output: Any) -> list[int | None]:
-    """The size of the last axis of each output; `example_output` is a prediction of one row."""
-    outputs = getattr(model, "outputs", None) or keras.tree.flatten(example_output)
-    return [int(o.shape[-1]) if len(o.shape) == 2 else None for o in outputs]
-
-
-def output_activations(model: keras.Model, n_outputs: int) -> list[str | None]:
-    """The name of each output's activation, None where the model does not tell."""
-    outputs = getattr(model, "outputs", None)
-    if not outputs:
-        return [None] * n_outputs
-    return [_activation(output) for output in outputs]
-
-
-def _activation(output: Any) -> str | None:
-    history = getattr(output, "_keras_history", None)
-    if history is None:
-        return None
-    layer = history.operation
-    if isinstance(layer, keras.layers.Softmax):
-        return "softmax"
-    if isinstance(layer, keras.layers.Dense | keras.layers.Activation):
-        return getattr(layer.activation, "__name__", None)
-    if isinstance(layer, keras.Model) and layer.outputs:
-        return _activation(layer.outputs[history.tensor_index])
-    return None
-
-
 def _is_wrong(activation: str, fitting: Sequence[str], loss: Any) -> bool:
     if activation in fitting or activation not in ("linear", "sigmoid", "softmax", "relu", "tanh"):
         return False
@@ -237,6 +291,7 @@ def _loss_for(activation: str, sparse: bool) -> str:
 
 
 _CATEGORICAL = {"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"}
+_BINARY = {"binarycrossentropy", "binaryfocalcrossentropy"}
 _SPARSE = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy", "ctc"}
 _ONE_HOT_METRICS = {
     "auc",
@@ -271,11 +326,3 @@ def _metrics_in(metrics: Any, kinds: set[str]) -> list[str]:
     metric = metric if isinstance(metric, (str, type)) or metric is None else type(metric)
     name = getattr(metric, "__name__", str(metric))
     return [name] if name.replace("_", "").lower() in kinds else []
-
-
-def _each(loss: Any, n: int) -> list[Any]:
-    if isinstance(loss, Mapping):
-        loss = list(loss.values())
-    if isinstance(loss, (list, tuple)):
-        return list(loss) if len(loss) == n else [None] * n
-    return [loss] * n

@@ -12,9 +12,13 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from . import output_layers
+from . import output_layers, target_scale
 from .base import KerasEstimator
+from .input_data import Rows
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
+from .model_building import BuiltModel
+from .multilayer_perceptron import mlp
+from .one_hot_target import as_labels, is_one_hot, warn_of_target
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
 
@@ -23,7 +27,8 @@ _PARAMETERS = """\
         What to train. A callable returns a Keras model, compiled or not; its arguments are
         hyperparameters of the estimator (``model__units``, or ``units`` for short). Of the
         arguments ``meta`` (a dict of what is known of the data: ``n_features_in_``,
-        ``n_classes_``, ``X_shape_``, ``target_type_``, ...), ``compile_kwargs`` (for
+        ``n_classes_``, ``X_shape_``, ``target_type_``, for a regressor ``y_mean_`` and
+        ``y_scale_``, ...), ``compile_kwargs`` (for
         ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`), those that it takes
         are filled in. A Keras model is a template: each fit trains a copy. None is
         :func:`kerasearch.mlp`, or the method ``_keras_build_fn`` of a subclass.
@@ -95,7 +100,7 @@ _ATTRIBUTES = """\
     feature_names_in_ : ndarray of shape (n_features_in_,)
         The columns of X, where it had names.
     X_shape_, X_dtype_, y_ndim_, y_dtype_, target_type_ : tuple, dtype, int, dtype, str
-        What X and y looked like in `fit`.
+        What X and y looked like in `fit`; ``target_type_`` is what y was taken for.
     n_outputs_, n_outputs_expected_ : int
         The number of columns of y, and of outputs of the model.
 """
@@ -103,6 +108,12 @@ _ATTRIBUTES = """\
 
 class KerasClassifier(ClassifierMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn classifier.
+
+    A `y` of several columns with exactly one 1 in each row is one-hot: it is trained as classes
+    where the loss is a categorical cross-entropy, the model ends in softmax, or the model is the
+    default one and the loss is not a binary cross-entropy. `predict` then gives one-hot rows too.
+    scikit-learn takes such a `y` for labels that may occur together: it does not stratify its
+    folds, and scores such as balanced accuracy refuse it.
 
     Parameters
     ----------
@@ -235,18 +246,30 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     @property
     def target_encoder(self) -> Any:
         """The transformer of y: labels to what the loss wants and back."""
-        classes = self.__dict__.get("_all_classes")
-        categories = "auto" if classes is None or self.y_ndim_ > 1 else [classes]
-        # a first guess, which may serve a model that nobody can look into; see `_encode_for`
-        encoding = output_layers.encoding(self.loss, [], self.target_type_)
-        return ClassifierLabelEncoder(categories=categories, **encoding)
+        classes = self.__dict__.get("_all_classes") if self.y_ndim_ == 1 else None
+        return ClassifierLabelEncoder(self.target_type_, categories=classes)
 
-    def _encode_for(self, encoding: dict[str, Any]) -> None:
-        if type(self.target_encoder_) is ClassifierLabelEncoder and encoding:
-            self.target_encoder_.encode_for(**encoding)
+    def _meet_model(self, built: BuiltModel, train: Rows) -> None:
+        encoder = self.target_encoder_
+        if type(encoder) is not ClassifierLabelEncoder or not built.encoding:
+            return
+        encoder.encode_for(**built.encoding)
+        if self.target_type_ == "multilabel-indicator" or is_one_hot(train.y):
+            said = self.target_type_ == "multilabel-indicator" or self._loss_says_classes()
+            warn_of_target(train.y, encoder.exclusive, built.model.loss, was_said=said)
 
     def _type_of_target(self, y: np.ndarray) -> str:
+        if is_one_hot(y) and (self._loss_says_classes() or self._default_model_is_free()):
+            return "multiclass"
         return type_of_target(self._labels(y), input_name="y")
+
+    def _loss_says_classes(self) -> bool:
+        return output_layers.says_classes(output_layers.losses_of(self.loss, 1)[0])
+
+    def _default_model_is_free(self) -> bool:
+        """Whether the model is the default one, and its loss does not ask for labels."""
+        loss = output_layers.losses_of(self.loss, 1)[0]
+        return self._builder() is mlp and not output_layers.says_labels(loss)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         """The rows' labels, or all that the first call of partial_fit was told of."""
@@ -270,7 +293,12 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
         class_weight = self.class_weight if class_weight is None else class_weight
-        return None if class_weight is None else compute_sample_weight(class_weight, y)
+        if class_weight is None:
+            return None
+        # a list has one entry for each column; else each column of a one-hot y is a class
+        return compute_sample_weight(
+            class_weight, y if type(class_weight) is list else as_labels(y)
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -281,24 +309,28 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 class KerasRegressor(RegressorMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn regressor.
 
-    Predictions have the floating dtype of the y fitted on, float64 where that was integer.
+    Predictions have the floating dtype of the y fitted on, float64 where that was integer. The
+    default model learns a `y` of any mean and scale. A model of your own needs a `y` of about mean
+    0 and scale 1, or an output layer that uses ``meta["y_mean_"]`` and ``meta["y_scale_"]``.
 
     Parameters
     ----------
 {_PARAMETERS.format(class_weight="")}
     Attributes
     ----------
-{_ATTRIBUTES}
+{_ATTRIBUTES}\
+    y_mean_, y_scale_ : float, or ndarray of shape (n_outputs_,) for a two-dimensional y
+        The weighted mean and standard deviation of y in the rows that the first fit trained on;
+        the scale of a constant column is 1.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.compose import TransformedTargetRegressor
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from kerasearch import KerasRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = make_pipeline(StandardScaler(), KerasRegressor(epochs=20, random_state=0))
-    >>> regressor = TransformedTargetRegressor(network, transformer=StandardScaler())
+    >>> regressor = make_pipeline(StandardScaler(), KerasRegressor(epochs=20, random_state=0))
     >>> bool(regressor.fit(X, y).score(X, y) > 0.4)
     True
     """
@@ -354,6 +386,20 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     def target_encoder(self) -> Any:
         """The transformer of y, which leaves it as it is."""
         return RegressorTargetEncoder()
+
+    def _describe_target(self, train: Rows) -> None:
+        for name in ("y_mean_", "y_scale_"):
+            self.__dict__.pop(name, None)
+        y = self.target_encoder_.transform(train.y)
+        if isinstance(y, np.ndarray) and y.ndim <= 2 and y.dtype.kind in "fiub":
+            self.y_mean_, self.y_scale_ = target_scale.mean_and_scale(y, train.weights)
+
+    def _meet_model(self, built: BuiltModel, train: Rows) -> None:
+        loss = built.model.loss
+        if not built.encoding or loss is None:  # a target, or a loss, that only the user knows
+            return
+        target_scale.check_reach(built.outputs[0], train.y, loss)
+        target_scale.warn_of_scale(built.outputs[0], loss, self.y_mean_, self.y_scale_)
 
     def _type_of_target(self, y: np.ndarray) -> str:
         return "continuous" if y.ndim == 1 or y.shape[1] == 1 else "continuous-multioutput"
