@@ -181,11 +181,16 @@ def compared(
 
 
 def undecided(results: SearchResults, metric: str | None = None) -> bool:
-    """Tell whether the folds are too few to tell candidates from the best, as far as is known."""
-    try:
-        return bool(compared(results, metric)[1])
-    except ValueError:
-        return False
+    """Tell whether the folds are too few to tell candidates from the best.
+
+    Where the search does not tell its test folds' share, it is taken to be that of K-fold.
+    """
+    for test_fraction in (None, 1 / max(results.n_folds, 2)):
+        try:
+            return bool(compared(results, metric, test_fraction)[1])
+        except ValueError:
+            continue
+    return False
 
 
 def _corrected_t_test(
@@ -217,7 +222,7 @@ def _undecided(n_folds: int, ratio: float, n_tests: int, alpha: float) -> str:
     text = (
         f"{counted(n_folds, 'fold')} cannot decide between {counted(n_tests + 1, 'candidate')}: to "
         f"be told from the best, one would have to differ by {needed:.2g} times the standard "
-        "deviation of its difference over folds, so that tied_with_best says little"
+        "deviation of its difference over folds, so that a tie says little"
     )
     return f"{text}; {_advice(n_tests, alpha)}, or compare fewer candidates"
 
