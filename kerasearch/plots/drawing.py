@@ -242,7 +242,7 @@ def legend_outside(
     )
     if of is not None:  # it is wider than its axes: a layout is to keep room above them alone
         legend.set_in_layout(False)
-        ax.set_title("\n".join(" " * n_rows), fontsize="small")
+        ax.set_title("\n".join(" " * (n_rows + 1)), fontsize="small")
 
 
 def legend_rows(labels: Sequence[str], inches: float) -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from .._utils.checks import check_integer
+from .._utils.names import short_names
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 from .score_bounds import bounds_of, without_rounding
@@ -106,7 +107,7 @@ def summarize(
     results = read(search)
     metric = results.metric(metric)
     order = results.order(metric)[:top]
-    parameters = results.parameters([*_STATISTICS, *results.extras])
+    parameters = results.parameters(_taken(results))
     columns = {
         name: _whole(values) for name, values in results.extras.items() if name not in EPOCH_COUNTS
     }
@@ -114,6 +115,15 @@ def summarize(
     parts = {"rank": results.rank(metric)} | _scores(results, metric), parameters, columns
     table = pd.concat([pd.DataFrame(part, index=parameters.index) for part in parts], axis=1)
     return SummaryTable(table.iloc[order])
+
+
+def parameter_columns(results: SearchResults) -> list[str]:
+    """Name the columns that `summarize` gives the parameters, in the order of ``results.names``."""
+    return list(short_names(list(results.names), _taken(results)).values())
+
+
+def _taken(results: SearchResults) -> list[str]:
+    return [*_STATISTICS, *results.extras]
 
 
 class SummaryTable(pd.DataFrame):
