@@ -341,11 +341,11 @@ def test_several_searches_are_compared_and_then_each_is_there(tmp_path):
     assert page.rows[head + 1][4] == "0.9"
     assert page.text.count("The best candidate") == 3
     assert sum("rank" in row for row in page.rows) == 3
-    assert [image["alt"][:31] for image in page.images[:2]] == [
-        "the best score of each search s"
-    ] * 2
+    for image in page.images[:2]:
+        assert image["alt"].startswith("the best score of each search so far against")
 
 
+@pytest.mark.slow
 def test_a_sequence_of_searches_is_numbered(tmp_path):
     page = page_of(list(three().values())[:2], tmp_path / "a.html", title="Mine")
     assert "<h1>Mine</h1>" in (tmp_path / "a.html").read_text()
@@ -369,7 +369,8 @@ def test_what_is_wrong_with_several_searches_is_told_before_the_file_is_written(
 
 
 def test_it_says_that_so_few_folds_cannot_decide(tmp_path):
-    search = results([{"a": i} for i in range(5)], [0.9, 0.89, 0.88, 0.87, 0.2])
+    scores = [[0.9, 0.92], [0.85, 0.95], [0.91, 0.8], [0.7, 0.9], [0.2, 0.3]]
+    search = results([{"a": i} for i in range(5)], scores)
     page = page_of(search, tmp_path / "a.html", test_fraction=0.5)
     assert "2 folds cannot decide between 5 candidates" in page.text
     head = next(row for row in page.rows if "95 % interval" in row)

@@ -203,7 +203,7 @@ class Store:
         ([(0, 0, 66), (0, 1, 66), (0, 2, 67)], {0: [0, 1, 2]}),
         (
             [(c, f, 119 + (f == 4)) for c in (0, 1) for f in range(5)],
-            dict.fromkeys((0, 1), [*range(5)]),
+            {0: [*range(5)], 1: [*range(5)]},
         ),
         # nothing but fits on all rows
         ([(0, 0, 100), (1, 0, 100)], {0: [0], 1: [0]}),
