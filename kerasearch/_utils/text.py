@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 
@@ -27,6 +28,28 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def time_left(done: float, total: float, seconds: float, most: float = math.inf) -> str:
+    """Say about how long the rest takes if it goes on as so far: ``about 12 s left``.
+
+    Parameters
+    ----------
+    done, total : float
+        How much work is done, and how much there is, in the same unit.
+    seconds : float
+        How long it took so far.
+    most : float, default=infinity
+        Seconds after which it ends in any case.
+
+    Returns
+    -------
+    text : str
+        Empty where nothing is done, or nothing left.
+    """
+    if not 0 < done < total:
+        return ""
+    return f"about {duration(max(min(seconds / done * (total - done), most), 0))} left"
 
 
 def one_line(text: object, limit: int = 300) -> str:

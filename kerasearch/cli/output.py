@@ -139,9 +139,20 @@ def table(result: Result) -> str:
         values = [show(results.params[i][name], digits=4) for name in result.space]
         time = "" if seconds is None else duration(seconds[i])
         rows.append([str(ranks[i]), *values, _score(result, i), time])
+    return "\n".join([*_aligned(rows), *_left_out(result)])
+
+
+def _left_out(result: Result) -> list[str]:
+    """Say how many candidates are not in the table, and why."""
     n_more = len(result.ranking) - MAX_ROWS
-    more = [f"... and {counted(n_more, 'more candidate')}"] if n_more > 0 else []
-    return "\n".join([*_aligned(rows), *more])
+    n_below = len(result.results) - len(result.ranking)
+    notes = [f"... and {counted(n_more, 'more candidate')}"] if n_more > 0 else []
+    if n_below:
+        notes.append(
+            f"Not in the table: {counted(n_below, 'candidate')} with fewer epochs, whose scores do "
+            "not compare with these"
+        )
+    return notes
 
 
 def next_steps(

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from .._utils.text import counted, duration
+from .._utils.text import counted, duration, time_left
 
 _REFRESH_SECONDS = 0.2
 _LINES_WITHOUT_TERMINAL = 5
@@ -142,9 +142,8 @@ class Progress:
         if means:
             parts.append(f"best so far {max(means):.4g}")
         parts.append(f"{duration(spent)} spent")
-        if 0 < done < self.total:
-            parts.append(f"about {duration(spent / done * (self.total - done))} left")
-        return ", ".join(parts)
+        parts.append(time_left(done, self.total, spent))
+        return ", ".join(filter(None, parts))
 
     def _write_over(self, line: str) -> None:
         line = line[: shutil.get_terminal_size().columns - 1]

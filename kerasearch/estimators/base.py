@@ -150,7 +150,7 @@ class KerasEstimator(RoutedParameters):
         DivergenceError
             If the loss is no longer finite; a ValueError.
         """
-        return self._fit(X, y, sample_weight, kwargs, (X_val, y_val))
+        return self._as_task(self._fit, X, y, sample_weight, kwargs, (X_val, y_val))
 
     def _fit(
         self,

@@ -19,6 +19,7 @@ from .._utils.names import PARENTS, last_part, nearest
 from ..training import serialization
 from . import keras_objects
 from .arguments import FILLED_IN, arguments
+from .sklearn_callbacks import CallbackSupport
 
 ROUTES = (
     "model",
@@ -68,7 +69,7 @@ ARGUMENTS = {
 }
 
 
-class RoutedParameters(BaseEstimator):
+class RoutedParameters(CallbackSupport, BaseEstimator):
     """scikit-learn's get_params, set_params and clone for estimators with routed parameters.
 
     A subclass's constructor passes its ``**kwargs`` to `_store_routed`.

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..cv_results.reading import read
+from .._utils.text import listed
+from ..cv_results.search_results import SearchResults
+from ..plots.display import one_metric, several_searches
 from ..results.comparison import check_test_fraction
 from . import contents
 from .page import page
-from .pictures import pictures
+from .pictures import compared_pictures, pictures
 
 
 def report(
@@ -24,17 +26,19 @@ def report(
     errors: Mapping[str, int] | None = None,
     title: str | None = None,
 ) -> Path:
-    """Write one self-contained HTML file about a search.
+    """Write one self-contained HTML file about a search, or about several.
 
     It has what was searched, the best candidate and those that cannot be told from it, what
     mattered, pictures, a table of the candidates that sorts by a click on a column's head,
     failures, what the search cost, and versions. It loads nothing from the network, and runs no
-    script but the one that sorts. Without matplotlib it has no pictures.
+    script but the one that sorts. Without matplotlib it has no pictures. Of several searches it
+    compares the best of each and how fast each got there, and then has all that of each.
 
     Parameters
     ----------
-    search : fitted search, dict or DataFrame
-        A search of scikit-learn or of this library, or its ``cv_results_``.
+    search : fitted search, dict or DataFrame, or several of them
+        A search of scikit-learn or of this library, or its ``cv_results_``; to compare some, a dict
+        from name to search, or a sequence.
     path : str or path-like
         The file to write. A file that is there is replaced, once the new one is complete.
     metric : str, default=None
@@ -43,10 +47,12 @@ def report(
         Share of the rows in a test fold, between 0 and 1, where the search does not tell it, as
         for `compare`.
     curves : object, default=None
-        What `training_history` takes, or its frame: draws the training curves.
+        What `training_history` takes, or its frame, or a fitted search: draws the training curves.
+        Of several searches, a dict from their names.
     errors : mapping of str to int, default=None
         Messages of failed fits, and how many fits failed with each. scikit-learn's searches do not
-        keep them; for those of this library they are known.
+        keep them; for those of this library they are known. Of several searches, a dict from their
+        names to such mappings.
     title : str, default=None
         Heading of the page.
 
@@ -60,7 +66,8 @@ def report(
     FileNotFoundError, IsADirectoryError, PermissionError
         If no file can be written at `path`; known before anything is computed.
     ValueError
-        If the search does not have the metric, or `test_fraction` is no share.
+        If the search does not have the metric, `test_fraction` is no share, several searches were
+        scored by different metrics, or `curves` or `errors` name a search that is not among them.
     NotFittedError
         If the search is not fitted.
 
@@ -78,27 +85,67 @@ def report(
     """
     path = _writable(path)
     check_test_fraction(test_fraction)
-    results = read(search)
-    metric = results.metric(metric)
-    importance, remark = contents.importance_of(results, metric)
+    searches = several_searches(search)
+    several = list(searches) != [""]
+    one_metric(searches, metric)
+    given = {
+        "curves": _of_each(curves, searches, "curves") if several else {"": curves},
+        "errors": _of_each(errors, searches, "errors") if several else {"": errors},
+    }
+    parts = [
+        _part(name, results, metric, test_fraction, given["curves"][name], given["errors"][name])
+        for name, results in searches.items()
+    ]
+    first = next(iter(searches.values()))
     text = page(
-        title=title or contents.title(results),
-        description=contents.description(results),
-        facts=contents.facts(results, metric),
-        n_candidates=len(results),
-        best=contents.best(results, metric),
-        ties=contents.ties(results, metric, test_fraction),
-        space=contents.space(results),
-        shares=contents.shares(importance),
-        remark=remark,
-        pictures=pictures(results, metric, importance, curves),
-        candidates=contents.candidates(results, metric),
-        failures=contents.failures(results, metric, errors or {}),
-        costs=contents.costs(results),
+        title=title or contents.title_of(searches),
+        description=contents.written() if several else contents.description(first),
+        comparison=contents.comparison(searches, metric) if several else None,
+        compared_pictures=compared_pictures(searches, metric) if several else [],
+        searches=parts,
         versions=contents.versions(),
     )
     _write(path, text)
     return path
+
+
+def _part(
+    name: str,
+    results: SearchResults,
+    metric: str | None,
+    test_fraction: float | None,
+    curves: Any,
+    errors: Mapping[str, int] | None,
+) -> dict[str, Any]:
+    """What the page says of one search."""
+    metric = results.metric(metric)
+    importance, remark = contents.importance_of(results, metric)
+    return {
+        "name": name,
+        "description": contents.description(results),
+        "facts": contents.facts(results, metric),
+        "n_candidates": len(results),
+        "best": contents.best(results, metric),
+        "ties": contents.ties(results, metric, test_fraction),
+        "space": contents.space(results),
+        "shares": contents.shares(importance),
+        "remark": remark,
+        "pictures": pictures(results, metric, importance, curves),
+        "candidates": contents.candidates(results, metric),
+        "failures": contents.failures(results, metric, errors or {}),
+        "costs": contents.costs(results),
+    }
+
+
+def _of_each(given: Any, searches: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Look up what is given for each of several searches."""
+    if given is None:
+        return dict.fromkeys(searches)
+    unknown = [name for name in given if name not in searches] if isinstance(given, Mapping) else []
+    if unknown or not isinstance(given, Mapping):
+        which = f", not {listed(unknown)}" if unknown else ""
+        raise ValueError(f"{what}: of several searches, a dict from {listed(searches)}{which}")
+    return {name: given.get(name) for name in searches}
 
 
 def _writable(path: str | os.PathLike[str]) -> Path:

@@ -15,17 +15,18 @@ import numpy as np
 import pandas as pd
 
 from .._utils.json_values import as_python
-from .._utils.text import counted, duration
+from .._utils.text import counted, duration, listed
 from ..cv_results.reading import SearchResults
 from ..cv_results.values import MISSING, readable
 from ..plots.scales import sort_key
-from ..results.comparison import compare
+from ..results.comparison import compared
 from ..results.fanova import importance
-from ..results.summary import summarize
+from ..results.summary import parameter_columns, summarize
 
 MOST_ROWS = 1000  # of the table of candidates
 MOST_TIED = 8
 MOST_MESSAGES = 20
+_COMPARED = ["mean", "difference", "difference_low", "difference_high"]
 _PACKAGES = [
     "kerasearch",
     "scikit-learn",
@@ -36,6 +37,13 @@ _PACKAGES = [
     "scipy",
     "matplotlib",
 ]
+
+
+def title_of(searches: Mapping[str, SearchResults]) -> str:
+    """Name the search and what it tuned, or the searches."""
+    if list(searches) == [""]:
+        return title(searches[""])
+    return f"{counted(len(searches), 'search', 'searches')}: {listed(searches, 6)}"
 
 
 def title(results: SearchResults) -> str:
@@ -51,13 +59,38 @@ def title(results: SearchResults) -> str:
 
 def description(results: SearchResults) -> str:
     """Say when the report was written, and what is known of the cross-validation."""
-    written = f"Written {datetime.now().astimezone():%Y-%m-%d %H:%M}"
     cv = results.cv
     if isinstance(cv, int | np.integer):
-        return f"{written}, {cv}-fold cross-validation"
+        return f"{written()}, {cv}-fold cross-validation"
     if cv is not None and hasattr(cv, "split"):
-        return f"{written}, {readable(cv)}"
-    return f"{written}, {counted(results.n_folds, 'fold')}" if results.n_folds else written
+        return f"{written()}, {readable(cv)}"
+    return f"{written()}, {counted(results.n_folds, 'fold')}" if results.n_folds else written()
+
+
+def written() -> str:
+    """Say when the report was written."""
+    return f"Written {datetime.now().astimezone():%Y-%m-%d %H:%M}"
+
+
+def comparison(searches: Mapping[str, SearchResults], metric: str | None) -> dict[str, Any]:
+    """Several searches side by side, the one with the best candidate first."""
+    heads = ["search", "kind", "candidates", "folds", "best mean", "std over folds"]
+    heads += ["candidates until then", "time of all fits"]
+    rows = []
+    for name, results in searches.items():
+        mean, std = results.mean(metric), results.std(metric)
+        known = np.isfinite(mean).any()
+        place = results.best(results.metric(metric)) if known else 0
+        fit = results.time("fit", total=True)
+        row = [name, "" if results.search is None else type(results.search).__name__]
+        row += [f"{len(results):,}", str(results.n_folds or "unknown")]
+        row += [f"{mean[place]:.4g}", f"{std[place]:.2g}"] if known else ["failed", ""]
+        row += [f"{place + 1:,}" if known else ""]
+        row += ["" if fit is None else duration(float(np.nansum(fit)))]
+        rows.append((-mean[place] if known else math.inf, row))
+    label = next(iter(searches.values())).metric_label(metric)
+    rows.sort(key=lambda ranked: ranked[0])
+    return {"metric": label, "head": heads, "rows": [row for _, row in rows]}
 
 
 def facts(results: SearchResults, metric: str) -> dict[str, str]:
@@ -83,7 +116,7 @@ def best(results: SearchResults, metric: str) -> list[tuple[str, str]] | None:
     if not np.isfinite(results.mean(metric)).any():
         return None
     params = results.params[results.best(metric)]
-    return [(results.names[name], _exact(value)) for name, value in params.items()]
+    return [(results.names[name], _typed(value)) for name, value in params.items()]
 
 
 def ties(
@@ -95,24 +128,27 @@ def ties(
     """
     if len(results) < 2 or not np.isfinite(results.mean(metric)).any():
         return None
-    compared = _or_reason(lambda: compare(results, metric, test_fraction=test_fraction))
-    if isinstance(compared, str):
-        return compared
-    tied = compared.query("tied_with_best").iloc[1:]
+    made = _or_reason(lambda: compared(results, metric, test_fraction))
+    if isinstance(made, str):
+        return made
+    table, remark = made
+    tied = table.query("tied_with_best").iloc[1:]
     rows = [
         [
             str(row.Index),
-            *(_short(results.params[row.Index].get(name, MISSING)) for name in results.names),
             f"{row.mean:.4g}",
             f"{row.difference:.2g}",
+            f"{row.difference_low:.2g} to {row.difference_high:.2g}",
+            *(_short(results.params[row.Index].get(name, MISSING)) for name in results.names),
         ]
-        for row in tied[["mean", "difference"]].head(MOST_TIED).itertuples()
+        for row in tied[_COMPARED].head(MOST_TIED).itertuples()
     ]
     return {
         "n_tied": len(tied),
-        "n_others": len(compared) - 1,
-        "head": ["candidate", *results.names.values(), "mean", "difference"],
+        "n_others": len(table) - 1,
+        "head": ["candidate", "mean", "difference", "95 % interval", *results.names.values()],
         "rows": rows,
+        "remark": f"{remark[:1].upper()}{remark[1:]}." if remark else "",
     }
 
 
@@ -129,7 +165,7 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
 
 def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
     """List few values; of many numbers, say how many and from where to where."""
-    by_text = {readable(value): value for value in values if value is not MISSING}
+    by_text = {_short(value): value for value in values if value is not MISSING}
     n_without = sum(value is MISSING for value in values)
     without = f"; {counted(n_without, 'candidate')} without" if n_without else ""
     if len(by_text) <= 8:
@@ -137,7 +173,7 @@ def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
     if numbers is not None:
         low, high = np.nanmin(numbers), np.nanmax(numbers)
         return f"{len(by_text):,} values from {low:.3g} to {high:.3g}{without}"
-    counts = Counter(readable(value) for value in values if value is not MISSING)
+    counts = Counter(_short(value) for value in values if value is not MISSING)
     common = ", ".join(text for text, _ in counts.most_common(6))
     return f"{len(by_text):,} values, such as {common}{without}"
 
@@ -159,8 +195,10 @@ def shares(table: pd.DataFrame | None) -> list[tuple[str, float, str]]:
     if table is None:
         return []
     return [
-        (str(name), min(max(share, 0.0), 1.0), f"{share:.0%} ± {spread:.0%}")
-        for name, share, spread in zip(table.index, table["importance"], table["std"], strict=True)
+        (str(name), share, f"{share:.0%} ({low:.0%} to {high:.0%})")
+        for name, share, low, high in zip(
+            table.index, table["importance"], table["ci_low"], table["ci_high"], strict=True
+        )
     ]
 
 
@@ -171,6 +209,8 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
     for the text itself) and whether it is a number.
     """
     table = summarize(results, metric, top=MOST_ROWS)
+    short = [list(map(_short, results.values(name))) for name in results.names]
+    shown = dict(zip(parameter_columns(results), short, strict=True))
     if table.index.name is not None:
         table = table.reset_index()
     columns, cells = [], []
@@ -178,18 +218,27 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
         column = table.iloc[:, i]
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         columns.append((str(name), numeric))
-        cells.append([(*_cell(value, numeric), numeric) for value in column.tolist()])
+        texts: Any = column.tolist()
+        if not numeric and name in shown:  # lists too have numbers that are too long to read
+            numbers = table["candidate"]
+            both = zip(texts, numbers, strict=True)
+            texts = [v if _is_missing(v) else shown[name][n] for v, n in both]
+        cells.append([(*_cell(value, numeric), numeric) for value in texts])
     return {"columns": columns, "rows": list(zip(*cells, strict=True))}
 
 
 def _cell(value: Any, numeric: bool) -> tuple[str, str | None]:
     """What a cell shows, and where that is rounded or missing, what to sort by."""
-    if value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+    if _is_missing(value):
         return "\N{EN DASH}", ""
     if not numeric or not isinstance(value, float):
         return str(value), None
     text, exact = f"{value:.4g}", f"{value:.9g}"
     return text, None if exact == text else exact
+
+
+def _is_missing(value: Any) -> bool:
+    return value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
 def failures(
@@ -251,12 +300,23 @@ def _short(value: Any) -> str:
     """Write a value in few characters; nothing for one that the candidate does not have."""
     if value is MISSING:
         return ""
-    value = as_python(value)
-    return f"{value:.4g}" if isinstance(value, float) else readable(value)
+    return readable(_rounded(value, 4))
 
 
-def _exact(value: Any) -> str:
-    """Write a value as it would be typed, where that is short."""
-    value = as_python(value)
+def _typed(value: Any) -> str:
+    """Write a value as it would be typed, where that is short; floats in six digits."""
+    value = _rounded(value, 6)
     short = value is None or isinstance(value, str | int | float)
     return repr(value) if short else readable(value)
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    """Round floats, also those in lists and dicts."""
+    value = as_python(value)
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}")
+    if type(value) in (list, tuple):
+        return type(value)(_rounded(each, digits) for each in value)
+    if type(value) is dict:
+        return {key: _rounded(each, digits) for key, each in value.items()}
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
@@ -30,10 +30,43 @@ def pictures(
     """
     if find_spec("matplotlib") is None:
         return None
+    return _drawn(_wanted(results, metric, shares, history))
+
+
+def compared_pictures(
+    searches: Mapping[str, SearchResults], metric: str | None
+) -> list[dict[str, Any]] | None:
+    """Draw several searches in one picture, against candidates and against time."""
+    if find_spec("matplotlib") is None:
+        return None
+    from .. import plots
+
+    if not any(np.isfinite(each.mean(metric)).any() for each in searches.values()):
+        return []
+    units: dict[Any, str] = {"candidates": "candidates", "seconds": "the time of fits and scores"}
+    if any(each.time("fit") is None for each in searches.values()):
+        del units["seconds"]
+    draw = plots.OptimizationHistoryDisplay.from_search
+    wanted = [
+        (
+            partial(draw, searches, metric=metric, unit=unit),
+            (5.6, 3.6),
+            f"the best score of each search so far against {what}",
+            f"How fast each search got there, against {what}.",
+        )
+        for unit, what in units.items()
+    ]
+    return _drawn(wanted)
+
+
+def _drawn(
+    wanted: Iterable[tuple[Callable[..., Any], tuple[float, float], str, str]],
+) -> list[dict[str, Any]]:
+    """Draw pictures, each on axes of a figure of its size."""
     from matplotlib.figure import Figure
 
     drawn: list[dict[str, Any]] = []
-    for draw, size, alt, caption in _wanted(results, metric, shares, history):
+    for draw, size, alt, caption in wanted:
         figure = Figure(figsize=size, layout="constrained")
         draw(ax=figure.add_subplot())
         width, height = (round(_PIXELS_PER_INCH * inches) for inches in figure.get_size_inches())
@@ -57,13 +90,15 @@ def _wanted(
     height = panel_height(Scale.of(name, results.values(name)) for name in varying)
     yield (
         partial(plots.SliceDisplay.from_search, results, metric=metric, n_columns=n_columns),
-        (max(3.1 * n_columns, 4), height * n_rows),
+        (max(3.1 * n_columns, 4), height * n_rows + 0.6),
         "score against each hyperparameter",
         "The score against each hyperparameter. Bars: one standard deviation over folds. "
         "Star: the best. Crosses: failed.",
     )
     if len(varying) >= 2:
-        x, y = _strongest(results, shares, varying)
+        ranked = _ranked(results, shares, varying)
+        x, y = sorted(ranked[:2], key=varying.index)
+        axes = sorted(ranked[:_MOST_AXES], key=varying.index)
         yield (
             partial(plots.CoverageDisplay.from_search, results, x, y, metric=metric),
             (5.6, 5.0),
@@ -78,8 +113,8 @@ def _wanted(
         )
         lines = plots.ParallelCoordinatesDisplay.from_search
         yield (
-            partial(lines, results, varying[:_MOST_AXES], metric=metric),
-            (max(4.5, min(1.6 * (len(varying) + 1), 12)), 3.8),
+            partial(lines, results, axes, metric=metric),
+            (max(4.5, min(1.6 * (len(axes) + 1), 12)), 4.0),
             "all candidates as lines through all hyperparameters",
             "All candidates at once: each is a line, the best is thick.",
         )
@@ -93,20 +128,17 @@ def _wanted(
     if history is not None:
         yield (
             partial(plots.TrainingCurvesDisplay.from_history, history),
-            (5.6, 3.8),
+            (5.6, 5.2),
             "curves of training and validation",
             "The loss epoch by epoch: mean over folds, band for their range.",
         )
 
 
-def _strongest(
-    results: SearchResults, shares: pd.DataFrame | None, varying: list[str]
-) -> tuple[str, str]:
-    """Find the two hyperparameters that mattered most; the first two where that is not known."""
+def _ranked(results: SearchResults, shares: pd.DataFrame | None, varying: list[str]) -> list[str]:
+    """Order the hyperparameters by what they mattered, or as in the search if that is not known."""
     full = {results.names[name]: name for name in varying}
     ranked = [] if shares is None else [full[name] for name in shares.index if name in full]
-    x, y = [*dict.fromkeys([*ranked, *varying])][:2]
-    return x, y
+    return list(dict.fromkeys([*ranked, *varying]))
 
 
 def _png(figure: Any) -> str:

@@ -98,7 +98,8 @@ class CoverageDisplay(SearchDisplay):
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         x, y : str, default=None
-            Names of two hyperparameters, short or full. None takes the first that varies.
+            Names of two hyperparameters, short or full. None takes the one that matters most, by
+            `importance`, of those that vary.
         metric : str, default=None
             Which score; None takes the one that the search refitted by, or the first.
         ax : matplotlib Axes, default=None
@@ -140,6 +141,8 @@ class CoverageDisplay(SearchDisplay):
         right.tick_params(axis="x", rotation=90)
         above.set_title(_how_many(x), fontsize="medium")
         right.text(1.1, 0.5, _how_many(y), va="center", rotation=270, transform=right.transAxes)
+        if not np.isfinite(self.scores).all():
+            drawing.legend_in_corner(above, ax)
 
 
 def _axes_beside(ax: Axes) -> tuple[Axes, Axes]:
@@ -162,7 +165,8 @@ def _scatter(
     size = drawing.point_size(len(scores))
     failed = ~np.isfinite(scores)
     if failed.any():
-        ax.scatter(x[failed], y[failed], s=size, marker="x", color=drawing.VERMILION, zorder=2)
+        crosses: dict[str, Any] = {"marker": "x", "color": drawing.VERMILION, "label": "failed"}
+        ax.scatter(x[failed], y[failed], s=size, zorder=2, **crosses)
     order = np.argsort(np.where(failed, -np.inf, scores), kind="stable")[failed.sum() :]
     style: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.3, "zorder": 3}
     return ax.scatter(x[order], y[order], s=size, c=colors[order], **style)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._utils.checks import as_integer
+from ..cv_results.reading import read
 from ..cv_results.search_results import SearchResults
+from ..results.comparison import undecided
+from ..results.fanova import by_importance
 
 if TYPE_CHECKING:
     from typing import Self
@@ -137,19 +140,25 @@ def panels(
 def two_parameters(
     results: SearchResults, x: str | None, y: str | None, metric: str | None
 ) -> dict[str, Any]:
-    """Get what a display of two parameters is made of; None stands for the first that vary."""
+    """Get what a display of two parameters is made of; None stands for the one that matters most.
+
+    Two that are chosen so are in the order of the search.
+    """
     x = None if x is None else results.parameter(x)
     y = None if y is None else results.parameter(y)
     if x is not None and x == y:
         raise ValueError(f"x and y are both {x!r}: a picture of one parameter is SliceDisplay")
-    others = dict.fromkeys([*results.varying(), *results.names])
-    free = [name for name in others if name not in (x, y)]
+    wanted = (x is None) + (y is None)
+    ranked = by_importance(results, metric) if 0 < wanted < len(results.varying()) else []
+    others = dict.fromkeys([*ranked, *results.varying(), *results.names])
+    chosen = [name for name in others if name not in (x, y)][:wanted]
+    chosen.sort(key=list(results.names).index)
     if x is None:
-        if not free:
+        if not chosen:
             raise ValueError("the search has no other parameter to draw against y")
-        x = free.pop(0)
-    if y is None and free:
-        y = free[0]
+        x = chosen.pop(0)
+    if y is None and chosen:
+        y = chosen[0]
     return {
         "x": results.values(x),
         "y": None if y is None else results.values(y),
@@ -177,4 +186,29 @@ def several_parameters(
         "scores": results.mean(metric),
         "metric": results.metric_label(metric),
         "best": results.best(metric) if has_score else None,
+        "decided": not (has_score and undecided(results, metric)),
     }
+
+
+def several_searches(search: Any) -> dict[str, SearchResults]:
+    """Name the searches: one alone, by ``""``, a dict of them or a sequence of them."""
+    if isinstance(search, Mapping) and not any(str(k).startswith("mean_test_") for k in search):
+        named = {str(name): one for name, one in search.items()}
+    elif isinstance(search, Sequence) and not isinstance(search, str):
+        named = {f"search {i}": one for i, one in enumerate(search, start=1)}
+    else:
+        return {"": read(search)}
+    if not named:
+        raise ValueError("search is empty: give at least one search")
+    return {name: read(one) for name, one in named.items()}
+
+
+def one_metric(searches: Mapping[str, SearchResults], metric: str | None) -> str:
+    """Name the metric that the searches have in common; raise where they were scored otherwise."""
+    labels = {name: each.metric_label(metric) for name, each in searches.items()}
+    # a bare table says "score", whatever it is
+    known = dict.fromkeys(label for label in labels.values() if label != "score") or ["score"]
+    if len(known) > 1:
+        each = ", ".join(f"{name}: {label}" for name, label in labels.items())
+        raise ValueError(f"the searches have different scores ({each}): give metric=")
+    return next(iter(known))

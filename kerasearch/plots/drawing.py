@@ -197,26 +197,68 @@ def n_lines(ax: Axes) -> int:
     return max(2, int(_inches(ax, "y") / (1.5 * _INCHES_OF_LINE)))
 
 
-def legend_outside(ax: Axes, title: str | None = None) -> None:
-    """Write the legend above the axes, where it covers nothing; none for no labels."""
+def best_label(decided: bool) -> str:
+    """Name the best candidate in a legend, and say where the folds do not tell that it is."""
+    return "best" if decided else "best (so few folds cannot decide)"
+
+
+def legend_in_corner(ax: Axes, of: Axes) -> None:
+    """Write the legend of other axes to the right of these, in room that nothing else takes."""
+    handles, labels = of.get_legend_handles_labels()
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
+    look: dict[str, Any] = {"frameon": False, "fontsize": "small", "handletextpad": 0.1}
+    ax.legend(handles, labels, **place, **look).set_in_layout(False)
+
+
+def legend_outside(
+    ax: Axes, title: str | None = None, *, of: Sequence[Axes] | None = None, below: bool = False
+) -> None:
+    """Write the legend above the axes, or below, where it covers nothing; none for no labels.
+
+    It names once what the axes `of`, a row of panels or more, have besides, and may be as wide.
+    """
     handles, labels = ax.get_legend_handles_labels()
+    for axes in of or ():
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label not in labels:
+                handles.append(handle)
+                labels.append(label)
     if not handles:
         return
-    width = sum(len(label) + 5 for label in labels) * _INCHES_OF_CHARACTER
-    n_rows = max(1, round(width / max(_inches(ax, "x"), 1) + 0.49))
-    ax.legend(
+    n_rows = legend_rows(labels, max(_reach(ax, each) for each in (of or [ax])))
+    legend = ax.legend(
         handles,
         labels,
         title=title,
         alignment="left",
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        loc="upper left" if below else "lower left",
+        bbox_to_anchor=(0, 0.0 if below else 1.0),
         ncols=-(-len(labels) // n_rows),
         frameon=False,
         fontsize="small",
         borderaxespad=0.2,
         columnspacing=1.2,
+        title_fontsize="small",
     )
+    if of is not None:  # it is wider than its axes: a layout is to keep room above them alone
+        legend.set_in_layout(False)
+        ax.set_title("\n".join(" " * (n_rows + 1)), fontsize="small")
+
+
+def legend_rows(labels: Sequence[str], inches: float) -> int:
+    """How many rows a legend of that width has."""
+    columns = int(max(inches, 1) / (max(map(len, labels)) + 5) / _INCHES_OF_CHARACTER)
+    return -(-len(labels) // max(columns, 1))
+
+
+def rows_inches(n_rows: int) -> float:
+    """Height of so many rows of a legend."""
+    return 1.15 * _INCHES_OF_LINE * n_rows
+
+
+def height(ax: Axes) -> float:
+    """Height of the axes in inches, with what the layout takes of it for labels."""
+    return _inches(ax, "y")
 
 
 def has_room(ax: Axes, n_characters: int, shape: tuple[int, int]) -> bool:
@@ -225,6 +267,12 @@ def has_room(ax: Axes, n_characters: int, shape: tuple[int, int]) -> bool:
     return n_characters * 0.9 * _INCHES_OF_CHARACTER * n_columns <= _inches(
         ax, "x"
     ) and n_rows * _INCHES_OF_LINE <= _inches(ax, "y")
+
+
+def _reach(ax: Axes, last: Axes) -> float:
+    """Inches from the left of some axes to the right of others."""
+    left, right = (each.get_position().transformed(ax.figure.transSubfigure) for each in (ax, last))
+    return float((right.x1 - left.x0) / ax.figure.dpi)
 
 
 def _inches(ax: Axes, which: str) -> float:

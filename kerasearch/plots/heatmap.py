@@ -90,7 +90,8 @@ class HeatmapDisplay(SearchDisplay):
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         x, y : str, default=None
-            Names of two hyperparameters, short or full. None takes the first that varies.
+            Names of two hyperparameters, short or full. None takes the one that matters most, by
+            `importance`, of those that vary.
         metric : str, default=None
             Which score; None takes the one that the search refitted by, or the first.
         aggregate : {"best", "mean"}, default="best"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._utils.names import last_part
-from ..cv_results.reading import SearchLike, read
+from ..cv_results.reading import SearchLike
 from ..cv_results.search_results import SearchResults
 from . import drawing
-from .display import SearchDisplay, require_matplotlib
+from .display import SearchDisplay, one_metric, require_matplotlib, several_searches
 from .scales import shortened
 
 if TYPE_CHECKING:
@@ -101,20 +101,21 @@ class OptimizationHistoryDisplay(SearchDisplay):
         Raises
         ------
         ValueError
-            If `unit` is not known, or the search does not tell it.
+            If `unit` is not known, the search does not tell it, or searches have different scores.
         """
         require_matplotlib(cls)
         if unit not in _LABELS:
             raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
-        spent, scores, name = {}, {}, metric
-        for label, results in _several(search).items():
-            name = results.metric_label(metric)
+        spent, scores = {}, {}
+        searches = several_searches(search)
+        name = one_metric(searches, metric)
+        for label, results in searches.items():
             total = np.cumsum(_cost(results, unit))
             for part, rows in _parts(results, label).items():
                 before = total[rows[0] - 1] if rows[0] else 0.0
                 spent[part] = total[rows] - before
                 scores[part] = results.mean(metric)[rows]
-        return cls(spent, scores, unit=unit, metric=name or "score").plot(ax=ax)
+        return cls(spent, scores, unit=unit, metric=name).plot(ax=ax)
 
     def _size(self) -> tuple[float, float]:
         return 5.6, 3.6
@@ -165,19 +166,6 @@ class OptimizationHistoryDisplay(SearchDisplay):
         )
         if not several:
             drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
-
-
-def _several(search: Any) -> dict[str, SearchResults]:
-    """Name the searches: one alone, a dict of them or a sequence of them."""
-    if isinstance(search, Mapping) and not any(str(k).startswith("mean_test_") for k in search):
-        if not search:
-            raise ValueError("search is empty: give at least one search")
-        return {str(name): read(one) for name, one in search.items()}
-    if isinstance(search, Sequence) and not isinstance(search, str):
-        if not search:
-            raise ValueError("search is empty: give at least one search")
-        return {f"search {i}": read(one) for i, one in enumerate(search, start=1)}
-    return {"": read(search)}
 
 
 def _parts(results: SearchResults, label: str) -> dict[str, np.ndarray]:

@@ -39,6 +39,9 @@ class ParallelCoordinatesDisplay(SearchDisplay):
         Name of the score.
     best : int, default=None
         The number of the best candidate; None for the one with the highest score.
+    decided : bool, default=True
+        Whether there are folds enough to tell candidates from the best; the legend says so where
+        not, as `compare` does.
 
     Attributes
     ----------
@@ -53,6 +56,7 @@ class ParallelCoordinatesDisplay(SearchDisplay):
     _: KW_ONLY
     metric: str = "score"
     best: int | None = None
+    decided: bool = True
 
     def __post_init__(self) -> None:
         self.scores = np.asarray(self.scores, dtype=float)
@@ -102,6 +106,7 @@ class ParallelCoordinatesDisplay(SearchDisplay):
         lines = np.stack([places, np.array(heights).T], axis=-1)
         if failed.any():
             style: dict[str, Any] = {"colors": drawing.GRAY, "linestyles": ":", "linewidths": 0.9}
+            style["label"] = "failed"
             ax.add_collection(LineCollection(list(lines[failed, :-1]), **style))
             if len(scales) == 1:  # a line needs two axes to be seen
                 ax.scatter(*lines[failed, 0].T, marker="x", color=drawing.VERMILION, zorder=3)
@@ -114,9 +119,11 @@ class ParallelCoordinatesDisplay(SearchDisplay):
         ax.add_collection(self.lines_)
         if len(order):
             best = lines[order[-1] if self.best is None else self.best]
-            for color, width in (("white", 5.0), (drawing.VERMILION, 2.6)):
-                ax.plot(*best.T, color=color, linewidth=width, solid_capstyle="round")
+            label = drawing.best_label(self.decided)
+            for color, width, name in (("white", 5.0, None), (drawing.VERMILION, 2.6, label)):
+                ax.plot(*best.T, color=color, linewidth=width, label=name, solid_capstyle="round")
         self._draw_axes(ax, scales, low, high)
+        drawing.legend_outside(ax, below=True)
 
     def _draw_axes(self, ax: Axes, scales: Sequence[Scale], low: float, high: float) -> None:
         """One vertical axis a hyperparameter, and one for the score, each with its own ticks."""

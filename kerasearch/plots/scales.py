@@ -49,7 +49,7 @@ class Scale:
         texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
         place = {text: float(i) for i, text in enumerate(texts)}
         positions = [math.nan if c is MISSING else place[readable(c)] for c in cells]
-        return cls(label, np.array(positions), [shortened(text) for text in texts])
+        return cls(label, np.array(positions), _labels([by_text[text] for text in texts]))
 
     @property
     def distinct(self) -> np.ndarray:
@@ -101,7 +101,7 @@ class Scale:
         cells : ndarray of shape (n_candidates,), int
             The cell of each candidate; -1 where it has no value.
         labels : list of str
-            What is in each cell.
+            What is in each cell. Ranges of whole numbers have whole ends, which are both in them.
         """
         known = np.isfinite(self.positions)
         distinct = self.distinct
@@ -112,12 +112,24 @@ class Scale:
             return cells, [number(v, digits) if names is None else names[int(v)] for v in distinct]
         low, high = self._stretched(distinct[[0, -1]])
         edges = np.linspace(low, high, most + 1)
+        if (distinct == np.round(distinct)).all():
+            return self._whole_bins(10**edges if self.log else edges)
         inner = np.searchsorted(edges, self._stretched(self.positions[known]), side="right") - 1
         cells[known] = np.clip(inner, 0, most - 1)
         edges = 10**edges if self.log else edges
         digits = enough_digits(edges, 2)
         ends = [number(edge, digits) for edge in edges]
         return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
+
+    def _whole_bins(self, edges: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        """Sort whole numbers into cells that begin and end at whole numbers."""
+        first = np.unique(np.round(edges[:-1]))
+        last = np.append(first[1:] - 1, self.distinct[-1])
+        known = np.isfinite(self.positions)
+        cells = np.full(len(self.positions), -1)
+        cells[known] = np.searchsorted(first, self.positions[known], side="right") - 1
+        ends = [(_whole_number(a), _whole_number(b)) for a, b in zip(first, last, strict=True)]
+        return cells, [a if a == b else f"{a} to {b}" for a, b in ends]
 
     def _round_places(self, most: int) -> np.ndarray:
         """Find round numbers within the range, by matplotlib's own locators."""
@@ -141,6 +153,15 @@ class Scale:
         return np.log10(positions) if self.log else np.asarray(positions, dtype=float)
 
 
+def _labels(values: Sequence[Any]) -> list[str]:
+    """Write the values of categories; numbers among them in few digits."""
+    digits = enough_digits([value for value in values if isinstance(value, float)])
+    return [
+        number(value, digits) if isinstance(value, float) else shortened(readable(value))
+        for value in values
+    ]
+
+
 def number(value: float, digits: int = 3) -> str:
     """Write a number in few digits, exactly where that is short: ``0.9999``, ``1e-05``, ``128``."""
     exact = f"{value:.6g}"
@@ -150,6 +171,10 @@ def number(value: float, digits: int = 3) -> str:
     if rounded.is_integer() and abs(rounded) < 1e6:
         return str(int(value) if float(value).is_integer() else int(rounded))
     return f"{rounded:.{digits}g}"
+
+
+def _whole_number(value: float) -> str:
+    return str(int(value)) if abs(value) < 1e9 else number(value, 6)
 
 
 def enough_digits(values: Iterable[float], least: int = 3) -> int:

@@ -26,7 +26,7 @@ class SliceDisplay(SearchDisplay):
 
     Bars reach one standard deviation over the folds to either side. The best candidate is
     a star. Candidates that failed are crosses at the lower edge; a triangle there is a candidate
-    whose score is below the axis.
+    whose score is below the axis. The legend says so.
 
     Use `from_search` to make one.
 
@@ -42,6 +42,9 @@ class SliceDisplay(SearchDisplay):
         Name of the score.
     best : int, default=None
         The number of the best candidate; None for the one with the highest score.
+    decided : bool, default=True
+        Whether there are folds enough to tell candidates from the best; the legend says so where
+        not, as `compare` does.
 
     Attributes
     ----------
@@ -60,6 +63,7 @@ class SliceDisplay(SearchDisplay):
     _: KW_ONLY
     metric: str = "score"
     best: int | None = None
+    decided: bool = True
 
     def __post_init__(self) -> None:
         self.scores = np.asarray(self.scores, dtype=float)
@@ -130,6 +134,7 @@ class SliceDisplay(SearchDisplay):
                 axes.set_ylabel(drawing.score_label(self.metric))
             else:
                 axes.tick_params(axis="y", labelleft=False)
+        drawing.legend_outside(self.ax_, of=list(self.axes_))
         return self
 
     def _draw_panel(self, ax: Axes, x: np.ndarray, spread: np.ndarray) -> PathCollection:
@@ -140,7 +145,8 @@ class SliceDisplay(SearchDisplay):
         if self.std is not None and drawn.any():
             alpha = float(np.clip(40 / n, 0.15, 0.8))
             ends = y_drawn - spread[drawn], y_drawn + spread[drawn]
-            ax.vlines(x_drawn, *ends, color=drawing.GRAY, alpha=alpha, lw=1)
+            bars: dict[str, Any] = {"alpha": alpha, "lw": 1, "label": "std over folds"}
+            ax.vlines(x_drawn, *ends, color=drawing.GRAY, **bars)
         style: dict[str, Any] = {"color": drawing.BLUE, "linewidths": 0, "zorder": 3}
         style["alpha"] = float(np.clip(60 / n, 0.35, 0.9))
         points = ax.scatter(x_drawn, y_drawn, s=drawing.point_size(n), **style)
@@ -150,6 +156,7 @@ class SliceDisplay(SearchDisplay):
         if best is not None and np.isfinite(x[best]):
             star: dict[str, Any] = {"marker": "*", "s": 130, "color": drawing.ORANGE}
             star |= {"edgecolors": "black", "linewidths": 0.7, "zorder": 5}
+            star["label"] = drawing.best_label(self.decided)
             ax.scatter(x[best], self.scores[best], **star)
         drawing.mark_outside(ax, x, self.scores)
         return points

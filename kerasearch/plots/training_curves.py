@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MOST_COLORED = 6
 _LONGEST = 34  # characters of a label in the legend
+_TITLE = 60  # of a line of its title
+_LEGEND_INCHES = 4.6  # its width in a figure of its own
+_MOST_OF_HEIGHT = 0.5  # of the axes, that a legend may take
 
 
 @dataclass(eq=False, repr=False)
@@ -112,12 +116,13 @@ class TrainingCurvesDisplay(SearchDisplay):
         lower_is_better: bool | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the curves of estimators, of ``cross_validate`` or of a fit store.
+        """Draw the curves of estimators, of ``cross_validate``, of a fit store or of a search.
 
         Parameters
         ----------
         source : fitted estimators, result of cross_validate, fit store or DataFrame
-            What `training_history` takes, or the frame that it gives.
+            What `training_history` takes, or the frame that it gives. A fitted search is drawn as
+            by `from_search`. Of a store, a refit on all rows is left out where there are folds.
         metric : str, default="loss"
             Which metric of the history to draw; ``"loss"`` and ``"val_loss"`` are the same picture.
         candidates : sequence, default=None
@@ -137,7 +142,7 @@ class TrainingCurvesDisplay(SearchDisplay):
             If there are no curves in the source, or no such metric or candidate.
         """
         require_matplotlib(cls)
-        curves = source if isinstance(source, pd.DataFrame) else training_history(source)
+        curves = _curves_of(source)
         if missing := [name for name in COLUMNS if name not in curves]:
             raise ValueError(
                 f"a frame of curves has the columns {', '.join(COLUMNS)}, as training_history "
@@ -154,15 +159,17 @@ class TrainingCurvesDisplay(SearchDisplay):
         return cls(curves, metric=metric, lower_is_better=lower_is_better).plot(ax=ax)
 
     def _size(self) -> tuple[float, float]:
-        self._parts()  # which raises before there is a figure
-        return 5.6, 3.8
+        parts = self._parts()  # which raises before there is a figure
+        title, labels = self._legend(parts, self._ranked(parts))
+        n_rows = drawing.legend_rows(labels, _LEGEND_INCHES) + len((title or "").splitlines())
+        return 5.6, 3.4 + drawing.rows_inches(n_rows)
 
     def _draw(self, ax: Axes) -> None:
         parts = self._parts()
         self.lines_: dict[tuple[Any, str], Line2D] = {}
         self.bands_: dict[tuple[Any, str], PolyCollection] = {}
         ranked = self._ranked(parts)
-        colored = ranked if len(ranked) <= len(drawing.CYCLE) else ranked[:MOST_COLORED]
+        colored = _colored(ranked)
         for candidate in reversed(ranked):  # the best on top
             color = drawing.CYCLE[colored.index(candidate)] if candidate in colored else None
             for part, values in parts.items():
@@ -170,7 +177,7 @@ class TrainingCurvesDisplay(SearchDisplay):
                     continue
                 if candidate in values.index.get_level_values("candidate"):
                     self._draw_one(ax, candidate, part, values.loc[candidate], color)
-        self._finish(ax, parts, ranked, colored)
+        self._finish(ax, parts, ranked)
 
     def _parts(self) -> dict[str, pd.Series]:
         """Training and validation values, indexed by candidate, fold and epoch."""
@@ -217,9 +224,7 @@ class TrainingCurvesDisplay(SearchDisplay):
                 epochs, folds.min(axis=1), folds.max(axis=1), color=color, alpha=0.15, linewidth=0
             )
 
-    def _finish(
-        self, ax: Axes, parts: dict[str, pd.Series], ranked: list[Any], colored: list[Any]
-    ) -> None:
+    def _finish(self, ax: Axes, parts: dict[str, pd.Series], ranked: list[Any]) -> None:
         from matplotlib.ticker import MaxNLocator
 
         values = pd.concat(list(parts.values())).to_numpy()
@@ -233,17 +238,35 @@ class TrainingCurvesDisplay(SearchDisplay):
             ax.set_xlim(epochs.min() - 1, epochs.max() + 1)
         ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         ax.set(xlabel="epoch", ylabel=self.metric.removeprefix("val_").replace("_", " "))
-        title, labels = self._labels(colored)
+        title, labels = self._legend(parts, ranked)
+        n_rows = drawing.legend_rows(labels, _LEGEND_INCHES)
+        if drawing.rows_inches(n_rows) > _MOST_OF_HEIGHT * drawing.height(ax):
+            title, labels = self._legend(parts, ranked, by_number=True)
+        for label, look in zip(labels, self._looks(parts, ranked), strict=True):
+            ax.plot([], [], label=label, **look)
+        drawing.legend_outside(ax, title)
+
+    def _legend(
+        self, parts: dict[str, pd.Series], ranked: list[Any], by_number: bool = False
+    ) -> tuple[str | None, list[str]]:
+        """Title and labels of the legend: the candidates with a color, the others, the parts."""
+        title, labels, colored = None, list[str](), _colored(ranked)
         if len(ranked) > 1:
-            for color, label in zip(drawing.CYCLE, labels, strict=False):
-                ax.plot([], [], color=color, label=label)
+            title, labels = _numbered(colored) if by_number else self._labels(colored)
             if len(colored) < len(ranked):
-                label = f"{len(ranked) - len(colored)} others"
-                ax.plot([], [], color=drawing.GRAY, linewidth=0.6, label=label)
-        for part in parts:
-            linestyle = "--" if part == "train" else "-"
-            ax.plot([], [], color=drawing.DARK, linestyle=linestyle, label=part)
-        drawing.legend_outside(ax, title if len(ranked) > 1 else None)
+                labels = [*labels, f"{len(ranked) - len(colored)} others"]
+        return title, [*labels, *parts]
+
+    def _looks(self, parts: dict[str, pd.Series], ranked: list[Any]) -> list[dict[str, Any]]:
+        """How the lines of the legend look, in the order of its labels."""
+        looks: list[dict[str, Any]] = []
+        if len(ranked) > 1:
+            colored = _colored(ranked)
+            looks = [{"color": color} for color in drawing.CYCLE[: len(colored)]]
+            if len(colored) < len(ranked):
+                looks.append({"color": drawing.GRAY, "linewidth": 0.6})
+        styles = ["--" if part == "train" else "-" for part in parts]
+        return looks + [{"color": drawing.DARK, "linestyle": style} for style in styles]
 
     def _labels(self, candidates: list[Any]) -> tuple[str | None, list[str]]:
         """Name candidates by the parameters that tell them apart, or by their numbers.
@@ -254,14 +277,53 @@ class TrainingCurvesDisplay(SearchDisplay):
         firsts: Any = self.curves.drop_duplicates("candidate").set_index("candidate")[columns]
         varying = [name for name in columns if firsts[name].astype(str).nunique() > 1]
         if not varying:
-            return None, [shortened(f"candidate {one}", _LONGEST) for one in candidates]
+            return _numbered(candidates)
         names = [last_part(name.removeprefix("param_")) for name in varying]
         values = [[_text(firsts.loc[one, name]) for name in varying] for one in candidates]
         labels = [", ".join(map("=".join, zip(names, row, strict=True))) for row in values]
         title = None
         if max(map(len, labels)) > _LONGEST:
-            title, labels = ", ".join(names), [", ".join(row) for row in values]
+            title, labels = fill(", ".join(names), _TITLE), [", ".join(row) for row in values]
         return title, [shortened(label, _LONGEST) for label in labels]
+
+
+def _curves_of(source: Any) -> pd.DataFrame:
+    if isinstance(source, pd.DataFrame):
+        return source
+    if hasattr(source, "cv_results_"):
+        return search_history(source)
+    return _without_refits(training_history(source))
+
+
+def _without_refits(curves: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the fits on all rows that a search ends with: they are no folds.
+
+    So is a candidate's one fit on the most rows, if other candidates have its folds and not that
+    one, or if its rows are those that K folds leave in K - 1 parts of training data.
+    """
+    if "n_rows" not in curves:
+        return curves
+    fits = curves[["candidate", "fold", "n_rows"]].drop_duplicates(["candidate", "fold"])
+    times = fits["fold"].value_counts().to_dict()
+    refits = []
+    for candidate, folds in fits.sort_values("n_rows").groupby("candidate"):
+        *others, largest = folds["fold"]
+        *sizes, most = map(int, folds["n_rows"])
+        if len(sizes) < 2 or sizes[-1] == most:
+            continue
+        is_own = times[largest] < min(times[fold] for fold in others)
+        if is_own or abs((len(sizes) - 1) * most - sum(sizes)) <= len(sizes):
+            refits.append((candidate, largest))
+    return curves[~curves.set_index(["candidate", "fold"]).index.isin(refits)]
+
+
+def _colored(ranked: list[Any]) -> list[Any]:
+    """Choose the candidates that have a color."""
+    return ranked if len(ranked) <= len(drawing.CYCLE) else ranked[:MOST_COLORED]
+
+
+def _numbered(candidates: list[Any]) -> tuple[None, list[str]]:
+    return None, [shortened(f"candidate {one}", _LONGEST) for one in candidates]
 
 
 def _text(value: Any) -> str:

@@ -24,15 +24,26 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 
+from .._utils.text import counted
+from .._utils.user_warnings import warn
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
 from ..cv_results.values import readable
+from .score_bounds import bounds_of, without_rounding
 
 _K_FOLDS = (KFold, StratifiedKFold, GroupKFold, StratifiedGroupKFold)
 _REPEATED = (RepeatedKFold, RepeatedStratifiedKFold)
 _ONE_OUT = (LeaveOneOut, LeaveOneGroupOut)
 _SHUFFLED = (ShuffleSplit, StratifiedShuffleSplit, GroupShuffleSplit)
-_COLUMNS = ("candidate", "mean", "difference", "t", "p", "p_adjusted", "tied_with_best")
+# fmt: off
+_COLUMNS = (
+    "candidate", "mean", "difference", "difference_low", "difference_high",
+    "t", "p", "p_adjusted", "tied_with_best",
+)
+# fmt: on
+# Folds decide too little where a difference must be so many times its spread over folds
+_HOPELESS = 5.0
+_WORTH_IT = 3.0  # what more folds must come down to, to be worth recommending
 
 
 def compare(
@@ -62,9 +73,12 @@ def compare(
     -------
     table : DataFrame
         One row a candidate, best first, indexed by ``candidate``: the parameters; ``mean``;
-        ``difference`` to the best; ``t``; ``p``, two-sided; ``p_adjusted`` for the number of
-        tests (Holm 1979); and ``tied_with_best`` (bool): the candidate cannot be told from the
-        best at level ``alpha``. ``table.query("tied_with_best")`` is the set to choose from.
+        ``difference`` to the best; ``difference_low`` and ``difference_high``, its interval at
+        level ``1 - alpha`` by the same t-test; ``t``; ``p``, two-sided; ``p_adjusted`` for the
+        number of tests (Holm 1979); and ``tied_with_best`` (bool): the candidate cannot be told
+        from the best at level ``alpha``. ``table.query("tied_with_best")`` is the set to choose
+        from. The interval and ``p`` are those of one candidate by itself: among many, some
+        intervals leave 0 out by chance, and so it may of a candidate that is tied.
         Candidates that failed in a fold are not tested. Of successive halving and Hyperband, the
         candidates of the largest resource alone are in the table, since others had less to
         learn from.
@@ -76,6 +90,13 @@ def compare(
     ValueError
         If the test share of the data is neither known nor given, there are fewer than two folds,
         or there is no such metric.
+
+    Warns
+    -----
+    UserWarning
+        If some are tied, and the folds are too few for so many candidates to tell much: to be told
+        from the best, a candidate would have to differ by more than five times the standard
+        deviation of its difference over folds. The warning says how many folds would do.
 
     Notes
     -----
@@ -111,7 +132,19 @@ def compare(
     """
     if not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise ValueError(f"alpha={alpha!r}: expected a level between 0 and 1, such as 0.05")
-    results = read(search)
+    table, remark = compared(read(search), metric, test_fraction, alpha)
+    if remark:
+        warn(remark)
+    return table
+
+
+def compared(
+    results: SearchResults,
+    metric: str | None = None,
+    test_fraction: float | None = None,
+    alpha: float = 0.05,
+) -> tuple[pd.DataFrame, str]:
+    """Make the table of `compare`, and say where the folds are too few to decide, else ``""``."""
     metric = results.metric(metric)
     best, scores = results.best(metric), results.scores(metric)
     if results.n_folds < 2:
@@ -120,38 +153,94 @@ def compare(
         )
     ratio = _test_to_train(results, test_fraction)
     with np.errstate(invalid="ignore"):  # a score may be infinite; it is not tested
-        differences = scores - scores[best]
-        t, p = _corrected_t_test(differences, ratio)
+        size = np.maximum(np.abs(scores), np.abs(scores[best]))
+        differences = without_rounding(scores - scores[best], size)
+    t, p, half = _corrected_t_test(differences, ratio, alpha)
     comparable = results.comparable_by(metric)
     tested = comparable & np.isfinite(results.mean(metric))
     tested[best] = False
-    t[~tested] = p[~tested] = np.nan
+    t[~tested] = p[~tested] = half[~tested] = np.nan
     adjusted = np.full(len(results), np.nan)
     adjusted[tested] = _holm(p[tested])
+    tied = tested & (adjusted > alpha)
+    difference = differences.mean(axis=1)
+    low, high = bounds_of(results, metric)
     table = results.parameters(_COLUMNS).assign(
         mean=results.mean(metric),
-        difference=differences.mean(axis=1),
+        difference=difference,
+        difference_low=np.maximum(difference - half, low - high),
+        difference_high=np.minimum(difference + half, high - low),
         t=t,
         p=p,
         p_adjusted=adjusted,
-        tied_with_best=(adjusted > alpha) | (np.arange(len(results)) == best),
+        tied_with_best=tied | (np.arange(len(results)) == best),
     )
+    remark = _undecided(results.n_folds, ratio, int(tested.sum()), alpha) if tied.any() else ""
     order = results.order(metric)
-    return table.iloc[order[comparable[order]]]
+    return table.iloc[order[comparable[order]]], remark
 
 
-def _corrected_t_test(differences: np.ndarray, ratio: float) -> tuple[np.ndarray, np.ndarray]:
-    """Get t and the two-sided p of differences of shape (n_candidates, n_folds)."""
+def undecided(results: SearchResults, metric: str | None = None) -> bool:
+    """Tell whether the folds are too few to tell candidates from the best.
+
+    Where the search does not tell its test folds' share, it is taken to be that of K-fold.
+    """
+    for test_fraction in (None, 1 / max(results.n_folds, 2)):
+        try:
+            return bool(compared(results, metric, test_fraction)[1])
+        except ValueError:
+            continue
+    return False
+
+
+def _corrected_t_test(
+    differences: np.ndarray, ratio: float, alpha: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Test differences of shape (n_candidates, n_folds).
+
+    Get t, the two-sided p, and half the width of the interval at level ``1 - alpha``.
+    """
     n_folds = differences.shape[1]
     mean = differences.mean(axis=1)
     variance = differences.var(axis=1, ddof=1)
     # rounding alone makes a constant difference vary; no spread at all is certainty, or a tie
     scale = np.abs(differences).max(axis=1)
     variance[np.sqrt(variance) <= 1e-12 * scale] = 0
+    error = np.sqrt((1 / n_folds + ratio) * variance)
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = mean / np.sqrt((1 / n_folds + ratio) * variance)
+        t = mean / error
     t[(mean == 0) & (variance == 0)] = 0
-    return t, 2 * student.sf(np.abs(t), n_folds - 1)
+    p = 2 * student.sf(np.abs(t), n_folds - 1)
+    return t, p, error * student.isf(alpha / 2, n_folds - 1)
+
+
+def _undecided(n_folds: int, ratio: float, n_tests: int, alpha: float) -> str:
+    """Say that so few folds cannot decide between so many candidates, and how many would."""
+    needed = _least_difference(n_folds, ratio, n_tests, alpha)
+    if needed <= _HOPELESS:
+        return ""
+    text = (
+        f"{counted(n_folds, 'fold')} cannot decide between {counted(n_tests + 1, 'candidate')}: to "
+        f"be told from the best, one would have to differ by {needed:.2g} times the standard "
+        "deviation of its difference over folds, so that a tie says little"
+    )
+    return f"{text}; {_advice(n_tests, alpha)}, or compare fewer candidates"
+
+
+def _advice(n_tests: int, alpha: float) -> str:
+    """Name the fewest folds, of the usual ones, that could decide."""
+    for n_splits, n_repeats in ((5, 1), (10, 1), (5, 3), (10, 3), (10, 5), (10, 10)):
+        n_folds = n_splits * n_repeats
+        enough = _least_difference(n_folds, 1 / (n_splits - 1), n_tests, alpha)
+        if enough <= _WORTH_IT:
+            break
+    what = f"{n_folds} folds" if n_repeats == 1 else f"{n_splits} folds repeated {n_repeats} times"
+    return f"with {what} it would be {enough:.2g} times"
+
+
+def _least_difference(n_folds: int, ratio: float, n_tests: int, alpha: float) -> float:
+    """Get the difference that Holm's first step finds, in standard deviations over folds."""
+    return float(student.isf(alpha / 2 / n_tests, n_folds - 1) * np.sqrt(1 / n_folds + ratio))
 
 
 def _holm(p: np.ndarray) -> np.ndarray:

@@ -9,8 +9,10 @@ import pandas as pd
 from scipy.stats import t as student
 
 from .._utils.checks import check_integer
+from .._utils.names import short_names
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
+from .score_bounds import bounds_of, without_rounding
 
 CONFIDENCE = 0.95
 # in a notebook: at most so many rows, and without these columns
@@ -53,21 +55,22 @@ def summarize(
         - ``rank`` (int): 1 is best, ties have the same rank. Failed candidates come last. In
           successive halving and Hyperband, the candidates of the largest resource come first:
           scores of different resources do not compare.
+        - ``mean``, ``std``: of the test scores over folds, as in ``cv_results_`` (``ddof=0``). A
+          candidate with a failed fold has none.
+        - ``sem``: standard error of the mean, ``std / sqrt(n_folds - 1)``.
+        - ``ci_low``, ``ci_high``: the mean ± the 97.5 % point of Student's t with
+          ``n_folds - 1`` degrees of freedom times ``sem``, and no further than the score can go:
+          an accuracy from 0 to 1, R² to 1, where the search tells which score it is. It describes
+          the spread over folds. Folds share training data and are not independent, so the mean of
+          new data lies in it less often than in 95 % of cases; :func:`compare` corrects for that.
+        - ``difference``: the mean minus the best candidate's.
+        - ``train_mean`` and ``gap``, the training score minus the test score.
         - one for each parameter, by its last routed part (by its full name where two would be the
           same). Integers, floats, booleans and strings keep their dtype; a candidate without the
           parameter has a missing value; lists, tuples and callables are text. The values
           themselves are in ``search.cv_results_["params"][candidate]``.
         - ``n_resources``, ``iter``, ``bracket``, ``rung``, ``search``, and whatever else the
           search recorded.
-        - ``mean``, ``std``: of the test scores over folds, as in ``cv_results_`` (``ddof=0``). A
-          candidate with a failed fold has none.
-        - ``sem``: standard error of the mean, ``std / sqrt(n_folds - 1)``.
-        - ``ci_low``, ``ci_high``: the mean ± the 97.5 % point of Student's t with
-          ``n_folds - 1`` degrees of freedom times ``sem``. It describes the spread over folds.
-          Folds share training data and are not independent, so the mean of new data lies in it
-          less often than in 95 % of cases; :func:`compare` corrects for that.
-        - ``difference``: the mean minus the best candidate's.
-        - ``train_mean`` and ``gap``, the training score minus the test score.
         - ``failed_folds`` (int) and ``error``, the message, which this library's searches keep
           and scikit-learn's drop: then it is the fit store's, of fits that diverged.
         - ``epochs``: how many a fold ran on average, if a scorer counts them under the name
@@ -91,27 +94,36 @@ def summarize(
     >>> from kerasearch import summarize
     >>> tree = DecisionTreeClassifier(random_state=0)
     >>> search = GridSearchCV(tree, {"max_depth": [1, 2, 3]}).fit(*load_iris(return_X_y=True))
-    >>> columns = ["rank", "max_depth", "mean", "std"]
+    >>> columns = ["rank", "mean", "std", "max_depth"]
     >>> summarize(search)[columns].round(3)  # doctest: +NORMALIZE_WHITESPACE
-               rank  max_depth   mean    std
+               rank   mean    std  max_depth
     candidate
-    2             1          3  0.960  0.025
-    1             2          2  0.933  0.047
-    0             3          1  0.667  0.000
+    2             1  0.960  0.025          3
+    1             2  0.933  0.047          2
+    0             3  0.667  0.000          1
     """
     if top is not None:
         top = check_integer("top", top, 1, ", a number of rows, or None for all")
     results = read(search)
     metric = results.metric(metric)
     order = results.order(metric)[:top]
-    table = results.parameters([*_STATISTICS, *results.extras])
-    table.insert(0, "rank", results.rank(metric))
+    parameters = results.parameters(_taken(results))
     columns = {
         name: _whole(values) for name, values in results.extras.items() if name not in EPOCH_COUNTS
     }
-    columns |= _scores(results, metric) | _costs(results) | _others(results, metric)
-    table = pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1).iloc[order]
-    return SummaryTable(table)
+    columns |= _failures(results, metric) | _costs(results) | _others(results, metric)
+    parts = {"rank": results.rank(metric)} | _scores(results, metric), parameters, columns
+    table = pd.concat([pd.DataFrame(part, index=parameters.index) for part in parts], axis=1)
+    return SummaryTable(table.iloc[order])
+
+
+def parameter_columns(results: SearchResults) -> list[str]:
+    """Name the columns that `summarize` gives the parameters, in the order of ``results.names``."""
+    return list(short_names(list(results.names), _taken(results)).values())
+
+
+def _taken(results: SearchResults) -> list[str]:
+    return [*_STATISTICS, *results.extras]
 
 
 class SummaryTable(pd.DataFrame):
@@ -153,17 +165,24 @@ def interval(results: SearchResults, metric: str | None = None) -> tuple[np.ndar
 def _scores(results: SearchResults, metric: str) -> dict[str, Any]:
     mean, train = results.mean(metric), results.train_mean(metric)
     error, half = interval(results, metric)
+    low, high = bounds_of(results, metric)
+    best = mean[results.order(metric)[0]]
     columns = {
         "mean": mean,
-        "std": results.std(metric),
-        "sem": error,
-        "ci_low": mean - half,
-        "ci_high": mean + half,
-        "difference": mean - mean[results.order(metric)[0]],
+        "std": without_rounding(results.std(metric), mean),
+        "sem": without_rounding(error, mean),
+        "ci_low": np.maximum(mean - half, low),
+        "ci_high": np.minimum(mean + half, high),
+        "difference": without_rounding(mean - best, np.maximum(np.abs(mean), np.abs(best))),
     }
     if train is not None:
-        columns |= {"train_mean": train, "gap": train - mean}
-    columns["failed_folds"] = results.n_failed(metric)
+        gap = without_rounding(train - mean, np.maximum(np.abs(train), np.abs(mean)))
+        columns |= {"train_mean": train, "gap": gap}
+    return columns
+
+
+def _failures(results: SearchResults, metric: str) -> dict[str, Any]:
+    columns: dict[str, Any] = {"failed_folds": results.n_failed(metric)}
     if any(results.errors):
         columns["error"] = np.array(results.errors, dtype=object)
     return columns

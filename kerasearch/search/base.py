@@ -14,6 +14,7 @@ message, and a time budget or Ctrl-C ends the search, not the results.
 from __future__ import annotations
 
 import inspect
+import math
 import time
 import warnings
 from abc import abstractmethod
@@ -29,6 +30,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import check_cv
 from sklearn.model_selection._search import BaseSearchCV
 
+from .._utils.text import duration, time_left
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
 from .fit_errors import all_failed_text, error_message, read_all_failed, warn_text
@@ -102,7 +104,11 @@ class _RunningSearch:
 
     @property
     def is_late(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self.seconds_left <= 0
+
+    @property
+    def seconds_left(self) -> float:
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()
 
 
 class IncrementalSearchCV(BaseSearchCV):
@@ -369,7 +375,14 @@ class IncrementalSearchCV(BaseSearchCV):
         best = f"{np.nanmax(scores):.6g}" if not np.isnan(scores).all() else "none yet"
         these = ", ".join("failed" if np.isnan(score) else f"{score:.6g}" for score in last)
         seconds = time.monotonic() - self._running.begin
-        return f"{shown} candidates, best {best}, last {these}, {seconds:.0f} s"
+        parts = [f"{shown} candidates, best {best}, last {these}", f"{duration(seconds)} spent"]
+        parts.append(time_left(*self._work_done(), seconds, self._running.seconds_left))
+        return ", ".join(filter(None, parts))
+
+    def _work_done(self) -> tuple[float, float]:
+        """How much of the search is done, and how much there is in all; 0 of 0 if not known."""
+        total = self._n_planned()
+        return (0, 0) if total is None else (len(self._running.evaluations), total)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the running search out of what scikit-learn sends to its workers with each fit."""

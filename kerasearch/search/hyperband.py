@@ -241,6 +241,11 @@ class HyperbandSearchCV(IncrementalSearchCV):
     def _n_planned(self) -> int:
         return int(hyperband_schedule(self.max_resources, self.factor)["n_candidates"].sum())
 
+    def _work_done(self) -> tuple[float, float]:
+        plan = self.schedule_  # a candidate costs what it gets
+        done = sum(each.columns["n_resources"] for each in self._running.evaluations)
+        return done, float((plan["n_candidates"] * plan["n_resources"]).sum())
+
     def _batches(self) -> Iterator[Batch]:
         """Run Algorithm 1; the names of its variables are in brackets."""
         self.resource_ = _resource_name(self.estimator, self.resource)

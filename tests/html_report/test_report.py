@@ -89,7 +89,7 @@ def test_it_tells_the_best_candidate_what_was_searched_and_the_versions(fitted, 
         assert words in page.text
     assert ["C", str(fitted.best_params_["C"])] in page.rows
     assert "other candidates of 5 cannot be told from it" in page.text
-    assert "too few to tell the importance" in page.text
+    assert any(row[0] == "gamma" and "% to" in row[1] for row in page.rows)
     assert "Failures" not in page.text
 
 
@@ -97,7 +97,7 @@ def test_it_tells_the_best_candidate_what_was_searched_and_the_versions(fitted, 
 def test_it_tells_what_mattered(tmp_path):
     page = page_of(random(60), tmp_path / "a.html")
     assert "explains (fANOVA)" in page.text
-    assert any(row[0] == "rate" and "% ±" in row[1] for row in page.rows)
+    assert any(row[0] == "rate" and "% to" in row[1] for row in page.rows)
 
 
 @pytest.mark.slow
@@ -320,3 +320,68 @@ def test_the_page_is_no_wider_than_a_small_screen(tmp_path):
     path = with_script(report(random(60), tmp_path / "a.html"), script)
     dom, _ = opened(path, "--window-size=500,900")
     assert "<title>true</title>" in dom
+
+
+# ---------------------------------------------------------------- several searches
+
+
+def three(metric="score"):
+    made = {}
+    for name, top in (("random", 0.8), ("bayes <b>", 0.9), ("grid", 0.7)):
+        params = [{"a": i, "b": -i} for i in range(5)]
+        made[name] = results(params, np.linspace(top - 0.1, top, 5), metric)
+    return made
+
+
+def test_several_searches_are_compared_and_then_each_is_there(tmp_path):
+    page = page_of(three(), tmp_path / "a.html", test_fraction=0.5)
+    assert "3 searches: random, bayes <b>, grid" in page.text
+    head = next(i for i, row in enumerate(page.rows) if row[:1] == ["search"])
+    assert [row[0] for row in page.rows[head + 1 : head + 4]] == ["bayes <b>", "random", "grid"]
+    assert page.rows[head + 1][4] == "0.9"
+    assert page.text.count("The best candidate") == 3
+    assert sum("rank" in row for row in page.rows) == 3
+    for image in page.images[:2]:
+        assert image["alt"].startswith("the best score of each search so far against")
+
+
+@pytest.mark.slow
+def test_a_sequence_of_searches_is_numbered(tmp_path):
+    page = page_of(list(three().values())[:2], tmp_path / "a.html", title="Mine")
+    assert "<h1>Mine</h1>" in (tmp_path / "a.html").read_text()
+    assert [row[0] for row in page.rows if row[0] in ("search 1", "search 2")] == [
+        "search 2",
+        "search 1",
+    ]
+
+
+def test_what_is_wrong_with_several_searches_is_told_before_the_file_is_written(tmp_path):
+    path = tmp_path / "a.html"
+    with pytest.raises(ValueError, match="different scores"):
+        report({"a": three("accuracy")["grid"], "b": three("r2")["grid"]}, path)
+    with pytest.raises(ValueError, match=r"curves: of several searches, a dict from random, .*"):
+        report(three(), path, curves=curves())
+    with pytest.raises(ValueError, match="errors: .* not ran"):
+        report(three(), path, errors={"ran": {"boom": 1}})
+    with pytest.raises(ValueError, match="search is empty"):
+        report({}, path)
+    assert not path.exists()
+
+
+def test_it_says_that_so_few_folds_cannot_decide(tmp_path):
+    scores = [[0.9, 0.92], [0.85, 0.95], [0.91, 0.8], [0.7, 0.9], [0.2, 0.3]]
+    search = results([{"a": i} for i in range(5)], scores)
+    page = page_of(search, tmp_path / "a.html", test_fraction=0.5)
+    assert "2 folds cannot decide between 5 candidates" in page.text
+    head = next(row for row in page.rows if "95 % interval" in row)
+    row = page.rows[page.rows.index(head) + 1]
+    assert " to " in row[head.index("95 % interval")]
+
+
+def test_floats_are_rounded_wherever_they_stand(tmp_path):
+    long = 0.123456789123
+    params = [{"a": long, "b": (long, 8), "c": [None, long][i % 2], "d": i} for i in range(4)]
+    page = page_of(results(params, [0.5, 0.6, 0.7, 0.8]), tmp_path / "a.html", test_fraction=0.5)
+    assert "0.1234567891" not in page.text
+    assert ["a", "0.123457"] in page.rows
+    assert "(0.1235, 8)" in page.text

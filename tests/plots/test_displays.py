@@ -346,3 +346,70 @@ def test_two_axes_are_two_parameters():
     for display in (plots.HeatmapDisplay, plots.CoverageDisplay):
         with pytest.raises(ValueError, match="x and y are both 'a'"):
             display.from_search(search, "a", "a")
+
+
+def six_parameters(n=40, n_folds=3):
+    """Two of six hyperparameters matter, the last and the third."""
+    rng = np.random.default_rng(0)
+    params = [{f"p{k}": float(rng.uniform()) for k in range(6)} for _ in range(n)]
+    means = np.array([3 * each["p5"] + 2 * each["p2"] for each in params])
+    return results(params, means[:, None] + rng.normal(0, 0.2, (n, n_folds)))
+
+
+@pytest.mark.parametrize("kind", [plots.CoverageDisplay, plots.HeatmapDisplay])
+def test_two_parameters_that_are_not_named_are_those_that_matter_most(kind):
+    search = six_parameters()
+    display = kind.from_search(search)
+    assert (display.x_name, display.y_name) == ("p2", "p5")
+    assert kind.from_search(search, "p5").y_name == "p2"
+    assert kind.from_search(search, y="p2").x_name == "p5"
+    two = kind.from_search(results([{"a": 1, "b": 2}, {"a": 2, "b": 3}], [0.5, 0.6]))
+    assert (two.x_name, two.y_name) == ("a", "b")
+
+
+def legend_of(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_slices_explain_their_marks_in_a_legend():
+    rng = np.random.default_rng(0)
+    params = [{"a": float(v), "b": float(v)} for v in rng.uniform(size=24)]
+    params[2] = {"b": 0.5}
+    scores = np.full(24, 0.9) + rng.uniform(0, 0.05, 24)
+    scores[[1, 2]] = -1e6, np.nan  # the failed candidate has no value in the first panel
+    display = plots.SliceDisplay.from_search(results(params, scores))
+    assert legend_of(display.ax_)[1:] == ["best", "below the axis", "failed"]
+    assert legend_of(display.ax_)[0] == "std over folds"
+
+
+@pytest.mark.parametrize("kind", [plots.SliceDisplay, plots.ParallelCoordinatesDisplay])
+def test_the_legend_says_where_so_few_folds_cannot_decide(kind):
+    few, enough = six_parameters(n_folds=3), six_parameters(n_folds=10)
+    assert "best (so few folds cannot decide)" in legend_of(kind.from_search(few).ax_)
+    assert "best" in legend_of(kind.from_search(enough).ax_)
+
+
+@pytest.mark.parametrize("kind", [plots.CoverageDisplay, plots.ParallelCoordinatesDisplay])
+def test_failed_candidates_are_named_in_a_legend(kind):
+    params = [{"a": i, "b": -i} for i in range(4)]
+    display = kind.from_search(results(params, [0.1, np.nan, 0.3, 0.2]))
+    axes = [ax for ax in display.figure_.axes if ax.get_legend()]
+    assert "failed" in [text for ax in axes for text in legend_of(ax)]
+
+
+def test_the_legend_of_slices_leaves_panels_of_other_axes_their_width():
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    display = plots.SliceDisplay.from_search(six_parameters(), ["p0", "p1"], ax=axes[1])
+    figure.draw_without_rendering()
+    for ax in display.axes_:
+        assert ax.get_window_extent().width > 150
+    legend = display.ax_.get_legend().get_window_extent()
+    assert legend.y1 <= figure.bbox.y1
+
+
+def test_searches_with_different_scores_are_not_drawn_on_one_axis():
+    kind = plots.OptimizationHistoryDisplay
+    both = {"a": grid("accuracy"), "b": grid("r2")}
+    with pytest.raises(ValueError, match=r"different scores \(a: accuracy, b: r2\): give metric="):
+        kind.from_search(both)
+    kind.from_search({"a": grid("accuracy"), "b": grid()})  # a bare table does not tell

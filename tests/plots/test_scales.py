@@ -96,3 +96,26 @@ def test_one_score_far_below_does_not_flatten_the_others():
     low, high = score_limits(np.array([0.8, 0.85, 0.9, -1e9, np.nan]))
     assert -1 < low < 0.8
     assert 0.9 < high < 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [list(range(8, 512, 7)), [2**k for k in range(14)], list(range(-5, 20)), [1.0, *range(2, 300)]],
+)
+def test_ranges_of_whole_numbers_are_whole_and_hold_what_they_say(values):
+    cells, labels = Scale.of("units", values).bins()
+    assert 5 <= len(labels) <= 10
+    assert not any("." in label for label in labels)
+    ends = [[int(end) for end in label.split(" to ")] for label in labels]
+    assert [low for low, *_ in ends[1:]] == [high[-1] + 1 for high in ends[:-1]]
+    for value, cell in zip(values, cells, strict=True):
+        assert ends[cell][0] <= value <= ends[cell][-1]
+
+
+def test_numbers_among_other_values_are_short():
+    assert Scale.of("l2", [None, 0.00123456789, 1e-4, "auto"]).categories == [
+        "None",
+        "0.0001",
+        "0.00123",
+        "auto",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,3 +172,93 @@ def test_long_names_of_curves_are_the_legends_title_and_values_tell_them_apart()
     assert legend.get_title().get_text() == "hidden_layer_sizes, learning_rate"
     texts = {text.get_text() for text in legend.get_texts()}
     assert texts == {"(8,), 0.01", "(16, 8), 0.01", "(8,), 0.001", "train"}
+
+
+def stored(fits):
+    """Curves as a fit store has them: of (candidate, fold, n_rows)."""
+    rows = [
+        (candidate, fold, n_rows, 0.1 * candidate, epoch, "loss", 1 / epoch + fold)
+        for candidate, fold, n_rows in fits
+        for epoch in (1, 2, 3)
+    ]
+    names = ["candidate", "fold", "n_rows", "param_rate", "epoch", "metric", "value"]
+    return pd.DataFrame(rows, columns=names)
+
+
+class Store:
+    """A store that has these curves."""
+
+    def __init__(self, frame):
+        self.training_history = lambda: frame
+
+
+@pytest.mark.parametrize(
+    ("fits", "drawn"),
+    [
+        # the refit of one of two candidates, by any splitter
+        ([(0, 0, 90), (0, 1, 90), (1, 0, 90), (1, 1, 90), (1, 2, 100)], {0: [0, 1], 1: [0, 1]}),
+        # of the only candidate: three folds of 100 rows
+        ([(0, 0, 66), (0, 1, 67), (0, 2, 67), (0, 3, 100)], {0: [0, 1, 2]}),
+        # a fold that is one row larger is no refit
+        ([(0, 0, 66), (0, 1, 66), (0, 2, 67)], {0: [0, 1, 2]}),
+        (
+            [(c, f, 119 + (f == 4)) for c in (0, 1) for f in range(5)],
+            {0: [*range(5)], 1: [*range(5)]},
+        ),
+        # nothing but fits on all rows
+        ([(0, 0, 100), (1, 0, 100)], {0: [0], 1: [0]}),
+    ],
+)
+def test_a_refit_in_a_store_is_no_fold(fits, drawn):
+    curves = plots.TrainingCurvesDisplay.from_history(Store(stored(fits))).curves
+    assert curves.groupby("candidate")["fold"].unique().map(list).to_dict() == drawn
+
+
+def long_curves(n):
+    frame = curves(n, 2, 6)
+    rng = np.random.default_rng(0)
+    for name in ("activation_function", "number_of_units_per_layer", "optimizer__learning_rate"):
+        frame[f"param_kerasclassifier__{name}"] = frame["candidate"].map(
+            {c: float(rng.uniform()) for c in range(n)}
+        )
+    return frame
+
+
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_long_names_leave_the_axes_their_room(n):
+    display = plots.TrainingCurvesDisplay.from_history(long_curves(n))
+    display.figure_.draw_without_rendering()
+    box, page = display.ax_.get_window_extent(), display.figure_.bbox
+    assert box.width > 0.75 * page.width
+    assert box.height > 0.4 * page.height
+    legend = display.ax_.get_legend().get_window_extent()
+    assert page.x0 <= legend.x0 < legend.x1 <= page.x1
+    assert box.y1 <= legend.y0 < legend.y1 <= page.y1
+
+
+def test_in_small_axes_candidates_go_by_their_numbers():
+    _, axes = plt.subplots(1, 2, figsize=(9, 3))
+    display = plots.TrainingCurvesDisplay.from_history(long_curves(40), ax=axes[0])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts[0] == "candidate 0"
+    assert texts[-3:] == ["34 others", "train", "validation"]
+
+
+def test_from_history_of_a_search_draws_what_from_search_does():
+    search = iris_search().fit(*load_iris(return_X_y=True))
+    display = plots.TrainingCurvesDisplay.from_history(search)
+    expected = plots.TrainingCurvesDisplay.from_search(search)
+    pd.testing.assert_frame_equal(display.curves, expected.curves)
+
+
+def test_a_searched_default_has_its_name():
+    from kerasearch import FitStore, KerasClassifier
+
+    store = FitStore()
+    network = KerasClassifier(hidden_layer_sizes=(4,), epochs=1, random_state=0, store=store)
+    search = GridSearchCV(network, {"optimizer": ["adam", "sgd"]}, cv=2)
+    search.fit(*load_iris(return_X_y=True))
+    display = plots.TrainingCurvesDisplay.from_search(search)
+    labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
+    assert labels == {"optimizer=adam", "optimizer=sgd", "train"}
+    assert set(display.curves["fold"]) == {0, 1}

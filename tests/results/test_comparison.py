@@ -119,6 +119,7 @@ def test_it_asks_where_nothing_tells(iris):
             compare(search, test_fraction=wrong)
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
 def test_equal_folds_tie_and_constant_differences_are_certain():
     scores = np.array([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.8, 0.7, 0.6], [0.8, 0.8, 0.8]])
     table = compare(cv_results([{"a": i} for i in range(4)], scores), test_fraction=0.2)
@@ -167,6 +168,7 @@ def test_one_candidate_is_its_own_set_and_one_fold_is_an_error():
         compare(cv_results([{"a": 1}], [[1, 2]]), test_fraction=0.5, alpha=5)
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
 def test_rungs_below_the_last_are_left_out():
     table = cv_results([{"a": i} for i in range(3)], [[9, 8], [1, 2], [2, 4]])
     table["n_resources"] = np.array([10, 30, 30])
@@ -179,3 +181,77 @@ def test_a_rung_in_which_all_failed_hides_no_candidate_of_the_rung_below():
     compared = compare(table, test_fraction=0.2)
     assert compared.index.tolist() == [0, 1]
     assert compared["tied_with_best"].iloc[0]
+
+
+def undecided(n_folds, n_candidates):
+    """Scores of a search in which one candidate is far worse than the others."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(0.95, 0.03, (n_candidates, n_folds))
+    scores[-1] -= 0.5
+    return cv_results([{"a": i} for i in range(n_candidates)], scores)
+
+
+@pytest.mark.parametrize(
+    ("n_folds", "n_candidates", "times", "advice"),
+    [
+        (3, 30, "22", "10 folds it would be 2 times"),
+        (2, 3, "31", "5 folds it would be 2.3 times"),
+        (5, 100, "6.9", "10 folds it would be 2.4 times"),
+    ],
+)
+def test_folds_too_few_to_decide_are_told_with_how_many_would(n_folds, n_candidates, times, advice):
+    with pytest.warns(UserWarning, match=f"{n_folds} folds cannot decide between") as caught:
+        compare(undecided(n_folds, n_candidates), test_fraction=1 / n_folds)
+    text = str(caught[0].message)
+    assert f"{n_candidates} candidates" in text
+    assert f"differ by {times} times" in text
+    assert f"with {advice}" in text
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n_folds", "n_candidates"), [(10, 30), (5, 10), (3, 2)])
+def test_folds_that_can_decide_are_not_warned_of(n_folds, n_candidates):
+    compare(undecided(n_folds, n_candidates), test_fraction=1 / n_folds)
+
+
+@pytest.mark.filterwarnings("error")
+def test_few_folds_that_tell_every_candidate_apart_are_not_warned_of():
+    scores = np.array([[0.9], [0.5], [0.1]]) + [[0, 0.01, 0.02]]
+    table = compare(cv_results([{"a": i} for i in range(3)], scores), test_fraction=1 / 3)
+    assert table["tied_with_best"].tolist() == [True, False, False]
+
+
+def test_the_interval_of_the_difference_is_that_of_the_same_test():
+    scores = np.random.default_rng(0).normal([[0.9], [0.85], [0.5], [0.88]], 0.05, (4, 6))
+    table = compare(cv_results([{"a": i} for i in range(4)], scores), test_fraction=0.25)
+    for i in table.index[1:]:
+        differences = scores[i] - scores[table.index[0]]
+        error = np.sqrt((1 / 6 + 1 / 3) * differences.var(ddof=1))
+        expected = stats.t.interval(0.95, 5, loc=differences.mean(), scale=error)
+        found = table.loc[i, ["difference_low", "difference_high"]].tolist()
+        assert found == pytest.approx(expected)
+        assert (found[0] < 0 < found[1]) == (table.loc[i, "p"] > 0.05)
+    assert np.isnan(table["difference_low"].iloc[0])
+    narrower = compare(
+        cv_results([{"a": i} for i in range(4)], scores), test_fraction=0.25, alpha=0.5
+    )
+    assert (narrower["difference_low"] > table["difference_low"]).iloc[1:].all()
+
+
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
+def test_the_interval_of_a_difference_of_accuracies_ends_at_1():
+    scores = [[0.95, 0.99], [0.1, 0.9]]
+    table = compare(cv_results([{"a": 1}, {"a": 2}], scores, "accuracy"), test_fraction=0.5)
+    assert table["difference_low"].iloc[1] == -1
+    assert table["difference_high"].iloc[1] == 1
+
+
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
+def test_what_differs_by_rounding_alone_is_a_tie():
+    scores = np.array([[0.3, 0.6, 0.9], [0.3, 0.6, 0.9], [0.1, 0.2, 0.1]])
+    scores[0] = np.nextafter(scores[1], 1)
+    table = compare(cv_results([{"a": i} for i in range(3)], scores), test_fraction=1 / 3)
+    assert table["difference"].tolist()[:2] == [0, 0]
+    assert table.loc[1, ["t", "p"]].tolist() == [0, 1]
+    assert table.loc[1, "tied_with_best"]

@@ -120,15 +120,68 @@ def test_failed_candidates_and_constants_are_left_out():
 def test_constant_scores_give_no_importance():
     table = importance(searched([{"a": i, "b": -i} for i in range(20)], lambda a, b: 0.5))
     assert table["importance"].tolist() == [0, 0, 0]
+    assert table["ci_high"].tolist() == [0, 0, 0]
 
 
 def test_too_few_candidates_are_told_with_how_many_it_takes():
-    with pytest.raises(ValueError, match="19 candidates .* 4 hyperparameters: at least 20"):
-        importance(searched(drawn(19), planted))
-    with pytest.raises(ValueError, match="6 candidates .* at least 10"):
-        importance(searched([{"a": i} for i in range(6)], lambda a: a))
+    for n in (2, 3):
+        with pytest.raises(ValueError, match=f"{n} candidates .* too few .* at least 4 are needed"):
+            importance(searched(drawn(n), planted))
+    results = searched(drawn(8), planted)
+    results["mean_test_score"][:5] = np.nan
+    with pytest.raises(ValueError, match="3 candidates with a score are too few"):
+        importance(results)
     with pytest.raises(ValueError, match="no hyperparameter .* more than one value"):
         importance(searched([{"a": 1}], lambda a: a))
+
+
+@pytest.mark.filterwarnings("ignore:the .* candidates do not tell")
+@pytest.mark.parametrize(("n_candidates", "n_parameters"), [(30, 8), (12, 6), (4, 5)])
+def test_few_candidates_for_their_hyperparameters_have_wide_intervals(n_candidates, n_parameters):
+    rng = np.random.default_rng(0)
+    names = [f"x{i}" for i in range(n_parameters)]
+    params = [{name: float(rng.uniform()) for name in names} for _ in range(n_candidates)]
+
+    def score(**given):
+        return 3 * given["x0"] + given["x1"] + given["x2"]
+
+    table = importance(searched(params, score))
+    assert set(table.index[:-1]) == set(names)
+    assert (table["ci_low"] <= table["importance"]).all()
+    assert (table["importance"] <= table["ci_high"]).all()
+    assert table[["ci_low", "ci_high"]].stack().between(0, 1).all()
+    assert table.loc["x0", "ci_high"] - table.loc["x0", "ci_low"] > 0.2
+
+
+def test_intervals_are_narrow_where_candidates_are_many():
+    table = importance(searched(drawn(200), planted))
+    width = table["ci_high"] - table["ci_low"]
+    assert (width > 0).all()
+    assert width.max() < 0.05
+    assert table.loc["rate", "ci_low"] > table.loc["units", "ci_high"]
+
+
+def test_some_hyperparameters_alone_keep_their_shares_and_show_their_interaction():
+    results = searched(drawn(60), planted)
+    whole = importance(results)
+    table = importance(results, parameters=["idle", "units"])
+    assert sorted(table.index[:2]) == ["idle", "units"]
+    assert table.index[2] in ("idle x units", "units x idle")
+    for name in ("idle", "units"):
+        assert table.loc[name, "importance"] == whole.loc[name, "importance"]
+        assert table.loc[name, "std"] == whole.loc[name, "std"]
+    assert importance(results, parameters="rate").index.tolist() == ["rate"]
+
+
+def test_wrong_names_of_hyperparameters_are_told():
+    results = searched([{"net__a": i % 5, "same": 1} for i in range(12)], lambda **k: k["net__a"])
+    assert importance(results, parameters="net__a").equals(importance(results, parameters="a"))
+    with pytest.raises(ValueError, match="no parameter 'b' in the search"):
+        importance(results, parameters=["a", "b"])
+    with pytest.raises(ValueError, match="same .* one value, which explains nothing; a vary"):
+        importance(results, parameters=["a", "same"])
+    with pytest.raises(ValueError, match="parameters is empty"):
+        importance(results, parameters=[])
 
 
 def test_numbers_that_are_close_or_huge_are_told_apart():

@@ -80,6 +80,7 @@ def test_overlapping_candidates_are_marked_and_stay():
     assert len(summarize(merged)) == 5
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
 def test_everything_reads_it(coarse, fine, tmp_path):
     merged = merge_searches(coarse, fine)
     table = summarize(merged)
@@ -128,6 +129,7 @@ def test_searches_that_do_not_compare_are_refused(iris, coarse):
         merge_searches()
 
 
+@pytest.mark.filterwarnings("ignore:.* cannot decide between")
 def test_candidates_of_other_searches_stand_beside_the_last_rung(iris, coarse):
     halving = search(
         iris,

@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.base import BaseEstimator
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.tree import DecisionTreeClassifier
 
@@ -168,3 +170,80 @@ def test_what_is_made_from_the_table_is_an_ordinary_frame():
     for made in (table.head(1), table.copy(), table[["rank"]], table.sort_index()):
         assert type(made) is pd.DataFrame
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(table)), table)
+
+
+def test_scores_come_right_after_the_rank_and_parameters_after_them():
+    table = summarize(
+        cv_results(
+            [{"net__units": 8, "net__act": "relu"}, {"net__units": 16, "net__act": "tanh"}],
+            [[0.7, 0.8], [0.6, 0.6]],
+            bracket=np.array([1, 0]),
+        )
+    )
+    assert table.columns.tolist() == [
+        *("rank", "mean", "std", "sem", "ci_low", "ci_high", "difference"),
+        *("units", "act", "bracket", "failed_folds"),
+        *("fit_time", "total_fit_time", "score_time", "total_score_time"),
+    ]
+
+
+def test_no_rest_of_rounding_stands_where_nothing_differs():
+    scores = np.array([[0.1, 0.7, 0.3], [0.3, 0.7, 0.1], [0.1, 0.1, 0.1]])
+    results = cv_results([{"a": i} for i in range(3)], scores)
+    results["mean_train_score"] = results["mean_test_score"] + [1e-16, -1e-16, 0.1]
+    results["std_test_score"][2] = 1.4e-17
+    table = summarize(results)
+    assert np.ptp(results["mean_test_score"][:2]) > 0
+    assert table["difference"].tolist()[:2] == [0, 0]
+    assert table["difference"].iloc[2] == pytest.approx(scores[2].mean() - scores[0].mean())
+    assert table.loc[[0, 1], "gap"].tolist() == [0, 0]
+    assert table.loc[2, ["std", "sem"]].tolist() == [0, 0]
+
+
+class Scored(BaseEstimator):
+    """Scores what it is told to."""
+
+    def __init__(self, kind="classifier", a=0):
+        self.kind, self.a = kind, a
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = self.kind
+        return tags
+
+
+def scored(scoring, scores, metric="score", kind="classifier"):
+    search = GridSearchCV(Scored(kind), {"a": [1]}, scoring=scoring)
+    search.cv_results_ = cv_results([{"a": 1}], [scores], metric)
+    return search
+
+
+@pytest.mark.parametrize(
+    ("search", "low", "high"),
+    [
+        (scored("accuracy", [0.7, 1.0]), 0, 1),
+        (scored("roc_auc_ovr", [0.7, 1.0]), 0, 1),
+        (scored("f1_macro", [0.1, 0.9]), 0, 1),
+        (scored(None, [0.7, 1.0]), 0, 1),
+        (scored(None, [0.7, 1.0], kind="regressor"), None, 1),
+        (scored("r2", [-0.2, 0.9]), None, 1),
+        (scored("neg_mean_squared_error", [-0.1, -4]), None, 0),
+        (scored("matthews_corrcoef", [-0.5, 0.9]), -1, 1),
+        (scored(make_scorer(f1_score), [0.1, 0.9]), 0, 1),
+        (scored(make_scorer(mean_absolute_error, greater_is_better=False), [-3, -0.1]), None, 0),
+        (scored({"it": "accuracy"}, [0.1, 0.9], "it"), 0, 1),
+        (scored(["recall", "r2"], [0.1, 0.9], "recall"), 0, 1),
+        (cv_results([{"a": 1}], [[0.1, 0.9]], "balanced_accuracy"), 0, 1),
+        # not known, or not what the name says
+        (cv_results([{"a": 1}], [[0.1, 0.9]]), None, None),
+        (scored("accuracy", [0.1, 90]), None, None),
+        (scored(lambda *given: 0, [0.1, 0.9]), None, None),
+        (scored("max_error", [0.1, 0.9]), None, None),
+        (scored(None, [0.1, 0.9], kind="clusterer"), None, None),
+    ],
+)
+def test_the_interval_of_a_score_ends_where_the_score_does(search, low, high):
+    table = summarize(search)
+    whole = stats.t.interval(0.95, 1, loc=table.loc[0, "mean"], scale=table.loc[0, "sem"])
+    expected = [whole[0] if low is None else low, whole[1] if high is None else high]
+    assert table.loc[0, ["ci_low", "ci_high"]].tolist() == pytest.approx(expected)

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -393,6 +394,8 @@ def test_verbose_prints_a_line_a_candidate_and_silence_is_the_default(iris, caps
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
     assert lines[-1].startswith("5/5 candidates, best 0.")
+    assert lines[-1].endswith(" s spent")
+    assert all(re.search(r" s spent, about [\d.]+ s left$", line) for line in lines[:-1])
     assert search.verbose == 1
 
 

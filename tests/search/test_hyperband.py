@@ -303,3 +303,20 @@ def test_a_short_name_in_a_space_is_answered_with_the_full_one(iris):
     search = hyperband({"alpha": uniform(0, 1)}, pipeline, resource="max_iter")
     with pytest.raises(ValueError, match=r"\]; did you mean sgdclassifier__alpha\?"):
         search.fit(*iris)
+
+
+def test_the_time_left_counts_what_candidates_get(iris, capsys, monkeypatch):
+    done = []
+    line = HyperbandSearchCV._progress_line
+
+    def noted(search):
+        done.append(search._work_done())
+        return line(search)
+
+    monkeypatch.setattr(HyperbandSearchCV, "_progress_line", noted)
+    plan = hyperband(verbose=1).fit(*iris).schedule_
+    assert done[0] == (1, (plan["n_candidates"] * plan["n_resources"]).sum())
+    assert done[-1][0] == done[-1][1]
+    lines = capsys.readouterr().out.splitlines()
+    assert " left" in lines[0]
+    assert " left" not in lines[-1]
