@@ -12,8 +12,9 @@ import pandas as pd
 
 from .._utils.names import did_you_mean, last_part, short_names
 from .._utils.text import listed
+from .._utils.values import identity
 from .store_lookup import StoredOutcomes, stored_outcomes
-from .values import MISSING, column, numeric
+from .values import MISSING, column, labels, numeric
 
 # The names under which a scorer returns how many epochs a fit ran: that is a cost, not a score.
 EPOCH_COUNTS = ("epochs", "n_epochs")
@@ -104,6 +105,10 @@ class SearchResults:
         full = self.parameter(name)
         return [params.get(full, MISSING) for params in self.params]
 
+    def labels(self, name: str) -> list[str]:
+        """Write a parameter's value of each candidate as text, different values differently."""
+        return labels(self.values(name))
+
     def parameters(self, taken: Iterable[str] = ()) -> pd.DataFrame:
         """Get a column for each parameter, by short names that are not ``taken``.
 
@@ -119,7 +124,7 @@ class SearchResults:
 
     def varying(self) -> list[str]:
         """List the full names of the parameters that have more than one value."""
-        return [name for name in self.names if len(set(map(repr, self.values(name)))) > 1]
+        return [name for name in self.names if len(set(map(identity, self.values(name)))) > 1]
 
     def scores(self, metric: str | None = None) -> np.ndarray:
         """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""

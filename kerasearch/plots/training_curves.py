@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.names import did_you_mean, last_part
-from .._utils.text import listed
+from .._utils.text import cut_apart, listed
 from ..results.history import COLUMNS, search_history, training_history
 from . import drawing
 from .display import SearchDisplay, require_matplotlib
@@ -261,7 +261,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         title = None
         if max(map(len, labels)) > _LONGEST:
             title, labels = ", ".join(names), [", ".join(row) for row in values]
-        return title, [shortened(label, _LONGEST) for label in labels]
+        return title, [shortened(label, _LONGEST) for label in cut_apart(labels, _LONGEST)]
 
 
 def _text(value: Any) -> str:

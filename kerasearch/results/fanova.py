@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
-from .._utils.json_values import as_python
 from .._utils.text import counted
 from .._utils.user_warnings import warn
+from .._utils.values import identity
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
-from ..cv_results.values import MISSING, is_log_spread, numeric
+from ..cv_results.values import MISSING, is_log_spread, labels, numeric
 
 MIN_CANDIDATES = 10
 PER_PARAMETER = 5  # candidates for each hyperparameter that varies
@@ -165,7 +165,7 @@ def _encode(results: SearchResults, kept: np.ndarray) -> tuple[list[_Dimension],
     encoded: list[np.ndarray] = []
     places = count()
     for name, values in columns.items():
-        if len({repr(as_python(value)) for value in values}) < 2:
+        if len(set(map(identity, values))) < 2:
             continue
         array, points, weights, span = _encode_one(values)
         columns_of = tuple(next(places) for _ in range(array.shape[1]))
@@ -187,11 +187,13 @@ def _encode_one(
     """Encode one hyperparameter: the array, its points and their weights, its span."""
     numbers = numeric(values)
     if numbers is None:
-        keys = [repr(as_python(value)) for value in values]
+        texts = zip(values, labels(values), strict=True)
+        keys = [repr(value) if isinstance(value, str) else text for value, text in texts]
         categories, codes = np.unique(keys, return_inverse=True)
         points = np.eye(len(categories), dtype=np.float32)
-        absent = categories == repr(MISSING)
-        share = float(np.mean([value is MISSING for value in values]))
+        missing = np.array([value is MISSING for value in values])
+        absent = np.isin(np.arange(len(categories)), codes[missing])
+        share = float(missing.mean())
         weights = _with_missing(int((~absent).sum()), absent, share)
         return points[codes], points, weights, None
     missing = ~np.isfinite(numbers)
