@@ -20,6 +20,18 @@ from .values import MISSING, column, labels, numeric
 EPOCH_COUNTS = ("epochs", "n_epochs")
 
 
+def scores_among(metrics: Iterable[str]) -> list[str]:
+    """List the metrics that are scores, the first of which a search goes by unless told."""
+    metrics = list(metrics)
+    return [metric for metric in metrics if metric not in EPOCH_COUNTS] or metrics
+
+
+def default_metric(metrics: Iterable[str], refit: Any) -> str:
+    """Tell which of several metrics a search goes by: the one that `refit` names, or the first."""
+    scores = scores_among(metrics)
+    return refit if isinstance(refit, str) and refit in scores else scores[0]
+
+
 @dataclass(frozen=True, eq=False)
 class SearchResults:
     """The candidates of a search and what they scored. Higher scores are better.
@@ -241,6 +253,20 @@ class SearchResults:
     def order(self, metric: str | None = None) -> np.ndarray:
         """Candidates' numbers, best first, failed ones last; ties in the order of the search."""
         return np.argsort(self.rank(metric), kind="stable")
+
+    def best_so_far(self, metric: str | None = None, rows: Any = slice(None)) -> np.ndarray:
+        """Get after each candidate of `rows` the mean score of the one that would be chosen then.
+
+        It falls where the first candidate with a larger resource scores less than those before it.
+        NaN before the first finite score.
+        """
+        amounts = np.zeros(len(self)) if self.resources is None else self.resources
+        chosen, best = (-np.inf, np.nan), []
+        for amount, mean in zip(amounts[rows], self.mean(metric)[rows], strict=True):
+            if np.isfinite(mean) and (amount, mean) > chosen:
+                chosen = (amount, mean)
+            best.append(chosen[1])
+        return np.array(best)
 
     def best(self, metric: str | None = None) -> int:
         """Get the number of the best candidate."""

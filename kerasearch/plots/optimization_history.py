@@ -34,7 +34,9 @@ _LABELS = {
 class OptimizationHistoryDisplay(SearchDisplay):
     """The best score so far against what was spent; several searches in one picture.
 
-    Of more than 20 candidates, the axis shows the better half.
+    The best so far is the score of the candidate that would be chosen then: in successive halving
+    and Hyperband one with the most resources. Of more than 20 candidates, the axis shows the better
+    half, and marks at its lower edge the others.
 
     Use `from_search` to make one.
 
@@ -48,6 +50,8 @@ class OptimizationHistoryDisplay(SearchDisplay):
         What was spent.
     metric : str, default="score"
         Name of the score.
+    best : mapping of str to array-like of shape (n_candidates,), default=None
+        Name of each search to the best score so far. None is the highest of the scores.
 
     Attributes
     ----------
@@ -62,10 +66,17 @@ class OptimizationHistoryDisplay(SearchDisplay):
     _: KW_ONLY
     unit: str = "candidates"
     metric: str = "score"
+    best: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self.spent = {name: np.asarray(each, dtype=float) for name, each in self.spent.items()}
         self.scores = {name: np.asarray(each, dtype=float) for name, each in self.scores.items()}
+        if self.best is None:
+            known = {
+                n: np.where(np.isfinite(each), each, np.nan) for n, each in self.scores.items()
+            }
+            self.best = {name: np.fmax.accumulate(each) for name, each in known.items()}
+        self._best = {name: np.asarray(each, dtype=float) for name, each in self.best.items()}
 
     @classmethod
     def from_search(
@@ -106,15 +117,17 @@ class OptimizationHistoryDisplay(SearchDisplay):
         require_matplotlib(cls)
         if unit not in _LABELS:
             raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
-        spent, scores, name = {}, {}, metric
+        spent, scores, best, name = {}, {}, {}, metric
         for label, results in _several(search).items():
             name = results.metric_label(metric)
             total = np.cumsum(_cost(results, unit))
             for part, rows in _parts(results, label).items():
+                best[part] = results.best_so_far(metric, rows)
                 before = total[rows[0] - 1] if rows[0] else 0.0
                 spent[part] = total[rows] - before
                 scores[part] = results.mean(metric)[rows]
-        return cls(spent, scores, unit=unit, metric=name or "score").plot(ax=ax)
+        shown = cls(spent, scores, unit=unit, metric=name or "score", best=best)
+        return shown.plot(ax=ax)
 
     def _size(self) -> tuple[float, float]:
         return 5.6, 3.6
@@ -128,6 +141,8 @@ class OptimizationHistoryDisplay(SearchDisplay):
         ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
         for i, name in enumerate(self.spent):
             self._draw_one(ax, name, i)
+        everything = [np.concatenate(list(each.values())) for each in (self.spent, self.scores)]
+        drawing.mark_outside(ax, *everything)
         ax.set(xlabel=_LABELS.get(self.unit, self.unit), ylabel=drawing.score_label(self.metric))
         if self.unit in ("candidates", "fits"):
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -136,11 +151,11 @@ class OptimizationHistoryDisplay(SearchDisplay):
     def _worth_showing(self) -> np.ndarray:
         """The best so far, and the better half of the candidates: the rest would flatten them."""
         shown = []
-        for scores in self.scores.values():
+        for name, scores in self.scores.items():
             finite = scores[np.isfinite(scores)]
             if len(finite):
                 low = np.median(finite) if len(finite) > FEW else finite.min()
-                shown += [np.fmax.accumulate(finite), finite[finite >= low]]
+                shown += [self._best[name], finite[finite >= low]]
         return np.concatenate(shown) if shown else np.empty(0)
 
     def _draw_one(self, ax: Axes, name: str, i: int) -> None:
@@ -153,7 +168,7 @@ class OptimizationHistoryDisplay(SearchDisplay):
         style["label"] = None if several else "a candidate"
         size = 0.6 * drawing.point_size(len(scores))
         ax.scatter(spent[drawn], scores[drawn], s=size, **style)
-        best = np.fmax.accumulate(np.where(finite, scores, np.nan))
+        best = self._best[name]
         self.lines_ += ax.step(
             np.append(spent, ax.get_xlim()[1]),
             np.append(best, best[-1]),
@@ -163,8 +178,6 @@ class OptimizationHistoryDisplay(SearchDisplay):
             linestyle=("-", "--", "-.", ":")[i // len(drawing.CYCLE) % 4],
             label=shortened(name, 24) if several else "best so far",
         )
-        if not several:
-            drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
 
 
 def _several(search: Any) -> dict[str, SearchResults]:

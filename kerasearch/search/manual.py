@@ -118,13 +118,19 @@ class ManualSearchCV(IncrementalSearchCV):
         -----
         UserWarning
             If there were trials, which are gone.
+
+        Raises
+        ------
+        ValueError
+            If the settings are wrong, or `cv` is an iterator that was read before.
         """
         self._check_settings()
         if n_trials := len(getattr(self, "_trials", ())):
             warn(f"ManualSearchCV: fit begins anew, without the {n_trials} trial(s) so far")
         self._drop_results()
         self._data = (X, y, params)
-        self._cv = fixed_splits(self.cv, y, self.estimator)
+        self._splitter = _read_once(self.cv)
+        self._cv = fixed_splits(self._splitter, y, self.estimator)
         self._trials: list[Evaluation] = []
         self._best: tuple[Any, Any] | None = None
         return self
@@ -148,9 +154,16 @@ class ManualSearchCV(IncrementalSearchCV):
         NotFittedError
             Before `fit`.
         ValueError
-            If the estimator has no such parameter.
+            If the estimator has no such parameter, or `refit` does not name one of the metrics
+            that the scorer returns.
         KeyboardInterrupt
             At Ctrl-C; the trials before are kept.
+
+        Warns
+        -----
+        FitFailedWarning, UserWarning
+            With ``verbose=0``, where a fit failed or a score is not finite; else the printed line
+            says so.
         """
         trials = self._checked_trials()
         resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
@@ -208,13 +221,14 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _evaluate_candidate(self, candidate: dict[str, Any]) -> Evaluation:
         """Have a search of this one candidate."""
-        settings = self.get_params(deep=False)
-        one = _OneCandidate(**{**settings, "refit": False, "verbose": max(0, self.verbose - 1)})
+        verbose = max(0, self.verbose - 1)
+        one = self._as_search(Trial, cv=self._splitter, refit=False, verbose=verbose)
         X, y, params = self._data
         one._candidate, one._cv = candidate, self._cv
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitFailedWarning)  # the line says it
-            warnings.filterwarnings("ignore", ".*have no finite score")
+            if self.verbose:  # then the line says it
+                warnings.simplefilter("ignore", FitFailedWarning)
+                warnings.filterwarnings("ignore", ".*have no finite score")
             warnings.filterwarnings("ignore", ".*there is no result")  # Ctrl-C, raised below
             try:
                 one.fit(X, y, **params)
@@ -224,6 +238,7 @@ class ManualSearchCV(IncrementalSearchCV):
         if not one._evaluations:
             raise KeyboardInterrupt
         (evaluation,) = one._evaluations
+        self._check_refit(evaluation.folds[0]["test_scores"])
         evaluation.columns["note"] = ""
         return evaluation
 
@@ -300,7 +315,7 @@ class ManualSearchCV(IncrementalSearchCV):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-class _OneCandidate(IncrementalSearchCV):
+class Trial(IncrementalSearchCV):
     """A search of one candidate, for its evaluation."""
 
     _candidate: dict[str, Any]
@@ -317,6 +332,18 @@ class _OneCandidate(IncrementalSearchCV):
         self._running.cv = self._cv
         self._evaluations = self._running.evaluations
         yield Batch([self._candidate])
+
+
+def _read_once(cv: Any) -> Any:
+    """Read an iterator of splits, which the first trial would use up."""
+    if not hasattr(cv, "__next__"):
+        return cv
+    splits = list(cv)
+    if not splits:
+        raise ValueError(
+            f"cv={cv!r} is an iterator without splits, as it was read before; give a list of them"
+        )
+    return splits
 
 
 def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:
