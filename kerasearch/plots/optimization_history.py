@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._utils.checks import as_integer
 from .._utils.names import last_part
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
@@ -229,8 +230,8 @@ def _epochs(results: SearchResults) -> np.ndarray:
     if hasattr(results.estimator, "get_params"):
         given = results.estimator.get_params()
         epochs = [value for name, value in given.items() if last_part(name) == "epochs"]
-        if len(epochs) == 1 and isinstance(epochs[0], int):
-            return np.full(len(results), float(epochs[0]))
+        if len(epochs) == 1 and (n := as_integer(epochs[0])) is not None:
+            return np.full(len(results), float(n))
     raise ValueError(
         "unit='epochs': the search does not tell its epochs; use a scorer that returns "
         "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
+from .._utils.checks import check_integer
 from .._utils.text import counted
 from .._utils.user_warnings import warn
 from .._utils.values import identity
@@ -88,6 +89,7 @@ def importance(
     .. [1] Hutter, Hoos & Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter
        Importance", ICML (2014).
     """
+    n_trees = check_integer("n_trees", n_trees, 1)
     results = read(search)
     scores = results.mean(metric)
     kept = np.flatnonzero(np.isfinite(scores))

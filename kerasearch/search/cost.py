@@ -277,6 +277,8 @@ def _read_plan(search: Any, epochs: int | None) -> _Plan:
     if space is None:
         raise TypeError(f"cannot tell what {kind} searches: it has neither a grid nor a space")
     branches = as_branches(space)
+    if "n_iter" in params:
+        check_integer("n_iter", params["n_iter"], 1)
     plan = _Plan(
         branches,
         _n_splits(params.get("cv")),

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
-from .._utils.checks import check_integer
+from .._utils.checks import as_integer, check_integer
 from ..space.branches import Space, as_branches, as_distributions, n_candidates
 from ..space.names import full_name
 from ..store import FitStore
@@ -307,7 +307,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         store = f"{prefix}store"
         known = self.estimator.get_params(deep=True)
         seed = known.get(f"{prefix}random_state")
-        if known.get(store, "") is not None or not isinstance(seed, int | np.integer):
+        if known.get(store, "") is not None or as_integer(seed) is None:
             return {}
         return {store: FitStore()}
 

@@ -334,7 +334,8 @@ def test_progress_that_cannot_be_told_says_what_to_do():
 def test_several_searches_are_in_one_picture():
     display = plots.OptimizationHistoryDisplay.from_search({"grid": grid(), "random": random(60)})
     assert [line.get_label() for line in display.lines_] == ["grid", "random"]
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["grid", "random"]
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["grid", "random", "1 failed"]
     merged = grid() | {"search": np.repeat(["first", "second"], 6)}
     display = plots.OptimizationHistoryDisplay.from_search(merged)
     assert [len(line.get_xdata()) for line in display.lines_] == [7, 7]
