@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 from .._utils.plain_values import as_python
+from .._utils.text import listed
+from .._utils.user_warnings import warn
 from .values import MISSING
 
 _NUMPY_SCALAR = re.compile(r"\bnp\.(?:float|int|uint|str|bool)\w*\(([^()]*)\)")
@@ -88,13 +90,20 @@ def _undo_parquet(
 ) -> list[dict[str, Any]]:
     """Take out what fills the gaps, and make integers and tuples again.
 
-    ``None`` in a parameter of numbers shows that it fills gaps; then it does so everywhere.
+    ``None`` in a parameter of numbers shows that it fills gaps; then it does so everywhere. It may
+    have been a value of that parameter, which a warning says.
     """
     filled = {
         name
         for name, values in columns.items()
         if values.dtype.kind in "fiu" and any(each.get(name, 0) is None for each in params)
     }
+    if filled:
+        warn(
+            f"a Parquet file does not tell None from a parameter that a candidate does not have: "
+            f"None in {listed(sorted(filled))} is read as not there. A CSV file, and the search's "
+            "own cv_results_, tell them apart"
+        )
     whole = {name for name in filled if _are_whole(each.get(name) for each in params)}
     return [
         {
