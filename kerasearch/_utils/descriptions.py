@@ -6,7 +6,8 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,33 +42,34 @@ def describe(value: Any, detail: int = 0) -> str:
     >>> describe([len, None, ("a", 1.5)])
     '[len, None, (a, 1.5)]'
     """
-    value = as_python(value)
-    if isinstance(value, str):
-        return repr(value) if detail else value
-    within = functools.partial(describe, detail=detail)
-    if isinstance(value, np.ndarray):
-        if value.size > _MOST_ENTRIES:
-            return f"array of shape {value.shape}"
-        text = within(value.tolist())
-        return f"array({text}, {value.dtype})" if detail else text
-    if isinstance(value, tuple) and type(value) is tuple:
-        inner = ", ".join(map(within, value))
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(within, value))}]"
-    if isinstance(value, set | frozenset) and value:
-        return "{" + ", ".join(sorted(map(within, value))) + "}"
-    if isinstance(value, dict):
-        if _is_serialized(value):
-            kind = getattr(sys.modules.get(value["module"]), value["class_name"], None)
-            return _call(value["class_name"], _told(kind, value["config"], detail), detail)
-        return "{" + ", ".join(f"{within(k)}: {within(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, functools.partial):
-        given = [f"{name}={within(part)}" for name, part in value.keywords.items()]
-        return f"partial({', '.join([*map(within, [value.func, *value.args]), *given])})"
-    if callable(value) and hasattr(value, "__name__"):
-        return _function(value, detail)
-    return _object(value, detail)
+    return _write(value, _How(detail))
+
+
+def describe_all(values: Sequence[Any], detail: int = 0) -> list[str]:
+    """Write several values, objects of one class with the same arguments.
+
+    An argument that is not at its default in one of them is written for all.
+
+    Examples
+    --------
+    >>> from kerasearch._utils.descriptions import describe_all
+    >>> describe_all([len, None, 1.5])
+    ['len', 'None', '1.5']
+    """
+    how = _How(detail)
+    for value in values:
+        _write(value, how)
+    how = _How(detail, how.told)
+    return [_write(value, how) for value in values]
+
+
+@dataclass
+class _How:
+    """How to write: in which detail, and which arguments of each class at their defaults too."""
+
+    detail: int
+    also: Mapping[Any, set[str]] = field(default_factory=dict)
+    told: dict[Any, set[str]] = field(default_factory=dict)  # what was not at its default
 
 
 def configuration(value: Any) -> dict[str, Any] | None:
@@ -90,12 +92,42 @@ def configuration(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _function(value: Any, detail: int) -> str:
+def _write(value: Any, how: _How) -> str:
+    value = as_python(value)
+    if isinstance(value, str):
+        return repr(value) if how.detail else value
+    within = functools.partial(_write, how=how)
+    if isinstance(value, np.ndarray):
+        if value.size > _MOST_ENTRIES:
+            return f"array of shape {value.shape}"
+        text = within(value.tolist())
+        return f"array({text}, {value.dtype})" if how.detail else text
+    if isinstance(value, tuple) and type(value) is tuple:
+        inner = ", ".join(map(within, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(within, value))}]"
+    if isinstance(value, set | frozenset) and value:
+        return "{" + ", ".join(sorted(map(within, value))) + "}"
+    if isinstance(value, dict):
+        if _is_serialized(value):
+            kind = getattr(sys.modules.get(value["module"]), value["class_name"], None)
+            return _call(value["class_name"], _told(kind, value["config"], how), how)
+        return "{" + ", ".join(f"{within(k)}: {within(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, functools.partial):
+        given = [f"{name}={within(part)}" for name, part in value.keywords.items()]
+        return f"partial({', '.join([*map(within, [value.func, *value.args]), *given])})"
+    if callable(value) and hasattr(value, "__name__"):
+        return _function(value, how)
+    return _object(value, how)
+
+
+def _function(value: Any, how: _How) -> str:
     name = value.__name__
-    if detail > 1:
+    if how.detail > 1:
         name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', name)}"
     code = getattr(value, "__code__", None)
-    if not detail or code is None:
+    if not how.detail or code is None:
         return str(name)
     cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
     held = {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
@@ -105,7 +137,7 @@ def _function(value: Any, detail: int) -> str:
         if given.default is not given.empty
     }
     held = {k: inner for k, inner in held.items() if inner is not None and inner is not value}
-    return _call(name, held, 0) if held else str(name)
+    return _call(name, held, _How(0)) if held else str(name)
 
 
 def _is_filled(cell: Any) -> bool:
@@ -116,7 +148,7 @@ def _is_filled(cell: Any) -> bool:
     return True
 
 
-def _object(value: Any, detail: int) -> str:
+def _object(value: Any, how: _How) -> str:
     """Write an object by its arguments, or by its own text where it has one."""
     kind = type(value)
     if not hasattr(value, "get_config") and kind.__repr__ is not object.__repr__:
@@ -124,21 +156,24 @@ def _object(value: Any, detail: int) -> str:
         if not text.startswith("<"):
             return text
     if hasattr(value, "layers"):  # a model: its configuration takes pages
-        return _call(kind.__name__, {"name": value.name} if detail > 1 else {}, detail)
-    return _call(kind.__name__, _told(kind, _given(value), detail), detail)
+        return _call(kind.__name__, {"name": value.name} if how.detail > 1 else {}, how)
+    return _call(kind.__name__, _told(kind, _given(value), how), how)
 
 
-def _told(kind: Any, given: Mapping[str, Any], detail: int) -> dict[str, Any]:
-    """Keep of the arguments of a class those that are not the defaults."""
+def _told(kind: Any, given: Mapping[str, Any], how: _How) -> dict[str, Any]:
+    """Keep of the arguments of a class those to write."""
     arguments = _arguments(kind)
     if arguments and not _takes_more(kind):
         given = {name: inner for name, inner in given.items() if name in arguments}
     defaults = {name: arguments[name].default if name in arguments else None for name in given}
-    return {
-        name: inner
+    told = {
+        name
         for name, inner in given.items()
-        if not _is_default(inner, defaults[name]) and (detail > 1 or name not in _INCIDENTAL)
+        if not _is_default(inner, defaults[name]) and (how.detail > 1 or name not in _INCIDENTAL)
     }
+    how.told.setdefault(kind, set()).update(told)
+    told |= how.also.get(kind, set())
+    return {name: inner for name, inner in given.items() if name in told}
 
 
 def _given(value: Any) -> dict[str, Any]:
@@ -158,17 +193,17 @@ def _given(value: Any) -> dict[str, Any]:
     return found
 
 
-def _call(kind: str, arguments: Mapping[str, Any], detail: int) -> str:
+def _call(kind: str, arguments: Mapping[str, Any], how: _How) -> str:
     """Write what makes an object: its class with the arguments."""
-    texts = [f"{name}={_argument(inner, detail)}" for name, inner in arguments.items()]
+    texts = [f"{name}={_argument(inner, how)}" for name, inner in arguments.items()]
     return f"{kind}({', '.join(texts)})"
 
 
-def _argument(value: Any, detail: int) -> str:
+def _argument(value: Any, how: _How) -> str:
     value = as_python(value)
     if isinstance(value, float):
         return repr(_single(value))
-    return repr(value) if isinstance(value, str) else describe(value, detail)
+    return repr(value) if isinstance(value, str) else _write(value, how)
 
 
 def _arguments(kind: Any) -> dict[str, inspect.Parameter]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.descriptions import describe
+from .._utils.descriptions import describe, describe_all
 from .._utils.plain_values import as_python
 from .._utils.text import alike, cut_apart, shortened
 from .._utils.values import identity
@@ -76,10 +76,10 @@ def labels(values: Iterable[Any], detail: int = 0) -> list[str]:
 
 
 def _different_texts(values: Sequence[Any], detail: int) -> list[str]:
-    texts = [describe(value, detail) for value in values]
+    texts = describe_all(values, detail)
     for more in range(detail + 1, 3):
         for same in alike(texts):
-            fuller = [describe(values[i], more) for i in same]
+            fuller = describe_all([values[i] for i in same], more)
             if len(set(fuller)) > 1:
                 for i, text in zip(same, fuller, strict=True):
                     texts[i] = text

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import indexable
 
@@ -111,8 +111,11 @@ class _RunningSearch:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
 
-class IncrementalSearchCV(BaseSearchCV):
+class IncrementalSearchCV(GridSearchCV):
     """A search that evaluates what its `_batches` yields.
+
+    A grid search in name alone: `mlflow.sklearn.autolog` logs candidates as runs of their own for
+    instances of `GridSearchCV`, through whose ``fit`` it goes; checked with mlflow 3.17.
 
     A subclass implements `_batches`, a generator; when it is resumed, its last batch is in
     ``self._running.evaluations``. It is closed when the search is stopped.
@@ -123,6 +126,9 @@ class IncrementalSearchCV(BaseSearchCV):
         Why the search ended: ``"finished"``, ``"timeout"``, ``"interrupted"`` (Ctrl-C), or what a
         subclass adds.
     """
+
+    def __init__(self, estimator: Any, **settings: Any) -> None:
+        BaseSearchCV.__init__(self, estimator, **settings)  # without a grid
 
     @abstractmethod
     def _batches(self) -> Iterator[Batch]: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning, NotFittedError
 from .._utils.names import last_part, short_names
 from .._utils.user_warnings import warn
 from .._utils.values import identity
+from ..cv_results.values import MISSING, labels
 from ..space.names import resolve
 from .base import Batch, Evaluation, IncrementalSearchCV
 from .checks import check_candidate
@@ -200,11 +201,12 @@ class ManualSearchCV(IncrementalSearchCV):
         -------
         self : ManualSearchCV
         """
-        gone = self._last_trial()
-        self._trials.pop()
+        self._last_trial()
+        written = _written(self._trials)
+        gone = self._trials.pop()
         self._update_attributes()
         if self.verbose:
-            names = ", ".join(f"{k}={v!r}" for k, v in gone.params.items())
+            names = ", ".join(f"{name}={written[name][-1]}" for name in gone.params)
             print(f"trial {len(self._trials) + 1} struck out: {names or 'the defaults'}")
         return self
 
@@ -273,7 +275,7 @@ class ManualSearchCV(IncrementalSearchCV):
         for name in dict.fromkeys([*new, *old]):
             pair = [params.get(name, own.get(name)) for params in (old, new)]
             if identity(pair[0]) != identity(pair[1]):
-                texts.append(f"{last_part(name)}={pair[0]!r} → {pair[1]!r}")
+                texts.append(f"{last_part(name)}={' → '.join(labels(pair, 1))}")
         return ", ".join(texts)
 
     def _checked_trials(self) -> list[Evaluation]:
@@ -298,13 +300,14 @@ class ManualSearchCV(IncrementalSearchCV):
         """Show the trials as a table, the best in bold."""
         trials: list[Evaluation] = getattr(self, "_trials", [])
         names = short_names([*dict.fromkeys(name for trial in trials for name in trial.params)])
-        rows = []
+        written = _written(trials)
+        rows: list[list[str]] = []
         for trial in trials:
             score = self._mean_score(trial)
             numbers = ["failed", ""]
             if not np.isnan(score):
                 numbers = [f"{score:.4f}", f"{self._spread(trial):.4f}"]
-            values = [repr(trial.params[name]) if name in trial.params else "" for name in names]
+            values = [written[name][len(rows)] if name in trial.params else "" for name in names]
             rows.append([*values, *numbers, trial.columns["note"] or error_message(trial.folds)])
         heads = ["trial", *names.values(), "score", "±", "note"]
         table = Environment(autoescape=True).from_string(_TABLE)
@@ -322,9 +325,6 @@ class Trial(IncrementalSearchCV):
     _cv: Any
     _evaluations: list[Evaluation] = []
 
-    def __init__(self, estimator: Any, **settings: Any) -> None:
-        super().__init__(estimator, **settings)
-
     def _n_planned(self) -> int:
         return 1
 
@@ -332,6 +332,14 @@ class Trial(IncrementalSearchCV):
         self._running.cv = self._cv
         self._evaluations = self._running.evaluations
         yield Batch([self._candidate])
+
+
+def _written(trials: Sequence[Evaluation]) -> dict[str, list[str]]:
+    """Write the value of each parameter in each trial."""
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    return {
+        name: labels((trial.params.get(name, MISSING) for trial in trials), 1) for name in names
+    }
 
 
 def _read_once(cv: Any) -> Any:
