@@ -6,13 +6,15 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
+from .descriptions import describe
+from .plain_values import as_python, equal
 
 
 def as_json(value: Any) -> Any:
     """Numbers, text, booleans and lists of them as they are, anything else by its name.
 
-    Addresses differ from run to run, so an object without a name of its own goes by its class.
+    Addresses differ from run to run, so an object without a name of its own goes by its class and
+    what it was made with.
     """
     value = as_python(value)
     if value is None or isinstance(value, bool | int | float | str):
@@ -21,12 +23,9 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
-    return getattr(value, "__qualname__", type(value).__name__)
-
-
-def as_python(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's: Keras refuses ``np.float64(0.01)`` as a learning rate."""
-    return value.item() if isinstance(value, np.generic) else value
+    if hasattr(value, "shape"):  # data
+        return type(value).__name__
+    return getattr(value, "__qualname__", None) or describe(value)
 
 
 def parameters_as_json(estimator: Any) -> dict[str, Any]:
@@ -41,11 +40,3 @@ def parameters_as_json(estimator: Any) -> dict[str, Any]:
         if name not in ("store", "verbose", "epochs")
         and not (name in defaults and equal(defaults[name].default, value))
     }
-
-
-def equal(a: Any, b: Any) -> bool:
-    """Compare two values of a parameter, arrays as a whole."""
-    try:
-        return bool(np.all(a == b))
-    except (TypeError, ValueError):
-        return False

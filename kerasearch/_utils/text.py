@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import os.path
+from collections.abc import Iterable, Sequence
 
 
 def listed(names: Iterable[object], limit: int = 12) -> str:
@@ -56,3 +57,45 @@ def one_line(text: object, limit: int = 300) -> str:
     """Put a text on one line, and cut it where it is long."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[:limit]}..."
+
+
+def shortened(text: str, longest: int) -> str:
+    """Cut a text in the middle, since both its ends may tell it from others."""
+    if len(text) <= longest:
+        return text
+    head = (longest - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
+
+
+def cut_apart(texts: Sequence[str], longest: int) -> list[str]:
+    """Cut different texts to a length, so that they stay different.
+
+    Examples
+    --------
+    >>> from kerasearch._utils.text import cut_apart
+    >>> cut_apart(["abcdefghijklm", "x"], 9)
+    ['abcd…jklm', 'x']
+    >>> cut_apart(["f(first=0.1, second=2, third=3)", "f(first=0.1, second=4, third=3)"], 16)
+    ['f(…second=2, th…', 'f(…second=4, th…']
+    """
+    cut = [shortened(text, longest) for text in texts]
+    for same in alike(cut):
+        begin = len(os.path.commonprefix([texts[i] for i in same]))  # noqa: RUF071
+        begin = max(texts[same[0]].rfind(mark, 0, begin) + len(mark) for mark in (" ", "(", "["))
+        head = texts[same[0]][: min(longest // 8, begin)]
+        for i in same:
+            rest = texts[i][begin:]
+            room = longest - len(head) - 1
+            cut[i] = f"{head}…{rest if len(rest) <= room else rest[: room - 1] + '…'}"
+    for same in alike(cut):
+        for n, i in enumerate(same, start=1):
+            cut[i] = f"{shortened(texts[i], longest - 2 - len(str(n)))} #{n}"
+    return cut
+
+
+def alike(texts: Sequence[str]) -> list[list[int]]:
+    """Find the texts that are there more than once: for each, its places."""
+    places: dict[str, list[int]] = {}
+    for i, text in enumerate(texts):
+        places.setdefault(text, []).append(i)
+    return [same for same in places.values() if len(same) > 1]

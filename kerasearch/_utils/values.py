@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+
+from .descriptions import configuration
 
 
 def as_list(values: Any, name: str) -> list[Any]:
@@ -59,7 +62,9 @@ def identity(value: Any) -> Hashable:
     """What two values share if and only if they are the same value of a hyperparameter.
 
     True, 1 and 1.0 are three values; NaN is one; a list and a tuple differ. NumPy's scalars are
-    what they are in Python. Objects without equality of their own are compared by identity.
+    what they are in Python. Objects that can be made again from a configuration, as regularizers,
+    optimizers and estimators can, are the same if that is; other objects without equality of their
+    own are compared by identity.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -72,6 +77,10 @@ def identity(value: Any) -> Hashable:
         return (type(value), tuple((identity(k), identity(v)) for k, v in value.items()))
     if isinstance(value, float):
         return (float, repr(value))
+    if isinstance(value, functools.partial):
+        return (type(value), identity([value.func, value.args, value.keywords]))
+    if (config := configuration(value)) is not None:
+        return (type(value), identity(config))
     try:
         hash(value)
     except TypeError:

@@ -193,12 +193,15 @@ def _fit(
     from .progress import Progress
 
     errors: Counter[str] = Counter()
-    # tells the rungs of Hyperband's candidates apart
-    resource = [n for n in search.estimator.get_params() if n.endswith("__epochs")]
+    names = list(space)
+    resource = None
+    if hasattr(search, "resource"):  # which tells the rungs of Hyperband's candidates apart
+        resource = next(n for n in search.estimator.get_params() if n.endswith("__epochs"))
+        names.append(resource)
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always", FitFailedWarning)
-        search.set_params(scoring=progress.watch(get_scorer(metric), [*space, *resource]))
+        search.set_params(scoring=progress.watch(get_scorer(metric), names, resource))
         try:
             # the processes that joblib may start have the same standard error
             with joblib.parallel_config("loky", initializer=quiet.start_keras):

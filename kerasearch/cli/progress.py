@@ -37,11 +37,14 @@ class ReportingScorer:
         The parameters that tell one candidate from another.
     path : str
         The file to append to. One line is one write, so that processes do not mix theirs.
+    resource : str, default=None
+        The parameter of which candidates get different amounts, as epochs in Hyperband.
     """
 
     scorer: Callable[..., float]
     names: tuple[str, ...]
     path: str
+    resource: str | None = None
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score, and write it down."""
@@ -49,7 +52,8 @@ class ReportingScorer:
         params = estimator.get_params()
         candidate = repr([params.get(name) for name in self.names])
         with open(self.path, "ab", buffering=0) as file:
-            file.write(json.dumps([candidate, score]).encode() + b"\n")
+            amount = 0 if self.resource is None else int(params[self.resource])
+            file.write(json.dumps([candidate, amount, score]).encode() + b"\n")
         return score
 
 
@@ -79,14 +83,17 @@ class Progress:
         self.n_folds = n_folds
         self.stream = stream
         self.live = stream.isatty()
-        self._scores: dict[str, list[float]] = defaultdict(list)
+        # by candidate and what it got of the resource
+        self._scores: dict[tuple[str, int], list[float]] = defaultdict(list)
         self._read_to = 0
         self._lines = 0
         self._width = 0
 
-    def watch(self, scorer: Callable[..., float], names: Sequence[str]) -> ReportingScorer:
-        """Make a scorer whose calls this line counts."""
-        return ReportingScorer(scorer, tuple(names), self._path)
+    def watch(
+        self, scorer: Callable[..., float], names: Sequence[str], resource: str | None = None
+    ) -> ReportingScorer:
+        """Make a scorer whose calls this line counts; the best has most of the resource."""
+        return ReportingScorer(scorer, tuple(names), self._path, resource)
 
     def __enter__(self) -> Progress:
         handle, self._path = tempfile.mkstemp(prefix="kerasearch-progress-")
@@ -118,8 +125,8 @@ class Progress:
         lines = lines[: lines.rfind(b"\n") + 1]  # a line may still be on its way
         self._read_to += len(lines)
         for line in lines.splitlines():
-            candidate, score = json.loads(line)
-            self._scores[candidate].append(score)
+            candidate, amount, score = json.loads(line)
+            self._scores[candidate, amount].append(score)
 
     def _show(self) -> None:
         if self.live:
@@ -137,10 +144,14 @@ class Progress:
         spent = time.monotonic() - self._begin
         done = self._done()
         parts = [f"{done}/{counted(self.total, 'fit')}"]
-        means = [sum(s) / len(s) for s in self._scores.values() if len(s) == self.n_folds]
-        means = [mean for mean in means if math.isfinite(mean)]
+        means = [
+            (amount, sum(scores) / len(scores))
+            for (_, amount), scores in self._scores.items()
+            if len(scores) == self.n_folds
+        ]
+        means = [each for each in means if math.isfinite(each[1])]
         if means:
-            parts.append(f"best so far {max(means):.4g}")
+            parts.append(f"best so far {max(means)[1]:.4g}")
         parts.append(f"{duration(spent)} spent")
         parts.append(time_left(done, self.total, spent))
         return ", ".join(filter(None, parts))

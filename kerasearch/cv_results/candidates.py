@@ -15,10 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
+from .._utils.text import listed
+from .._utils.user_warnings import warn
 from .values import MISSING
 
 _NUMPY_SCALAR = re.compile(r"\bnp\.(?:float|int|uint|str|bool)\w*\(([^()]*)\)")
+# what a CSV file has of an object without a text of its own: its address tells it from others
+_OBJECT = re.compile(r"<(?:[\w.<>]*\.)?(\w+) object at 0x\w+>")
 # what a CSV file has of a callable; its name is the last part
 _CALLABLE = re.compile(
     r"<(?:built-in function|function|cyfunction|class|ufunc) "
@@ -86,13 +90,20 @@ def _undo_parquet(
 ) -> list[dict[str, Any]]:
     """Take out what fills the gaps, and make integers and tuples again.
 
-    ``None`` in a parameter of numbers shows that it fills gaps; then it does so everywhere.
+    ``None`` in a parameter of numbers shows that it fills gaps; then it does so everywhere. It may
+    have been a value of that parameter, which a warning says.
     """
     filled = {
         name
         for name, values in columns.items()
         if values.dtype.kind in "fiu" and any(each.get(name, 0) is None for each in params)
     }
+    if filled:
+        warn(
+            f"a Parquet file does not tell None from a parameter that a candidate does not have: "
+            f"None in {listed(sorted(filled))} is read as not there. A CSV file, and the search's "
+            "own cv_results_, tell them apart"
+        )
     whole = {name for name in filled if _are_whole(each.get(name) for each in params)}
     return [
         {
@@ -111,7 +122,10 @@ def _read_column(values: Sequence[Any]) -> list[Any]:
     ]
     if MISSING in cells and _are_whole(cells):
         return [cell if cell is MISSING else int(cell) for cell in cells]
-    return cells
+    objects = [cell for cell in cells if isinstance(cell, str) and _OBJECT.fullmatch(cell)]
+    number = {text: n for n, text in enumerate(dict.fromkeys(objects), start=1)}
+    texts = {text: _OBJECT.sub(rf"\1 #{n}", text) for text, n in number.items()}
+    return [texts.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
 
 def _is_missing(value: Any) -> bool:

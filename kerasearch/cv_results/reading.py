@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from .._utils.names import short_names
 from .._utils.text import listed
 from .candidates import read_params
-from .search_results import EPOCH_COUNTS, SearchResults
+from .search_results import SearchResults, default_metric, scores_among
 
 _SPLIT = re.compile(r"split(\d+)_(test|train)_(.+)")
 _STATISTIC = re.compile(r"(mean|std|rank)_(test|train)_(.+)|(mean|std)_(fit|score)_time")
@@ -70,15 +70,13 @@ def read(source: SearchLike) -> SearchResults:
     if not params:
         raise ValueError("the search has no candidates: cv_results_ is empty")
     names = dict.fromkeys(name for keys in dict.fromkeys(map(tuple, params)) for name in keys)
-    scores = [metric for metric in metrics if metric not in EPOCH_COUNTS] or metrics
-    refit = getattr(search, "refit", None)
     return SearchResults(
         params=params,
         names=short_names(list(names)),
-        metrics=scores,
+        metrics=scores_among(metrics),
         extras=_read_extras(table),
         messages=_read_errors(table.get("error_messages"), len(params)),
-        default_metric=refit if isinstance(refit, str) and refit in scores else scores[0],
+        default_metric=default_metric(metrics, getattr(search, "refit", None)),
         cv=getattr(search, "cv", None),
         estimator=getattr(search, "estimator", None),
         search=search,

@@ -12,11 +12,24 @@ import pandas as pd
 
 from .._utils.names import did_you_mean, last_part, short_names
 from .._utils.text import listed
+from .._utils.values import identity
 from .store_lookup import StoredOutcomes, stored_outcomes
-from .values import MISSING, column, numeric
+from .values import MISSING, column, labels, numeric
 
 # The names under which a scorer returns how many epochs a fit ran: that is a cost, not a score.
 EPOCH_COUNTS = ("epochs", "n_epochs")
+
+
+def scores_among(metrics: Iterable[str]) -> list[str]:
+    """List the metrics that are scores, the first of which a search goes by unless told."""
+    metrics = list(metrics)
+    return [metric for metric in metrics if metric not in EPOCH_COUNTS] or metrics
+
+
+def default_metric(metrics: Iterable[str], refit: Any) -> str:
+    """Tell which of several metrics a search goes by: the one that `refit` names, or the first."""
+    scores = scores_among(metrics)
+    return refit if isinstance(refit, str) and refit in scores else scores[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +117,10 @@ class SearchResults:
         full = self.parameter(name)
         return [params.get(full, MISSING) for params in self.params]
 
+    def labels(self, name: str) -> list[str]:
+        """Write a parameter's value of each candidate as text, different values differently."""
+        return labels(self.values(name))
+
     def parameters(self, taken: Iterable[str] = ()) -> pd.DataFrame:
         """Get a column for each parameter, by short names that are not ``taken``.
 
@@ -119,7 +136,7 @@ class SearchResults:
 
     def varying(self) -> list[str]:
         """List the full names of the parameters that have more than one value."""
-        return [name for name in self.names if len(set(map(repr, self.values(name)))) > 1]
+        return [name for name in self.names if len(set(map(identity, self.values(name)))) > 1]
 
     def scores(self, metric: str | None = None) -> np.ndarray:
         """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""
@@ -236,6 +253,20 @@ class SearchResults:
     def order(self, metric: str | None = None) -> np.ndarray:
         """Candidates' numbers, best first, failed ones last; ties in the order of the search."""
         return np.argsort(self.rank(metric), kind="stable")
+
+    def best_so_far(self, metric: str | None = None, rows: Any = slice(None)) -> np.ndarray:
+        """Get after each candidate of `rows` the mean score of the one that would be chosen then.
+
+        It falls where the first candidate with a larger resource scores less than those before it.
+        NaN before the first finite score.
+        """
+        amounts = np.zeros(len(self)) if self.resources is None else self.resources
+        chosen, best = (-np.inf, np.nan), []
+        for amount, mean in zip(amounts[rows], self.mean(metric)[rows], strict=True):
+            if np.isfinite(mean) and (amount, mean) > chosen:
+                chosen = (amount, mean)
+            best.append(chosen[1])
+        return np.array(best)
 
     def best(self, metric: str | None = None) -> int:
         """Get the number of the best candidate."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .._utils.json_values import as_python
+from .._utils.descriptions import describe, describe_all
+from .._utils.plain_values import as_python
+from .._utils.text import alike, cut_apart, shortened
+from .._utils.values import identity
 
 _CLEARLY = 0.1  # so much nearer to the middle must the median lie on a logarithmic scale
 LONGEST = 60  # characters of a value's text
@@ -34,30 +36,57 @@ MISSING = _Missing()
 
 
 def readable(value: Any) -> str:
-    """Write one value for people: the name of a callable, a list on one line, never a page."""
-    value = as_python(value)
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, np.ndarray):
-        text = readable(value.tolist())
-    elif isinstance(value, tuple) and type(value) is tuple:
-        inner = ", ".join(map(readable, value))
-        text = f"({inner},)" if len(value) == 1 else f"({inner})"
-    elif isinstance(value, list):
-        text = f"[{', '.join(map(readable, value))}]"
-    elif isinstance(value, dict):
-        text = "{" + ", ".join(f"{readable(k)}: {readable(v)}" for k, v in value.items()) + "}"
-    elif isinstance(value, functools.partial):
-        parts = [value.func, *value.args]
-        given = [f"{name}={readable(part)}" for name, part in value.keywords.items()]
-        text = f"partial({', '.join([*map(readable, parts), *given])})"
-    elif callable(value) and hasattr(value, "__name__"):
-        text = value.__name__
-    else:
-        text = " ".join(repr(value).split())
-        if type(value).__repr__ is object.__repr__:  # an address says nothing
-            text = f"{type(value).__name__}()"
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    """Write one value for people: an object with its arguments, a list on one line, never a page.
+
+    Where there are several values, `labels` tells them apart.
+    """
+    return shortened(describe(value), LONGEST)
+
+
+def labels(values: Iterable[Any], detail: int = 0) -> list[str]:
+    """Write the values of a parameter for people, so that different ones have different texts.
+
+    Parameters
+    ----------
+    values : iterable of object
+        One value a candidate, ``MISSING`` where it has none.
+    detail : {0, 1, 2}, default=0
+        How much to write at least, as `describe` has it: with 1, text is in quotes.
+
+    Returns
+    -------
+    texts : list of str
+        As `readable` writes a value. Of those that this does not tell apart, more is written; what
+        remains alike is numbered.
+
+    Examples
+    --------
+    >>> from kerasearch.cv_results.values import labels
+    >>> labels([None, "None", 1, True, None, object(), object()])
+    ['None', "'None'", '1', 'True', 'None', 'object() #1', 'object() #2']
+    """
+    cells = [as_python(value) for value in values]
+    keys = [identity(cell) for cell in cells]
+    distinct: dict[Hashable, Any] = {}
+    for key, cell in zip(keys, cells, strict=True):
+        distinct.setdefault(key, cell)
+    texts = cut_apart(_different_texts(list(distinct.values()), detail), LONGEST)
+    by_key = dict(zip(distinct, texts, strict=True))
+    return [by_key[key] for key in keys]
+
+
+def _different_texts(values: Sequence[Any], detail: int) -> list[str]:
+    texts = describe_all(values, detail)
+    for more in range(detail + 1, 3):
+        for same in alike(texts):
+            fuller = describe_all([values[i] for i in same], more)
+            if len(set(fuller)) > 1:
+                for i, text in zip(same, fuller, strict=True):
+                    texts[i] = text
+    for same in alike(texts):
+        for n, i in enumerate(same, start=1):
+            texts[i] += f" #{n}"
+    return texts
 
 
 def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
@@ -96,8 +125,11 @@ def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
         return pd.Series(filled, name=name)
     else:
         scalars = kinds <= {int, float, bool, str, type(None)}
-        show = (lambda cell: cell) if scalars else _text_or_none
-        filled = [np.nan if cell is MISSING else show(cell) for cell in cells]
+        shown = cells if scalars else labels(cells)
+        filled = [
+            np.nan if cell is MISSING else None if cell is None else text
+            for cell, text in zip(cells, shown, strict=True)
+        ]
         return pd.Series(filled, name=name, dtype=object)
     return pd.Series([missing if c is MISSING else c for c in cells], name=name, dtype=dtype)
 
@@ -129,10 +161,6 @@ def is_log_spread(values: np.ndarray) -> bool:
 
 def _too_wide(cells: Sequence[Any]) -> bool:
     return any(cell is not MISSING and not -(2**63) <= cell < 2**63 for cell in cells)
-
-
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else readable(value)
 
 
 def _place_of_median(values: np.ndarray) -> float:

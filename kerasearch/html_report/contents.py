@@ -115,8 +115,8 @@ def best(results: SearchResults, metric: str) -> list[tuple[str, str]] | None:
     """The best candidate's parameters; None where every candidate failed."""
     if not np.isfinite(results.mean(metric)).any():
         return None
-    params = results.params[results.best(metric)]
-    return [(results.names[name], _typed(value)) for name, value in params.items()]
+    i = results.best(metric)
+    return [(results.names[name], _typed(results, name, i)) for name in results.params[i]]
 
 
 def ties(
@@ -139,7 +139,7 @@ def ties(
             f"{row.mean:.4g}",
             f"{row.difference:.2g}",
             f"{row.difference_low:.2g} to {row.difference_high:.2g}",
-            *(_short(results.params[row.Index].get(name, MISSING)) for name in results.names),
+            *(_short(results, name, int(row.Index)) for name in results.names),
         ]
         for row in tied[_COMPARED].head(MOST_TIED).itertuples()
     ]
@@ -157,23 +157,29 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
     return [
         (
             short if short == full else f"{short}  ({full})",
-            _tried([as_python(value) for value in results.values(full)], results.numbers(full)),
+            _tried(results, full),
         )
         for full, short in results.names.items()
     ]
 
 
-def _tried(values: list[Any], numbers: np.ndarray | None) -> str:
+def _tried(results: SearchResults, full: str) -> str:
     """List few values; of many numbers, say how many and from where to where."""
-    by_text = {_short(value): value for value in values if value is not MISSING}
-    n_without = sum(value is MISSING for value in values)
+    values, numbers = results.values(full), results.numbers(full)
+    given = [
+        (text, as_python(value))
+        for text, value in zip(results.labels(full), values, strict=True)
+        if value is not MISSING
+    ]
+    by_text = dict(given)
+    n_without = len(values) - len(given)
     without = f"; {counted(n_without, 'candidate')} without" if n_without else ""
     if len(by_text) <= 8:
         return ", ".join(sorted(by_text, key=lambda text: sort_key(by_text[text], text))) + without
     if numbers is not None:
         low, high = np.nanmin(numbers), np.nanmax(numbers)
         return f"{len(by_text):,} values from {low:.3g} to {high:.3g}{without}"
-    counts = Counter(_short(value) for value in values if value is not MISSING)
+    counts = Counter(text for text, _ in given)
     common = ", ".join(text for text, _ in counts.most_common(6))
     return f"{len(by_text):,} values, such as {common}{without}"
 
@@ -296,27 +302,35 @@ def _or_reason(compute: Callable[[], Any]) -> Any:
         return str(error)
 
 
-def _short(value: Any) -> str:
-    """Write a value in few characters; nothing for one that the candidate does not have."""
+def _short(results: SearchResults, name: str, i: int) -> str:
+    """Write a candidate's value in few characters; nothing for one that it does not have."""
+    value = as_python(results.params[i].get(name, MISSING))
     if value is MISSING:
         return ""
-    return readable(_rounded(value, 4))
+    return f"{value:.4g}" if isinstance(value, float) else _label(results, name, i, value, 4)
 
 
-def _typed(value: Any) -> str:
-    """Write a value as it would be typed, where that is short; floats in six digits."""
-    value = _rounded(value, 6)
+def _typed(results: SearchResults, name: str, i: int) -> str:
+    """Write a candidate's value as it would be typed, where that is short; floats in six digits."""
+    value = _rounded(as_python(results.params[i][name]), 6)
     short = value is None or isinstance(value, str | int | float)
-    return repr(value) if short else readable(value)
+    return repr(value) if short else _label(results, name, i, value, 6)
+
+
+def _label(results: SearchResults, name: str, i: int, value: Any, digits: int) -> str:
+    """Write a value that is no single number: containers with their floats rounded."""
+    rounded = _rounded(value, digits)
+    return readable(rounded) if rounded is not value else results.labels(name)[i]
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    """Round floats, also those in lists and dicts."""
-    value = as_python(value)
+    """Round floats, also those in lists and dicts; the same object where there are none."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if type(value) in (list, tuple):
-        return type(value)(_rounded(each, digits) for each in value)
-    if type(value) is dict:
-        return {key: _rounded(each, digits) for key, each in value.items()}
-    return value
+        made = type(value)(_rounded(as_python(each), digits) for each in value)
+    elif type(value) is dict:
+        made = {key: _rounded(as_python(each), digits) for key, each in value.items()}
+    else:
+        return value
+    return made if made != value else value

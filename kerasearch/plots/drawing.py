@@ -183,7 +183,7 @@ def mark_outside(ax: Axes, x: np.ndarray, scores: np.ndarray) -> None:
                 linewidths=1.2,
                 clip_on=False,
                 zorder=4,
-                label=label,
+                label=f"{which.sum():,} {label}",
             )
 
 

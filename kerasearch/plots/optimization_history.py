@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._utils.checks import as_integer
 from .._utils.names import last_part
 from ..cv_results.reading import SearchLike
 from ..cv_results.search_results import SearchResults
@@ -34,7 +35,9 @@ _LABELS = {
 class OptimizationHistoryDisplay(SearchDisplay):
     """The best score so far against what was spent; several searches in one picture.
 
-    Of more than 20 candidates, the axis shows the better half.
+    The best so far is the score of the candidate that would be chosen then: in successive halving
+    and Hyperband one with the most resources. Of more than 20 candidates, the axis shows the better
+    half, and marks at its lower edge the others.
 
     Use `from_search` to make one.
 
@@ -48,6 +51,8 @@ class OptimizationHistoryDisplay(SearchDisplay):
         What was spent.
     metric : str, default="score"
         Name of the score.
+    best : mapping of str to array-like of shape (n_candidates,), default=None
+        Name of each search to the best score so far. None is the highest of the scores.
 
     Attributes
     ----------
@@ -62,10 +67,17 @@ class OptimizationHistoryDisplay(SearchDisplay):
     _: KW_ONLY
     unit: str = "candidates"
     metric: str = "score"
+    best: Mapping[str, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self.spent = {name: np.asarray(each, dtype=float) for name, each in self.spent.items()}
         self.scores = {name: np.asarray(each, dtype=float) for name, each in self.scores.items()}
+        if self.best is None:
+            known = {
+                n: np.where(np.isfinite(each), each, np.nan) for n, each in self.scores.items()
+            }
+            self.best = {name: np.fmax.accumulate(each) for name, each in known.items()}
+        self._best = {name: np.asarray(each, dtype=float) for name, each in self.best.items()}
 
     @classmethod
     def from_search(
@@ -106,16 +118,17 @@ class OptimizationHistoryDisplay(SearchDisplay):
         require_matplotlib(cls)
         if unit not in _LABELS:
             raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
-        spent, scores = {}, {}
+        spent, scores, best = {}, {}, {}
         searches = several_searches(search)
         name = one_metric(searches, metric)
         for label, results in searches.items():
             total = np.cumsum(_cost(results, unit))
             for part, rows in _parts(results, label).items():
+                best[part] = results.best_so_far(metric, rows)
                 before = total[rows[0] - 1] if rows[0] else 0.0
                 spent[part] = total[rows] - before
                 scores[part] = results.mean(metric)[rows]
-        return cls(spent, scores, unit=unit, metric=name).plot(ax=ax)
+        return cls(spent, scores, unit=unit, metric=name, best=best).plot(ax=ax)
 
     def _size(self) -> tuple[float, float]:
         return 5.6, 3.6
@@ -129,6 +142,8 @@ class OptimizationHistoryDisplay(SearchDisplay):
         ax.set_xlim(0, 1.03 * furthest if furthest > 0 else 1)
         for i, name in enumerate(self.spent):
             self._draw_one(ax, name, i)
+        everything = [np.concatenate(list(each.values())) for each in (self.spent, self.scores)]
+        drawing.mark_outside(ax, *everything)
         ax.set(xlabel=_LABELS.get(self.unit, self.unit), ylabel=drawing.score_label(self.metric))
         if self.unit in ("candidates", "fits"):
             ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
@@ -137,11 +152,11 @@ class OptimizationHistoryDisplay(SearchDisplay):
     def _worth_showing(self) -> np.ndarray:
         """The best so far, and the better half of the candidates: the rest would flatten them."""
         shown = []
-        for scores in self.scores.values():
+        for name, scores in self.scores.items():
             finite = scores[np.isfinite(scores)]
             if len(finite):
                 low = np.median(finite) if len(finite) > FEW else finite.min()
-                shown += [np.fmax.accumulate(finite), finite[finite >= low]]
+                shown += [self._best[name], finite[finite >= low]]
         return np.concatenate(shown) if shown else np.empty(0)
 
     def _draw_one(self, ax: Axes, name: str, i: int) -> None:
@@ -154,7 +169,7 @@ class OptimizationHistoryDisplay(SearchDisplay):
         style["label"] = None if several else "a candidate"
         size = 0.6 * drawing.point_size(len(scores))
         ax.scatter(spent[drawn], scores[drawn], s=size, **style)
-        best = np.fmax.accumulate(np.where(finite, scores, np.nan))
+        best = self._best[name]
         self.lines_ += ax.step(
             np.append(spent, ax.get_xlim()[1]),
             np.append(best, best[-1]),
@@ -164,8 +179,6 @@ class OptimizationHistoryDisplay(SearchDisplay):
             linestyle=("-", "--", "-.", ":")[i // len(drawing.CYCLE) % 4],
             label=shortened(name, 24) if several else "best so far",
         )
-        if not several:
-            drawing.mark_outside(ax, spent, np.where(finite, np.inf, scores))
 
 
 def _parts(results: SearchResults, label: str) -> dict[str, np.ndarray]:
@@ -204,8 +217,8 @@ def _epochs(results: SearchResults) -> np.ndarray:
     if hasattr(results.estimator, "get_params"):
         given = results.estimator.get_params()
         epochs = [value for name, value in given.items() if last_part(name) == "epochs"]
-        if len(epochs) == 1 and isinstance(epochs[0], int):
-            return np.full(len(results), float(epochs[0]))
+        if len(epochs) == 1 and (n := as_integer(epochs[0])) is not None:
+            return np.full(len(results), float(n))
     raise ValueError(
         "unit='epochs': the search does not tell its epochs; use a scorer that returns "
         "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"

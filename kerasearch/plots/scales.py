@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from .._utils.json_values import as_python
-from ..cv_results.values import MISSING, is_log_spread, numeric, readable
+from .._utils.text import cut_apart
+from .._utils.text import shortened as text_shortened
+from ..cv_results.values import MISSING, is_log_spread, labels, numeric
 
 LONGEST_LABEL = 18  # characters of a category's label
 
@@ -45,11 +47,12 @@ class Scale:
             finite = np.where(np.isfinite(numbers), numbers, np.nan)
             return cls(label, finite, None, is_log_spread(finite))
         cells = [as_python(value) for value in values]
-        by_text = {readable(cell): cell for cell in cells if cell is not MISSING}
+        written = list(zip(labels(cells), cells, strict=True))
+        by_text = {text: cell for text, cell in written if cell is not MISSING}
         texts = sorted(by_text, key=lambda text: sort_key(by_text[text], text))
         place = {text: float(i) for i, text in enumerate(texts)}
-        positions = [math.nan if c is MISSING else place[readable(c)] for c in cells]
-        return cls(label, np.array(positions), _labels([by_text[text] for text in texts]))
+        positions = [math.nan if cell is MISSING else place[text] for text, cell in written]
+        return cls(label, np.array(positions), _labels(texts, [by_text[text] for text in texts]))
 
     @property
     def distinct(self) -> np.ndarray:
@@ -153,12 +156,12 @@ class Scale:
         return np.log10(positions) if self.log else np.asarray(positions, dtype=float)
 
 
-def _labels(values: Sequence[Any]) -> list[str]:
-    """Write the values of categories; numbers among them in few digits."""
+def _labels(texts: Sequence[str], values: Sequence[Any]) -> list[str]:
+    """Shorten the texts of categories; numbers among them have few digits."""
     digits = enough_digits([value for value in values if isinstance(value, float)])
     return [
-        number(value, digits) if isinstance(value, float) else shortened(readable(value))
-        for value in values
+        number(value, digits) if isinstance(value, float) else shortened(text)
+        for text, value in zip(cut_apart(texts, LONGEST_LABEL), values, strict=True)
     ]
 
 
@@ -191,10 +194,7 @@ def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
 
     Dollar signs are escaped: matplotlib would take what is between two of them as a formula.
     """
-    if len(text) > longest:
-        head = (longest - 1) // 2
-        text = f"{text[:head]}…{text[len(text) - (longest - 1 - head) :]}"
-    return text.replace("$", r"\$")
+    return text_shortened(text, longest).replace("$", r"\$")
 
 
 def sort_key(value: Any, text: str) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .._utils.names import did_you_mean, last_part
-from .._utils.text import listed
+from .._utils.text import cut_apart, listed
 from ..results.history import COLUMNS, search_history, training_history
 from . import drawing
 from .display import SearchDisplay, require_matplotlib
@@ -284,7 +284,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         title = None
         if max(map(len, labels)) > _LONGEST:
             title, labels = fill(", ".join(names), _TITLE), [", ".join(row) for row in values]
-        return title, [shortened(label, _LONGEST) for label in labels]
+        return title, [shortened(label, _LONGEST) for label in cut_apart(labels, _LONGEST)]
 
 
 def _curves_of(source: Any) -> pd.DataFrame:

@@ -15,12 +15,13 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
 
-from .._utils.json_values import as_python
+from .._utils.checks import check_integer
 from .._utils.text import listed
 from .._utils.user_warnings import warn
+from .._utils.values import identity
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
-from ..cv_results.values import MISSING, is_log_spread, numeric
+from ..cv_results.values import MISSING, is_log_spread, labels, numeric
 
 MIN_CANDIDATES = 4  # a grid of two values by two: fewer cannot tell two hyperparameters apart
 MAX_SAMPLES = 1000  # candidates that one tree sees: bounds the time
@@ -121,6 +122,7 @@ def importance(
     >>> importance(search).index.tolist()
     ['C', 'gamma', 'shrinking', 'C x gamma']
     """
+    n_trees = check_integer("n_trees", n_trees, 1)
     results = read(search)
     data = _Data.of(results, metric)
     chosen = data.places(results, parameters)
@@ -298,7 +300,7 @@ def _encode(results: SearchResults, kept: np.ndarray) -> tuple[list[_Dimension],
     encoded: list[np.ndarray] = []
     places = count()
     for name, values in columns.items():
-        if len({repr(as_python(value)) for value in values}) < 2:
+        if len(set(map(identity, values))) < 2:
             continue
         array, points, weights, span = _encode_one(values)
         columns_of = tuple(next(places) for _ in range(array.shape[1]))
@@ -320,11 +322,13 @@ def _encode_one(
     """Encode one hyperparameter: the array, its points and their weights, its span."""
     numbers = numeric(values)
     if numbers is None:
-        keys = [repr(as_python(value)) for value in values]
+        texts = zip(values, labels(values), strict=True)
+        keys = [repr(value) if isinstance(value, str) else text for value, text in texts]
         categories, codes = np.unique(keys, return_inverse=True)
         points = np.eye(len(categories), dtype=np.float32)
-        absent = categories == repr(MISSING)
-        share = float(np.mean([value is MISSING for value in values]))
+        missing = np.array([value is MISSING for value in values])
+        absent = np.isin(np.arange(len(categories)), codes[missing])
+        share = float(missing.mean())
         weights = _with_missing(int((~absent).sum()), absent, share)
         return points[codes], points, weights, None
     missing = ~np.isfinite(numbers)

@@ -11,8 +11,11 @@ from sklearn.exceptions import NotFittedError
 
 from ..cv_results.reading import read
 from ..cv_results.store_lookup import stored_fits
+from ..store.tables import history_rows
 
 COLUMNS = ("candidate", "fold", "epoch", "metric", "value")
+# metrics by epoch, and the setting of the epochs in which those of validation were measured
+_History = tuple[Mapping[str, Any], Any]
 # where meta-estimators keep the fitted one
 _INSIDE = ("estimator_", "regressor_", "classifier_")
 
@@ -102,8 +105,11 @@ def search_history(search: Any) -> pd.DataFrame:
     results = read(search)
     fits = stored_fits(results.estimator, results.params, results.n_folds)
     if any(fits):
-        sources: dict[int, list[Mapping[str, Any]]] = {
-            candidate: [fit.history for fit in sorted(folds, key=lambda fit: fit.created)]
+        sources: dict[int, list[_History]] = {
+            candidate: [
+                (fit.history, fit.parameters.get("fit__validation_freq"))
+                for fit in sorted(folds, key=lambda fit: fit.created)
+            ]
             for candidate, folds in enumerate(fits)
         }
     else:
@@ -119,13 +125,13 @@ def search_history(search: Any) -> pd.DataFrame:
     return _table(sources.items()).join(parameters, on="candidate")
 
 
-def _table(sources: Iterable[tuple[Any, Iterable[Mapping[str, Any]]]]) -> pd.DataFrame:
+def _table(sources: Iterable[tuple[Any, Iterable[_History]]]) -> pd.DataFrame:
     """Tabulate the histories of each candidate's folds."""
     rows = [
         (candidate, fold, *epoch)
         for candidate, histories in sources
-        for fold, history in enumerate(histories)
-        for epoch in _epochs(history)
+        for fold, (history, validation_freq) in enumerate(histories)
+        for epoch in history_rows(history, validation_freq)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -154,7 +160,7 @@ def _is_cross_validated(source: Mapping[str, Any]) -> bool:
     return "estimator" in source or "fit_time" in source
 
 
-def _history(estimator: Any) -> Mapping[str, Any]:
+def _history(estimator: Any) -> _History:
     """Find the history of the Keras estimator that is this one or inside it."""
     history = _find(estimator)
     if history is not None:
@@ -170,7 +176,8 @@ def _history(estimator: Any) -> Mapping[str, Any]:
     raise NotFittedError(f"this {name} has no history_: call fit first")
 
 
-def _find(estimator: Any) -> Mapping[str, Any] | None:
+def _find(estimator: Any) -> _History | None:
+    """Find the history of a fitted Keras estimator, and its ``validation_freq``."""
     if hasattr(estimator, "cv_results_"):
         raise TypeError(
             f"a finished {type(estimator).__name__} keeps no estimators of its folds. For the "
@@ -180,7 +187,8 @@ def _find(estimator: Any) -> Mapping[str, Any] | None:
         )
     history = getattr(estimator, "history_", None)
     if isinstance(history, Mapping):
-        return history
+        known = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+        return history, known.get("fit__validation_freq")
     inside = [step for _, step in reversed(getattr(estimator, "steps", []))]
     inside += [getattr(estimator, name) for name in _INSIDE if hasattr(estimator, name)]
     return next((each for each in map(_find, inside) if each is not None), None)
@@ -189,16 +197,3 @@ def _find(estimator: Any) -> Mapping[str, Any] | None:
 def _last(estimator: Any) -> Any:
     steps = getattr(estimator, "steps", None)
     return steps[-1][1] if steps else estimator
-
-
-def _epochs(history: Mapping[str, Any]) -> Iterator[tuple[int, str, float]]:
-    """Walk through a history: epoch, metric and value.
-
-    The values of ``validation_freq`` are those of the epochs at whose ends they were measured.
-    """
-    n_epochs = max(map(len, history.values()), default=0)
-    for metric, values in history.items():
-        every = n_epochs // len(values) if len(values) and metric.startswith("val_") else 1
-        for i, value in enumerate(values, start=1):
-            if np.ndim(value) == 0:  # a metric that is a vector is no curve
-                yield i * every, metric, float(value)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from .._utils.values import candidate_identity
 from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import EPOCH_COUNTS, SearchResults

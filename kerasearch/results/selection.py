@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.json_values import as_python
 from .._utils.names import last_part
+from .._utils.plain_values import as_python
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
 from ..cv_results.search_results import SearchResults

@@ -2,8 +2,8 @@
 
 This module alone touches the protected side of scikit-learn's searches: ``_run_search``,
 ``evaluate_candidates``, ``_format_results``, ``_select_best_index``, ``_get_scorers``,
-``_get_routed_params_for_fit`` and ``_validate_params`` of ``BaseSearchCV``, and what
-`halving_schedule` calls of ``BaseSuccessiveHalving``. Canary tests in
+``_get_routed_params_for_fit``, ``_validate_params`` and ``_skl_callbacks`` of ``BaseSearchCV``, and
+what `halving_schedule` calls of ``BaseSuccessiveHalving``. Canary tests in
 ``tests/search/test_base.py`` fail when scikit-learn changes them; it was checked with 1.6 to 1.9.
 
 scikit-learn makes the splits, fits, scores, formats and refits. What is added: each finished batch
@@ -22,19 +22,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GridSearchCV, check_cv
 from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import indexable
 
-from .._utils.text import duration, time_left
+from .._utils.names import did_you_mean
+from .._utils.text import duration, listed, time_left
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
+from ..cv_results.search_results import default_metric
 from .fit_errors import all_failed_text, error_message, read_all_failed, warn_text
 from .fixed_splits import FixedSplits, fixed_splits
+
+_Search = TypeVar("_Search", bound="IncrementalSearchCV")
 
 
 @dataclass
@@ -111,8 +116,11 @@ class _RunningSearch:
         return math.inf if self.deadline is None else self.deadline - time.monotonic()
 
 
-class IncrementalSearchCV(BaseSearchCV):
+class IncrementalSearchCV(GridSearchCV):
     """A search that evaluates what its `_batches` yields.
+
+    A grid search in name alone: `mlflow.sklearn.autolog` logs candidates as runs of their own for
+    instances of `GridSearchCV`, through whose ``fit`` it goes; checked with mlflow 3.17.
 
     A subclass implements `_batches`, a generator; when it is resumed, its last batch is in
     ``self._running.evaluations``. It is closed when the search is stopped.
@@ -123,6 +131,9 @@ class IncrementalSearchCV(BaseSearchCV):
         Why the search ended: ``"finished"``, ``"timeout"``, ``"interrupted"`` (Ctrl-C), or what a
         subclass adds.
     """
+
+    def __init__(self, estimator: Any, **settings: Any) -> None:
+        BaseSearchCV.__init__(self, estimator, **settings)  # without a grid
 
     @abstractmethod
     def _batches(self) -> Iterator[Batch]: ...
@@ -280,6 +291,7 @@ class IncrementalSearchCV(BaseSearchCV):
         )
         if scored is None:
             return  # the names of the scores are not known yet
+        self._check_refit(scored["test_scores"])
         folds = [
             _with_error_score(fold, scored, self.error_score, self.return_train_score)
             for evaluation in evaluations
@@ -297,6 +309,17 @@ class IncrementalSearchCV(BaseSearchCV):
         if not hasattr(self, "cv_results_"):
             self.cv_results_: dict[str, Any] = {}
         self.cv_results_.update(table)
+
+    def _check_refit(self, scores: Any) -> None:
+        """Raise unless `refit` names one of several scores, once a callable scorer gave them."""
+        if not isinstance(scores, Mapping) or not self.refit or callable(self.refit):
+            return
+        if not isinstance(self.refit, str) or self.refit not in scores:
+            near = did_you_mean(str(self.refit), scores)
+            raise ValueError(
+                f"refit={self.refit!r} must name the metric to choose by: the scorer returns "
+                f"{listed(scores)}{near}; or be a function of cv_results_, or False"
+            )
 
     def _mean_score(self, evaluation: Evaluation) -> float:
         """Average the score that the search goes by."""
@@ -341,9 +364,19 @@ class IncrementalSearchCV(BaseSearchCV):
             self.feature_names_in_ = self.best_estimator_.feature_names_in_
 
     def _fit_best(self, X: Any, y: Any, params: Mapping[str, Any]) -> Any:
+        X, y = indexable(X, y)
         routed = self._get_routed_params_for_fit(dict(params))
         best = clone(self.estimator).set_params(**clone(self.best_params_, safe=False))
-        return best.fit(X, **({} if y is None else {"y": y}), **routed.estimator.fit)
+        best.fit(X, *(() if y is None else (y,)), **routed.estimator.fit)
+        return best
+
+    def _as_search(self, kind: type[_Search], **changes: Any) -> _Search:
+        """Make a search of another class with these settings, but for the changes."""
+        names = inspect.signature(BaseSearchCV).parameters
+        search = kind(**{name: getattr(self, name) for name in names} | changes)
+        if callbacks := getattr(self, "_skl_callbacks", ()):  # scikit-learn 1.9 and later
+            search.set_callbacks(*callbacks)
+        return search
 
     def _warn_of_missing_scores(self) -> None:
         means = [self._mean_score(evaluation) for evaluation in self._running.evaluations]
@@ -372,7 +405,9 @@ class IncrementalSearchCV(BaseSearchCV):
         scores = [self._mean_score(evaluation) for evaluation in evaluations]
         last = scores[-len(self._running.batch.candidates) :]
         shown = f"{len(scores)}" if total is None else f"{len(scores)}/{total}"
-        best = f"{np.nanmax(scores):.6g}" if not np.isnan(scores).all() else "none yet"
+        best = "none yet"
+        if hasattr(self, "cv_results_") and np.isfinite(scores).any():
+            best = f"{read(self).best_so_far()[-1]:.6g}"  # of the most resources, in Hyperband
         these = ", ".join("failed" if np.isnan(score) else f"{score:.6g}" for score in last)
         seconds = time.monotonic() - self._running.begin
         parts = [f"{shown} candidates, best {best}, last {these}", f"{duration(seconds)} spent"]
@@ -460,4 +495,4 @@ def _score_to_refit_by(scores: Any, refit: Any) -> float | None:
     """Get the score that the search goes by: the one that `refit` names, or else the first."""
     if not isinstance(scores, Mapping):
         return scores
-    return scores[refit] if refit in scores else next(iter(scores.values()))
+    return scores[default_metric(scores, refit)]

@@ -14,8 +14,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .._utils.checks import check_integer
-from .._utils.json_values import as_json, as_python
+from .._utils.json_values import as_json
 from .._utils.names import last_part
+from .._utils.plain_values import as_python
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
 from .base import Batch, Evaluation, IncrementalSearchCV

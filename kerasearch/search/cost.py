@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .._utils.values import candidate_identity, unique
 from ..space.branches import Branch, as_branches, cartesian
 from ..space.scipy_distributions import as_distribution, is_distribution
 from .base import halving_schedule
-from .hyperband import hyperband_schedule
+from .hyperband import hyperband_schedule, planned_rungs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,8 @@ class _Plan:
     n_iter: int | None = None
     epochs: int | None = None
     refit: bool = True
-    rungs: list[tuple[int, Any]] | None = None  # candidates, and epochs if they are the resource
+    # of a space of so many candidates: how many a rung has, and its epochs if they are the resource
+    rungs: Callable[[float], list[tuple[int, Any]]] | None = None
     note: str = ""
     unknown: set[str] = field(default_factory=set)  # counts that cannot be told
 
@@ -229,8 +230,8 @@ class _Plan:
         if self.unknown:
             return n_candidates, None, None
         if self.rungs is not None:
-            n_fits = sum(n for n, _ in self.rungs) * self.n_splits + self.refit
-            each_rung = [(n, each or self.epochs) for n, each in self.rungs]
+            each_rung = [(n, each or self.epochs) for n, each in self.rungs(n_possible)]
+            n_fits = sum(n for n, _ in each_rung) * self.n_splits + self.refit
             fits = [(n * self.n_splits, each) for n, each in each_rung]
             fits.append((int(self.refit), each_rung[-1][1]))
             n_epochs = sum(n * each for n, each in fits if each is not None)
@@ -277,6 +278,8 @@ def _read_plan(search: Any, epochs: int | None) -> _Plan:
     if space is None:
         raise TypeError(f"cannot tell what {kind} searches: it has neither a grid nor a space")
     branches = as_branches(space)
+    if "n_iter" in params:
+        check_integer("n_iter", params["n_iter"], 1)
     plan = _Plan(
         branches,
         _n_splits(params.get("cv")),
@@ -311,17 +314,24 @@ def _plan_halving(plan: _Plan, search: Any) -> None:
         return
     rungs = halving_schedule(search)
     plan.n_iter = rungs[0][0]
-    plan.rungs = [(n, epochs if _is_epochs(search.resource) else None) for n, epochs in rungs]
+    fixed = _with_epochs(rungs, search.resource)
+    plan.rungs = lambda n_possible: fixed
     plan.note = "Successive halving: " + ", then ".join(
         f"{n} with {search.resource}={amount}" for n, amount in rungs
     )
 
 
 def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
-    schedule = hyperband_schedule(params["max_resources"], params["factor"])
-    plan.rungs = list(zip(schedule["n_candidates"], schedule["n_resources"], strict=True))
+    settings = params["max_resources"], params["factor"]
+    schedule = hyperband_schedule(*settings)
+    plan.rungs = lambda n: _with_epochs(planned_rungs(*settings, n), str(params.get("resource")))
     plan.n_iter = int(schedule.loc[schedule["rung"] == 0, "n_candidates"].sum())
     plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
+
+
+def _with_epochs(rungs: Iterable[tuple[int, int]], resource: str) -> list[tuple[int, Any]]:
+    """Leave the amounts out where the resource is something other than epochs."""
+    return [(n, amount if _is_epochs(resource) else None) for n, amount in rungs]
 
 
 def _check_no_distributions(branches: Iterable[Branch]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pandas as pd
 from sklearn.model_selection import ParameterSampler
 from sklearn.utils import check_random_state
 
-from .._utils.checks import check_integer
+from .._utils.checks import as_integer, check_integer
 from ..space.branches import Space, as_branches, as_distributions, n_candidates
 from ..space.names import full_name
 from ..store import FitStore
@@ -84,6 +85,19 @@ def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame
             had = epochs
     names = ["bracket", "rung", "n_candidates", "n_resources", "n_new_resources"]
     return pd.DataFrame(rows, columns=names)
+
+
+def planned_rungs(
+    max_resources: int, factor: int, n_possible: float = math.inf
+) -> list[tuple[int, int]]:
+    """Tell for each rung how many candidates a space of so many has for it, and their resource."""
+    schedule = hyperband_schedule(max_resources, factor)
+    names = ["rung", "n_candidates", "n_resources"]
+    rungs, n = [], 0
+    for rung, n_wanted, amount in schedule[names].to_numpy().tolist():
+        n = n // factor if rung else int(min(n_wanted, n_possible))
+        rungs += [(n, amount)] if n else []
+    return rungs
 
 
 class HyperbandSearchCV(IncrementalSearchCV):
@@ -239,7 +253,8 @@ class HyperbandSearchCV(IncrementalSearchCV):
             )
 
     def _n_planned(self) -> int:
-        return int(hyperband_schedule(self.max_resources, self.factor)["n_candidates"].sum())
+        n_possible = n_candidates(as_distributions(self.space))
+        return sum(n for n, _ in planned_rungs(self.max_resources, self.factor, n_possible))
 
     def _work_done(self) -> tuple[float, float]:
         plan = self.schedule_  # a candidate costs what it gets
@@ -265,11 +280,11 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
     def _draw_candidates(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
         """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
+        n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
         known = self._scored_first_rungs() if self.sampler == "bayes" else []
         if known:
             proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
             return proposed + list(ParameterSampler(self.space, n // 3, random_state=rng))
-        n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
         return list(ParameterSampler(self.space, n, random_state=rng))
 
     def _scored_first_rungs(self) -> list[tuple[dict[str, Any], float]]:
@@ -312,7 +327,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         store = f"{prefix}store"
         known = self.estimator.get_params(deep=True)
         seed = known.get(f"{prefix}random_state")
-        if known.get(store, "") is not None or not isinstance(seed, int | np.integer):
+        if known.get(store, "") is not None or as_integer(seed) is None:
             return {}
         return {store: FitStore()}
 

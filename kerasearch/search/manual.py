@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.exceptions import FitFailedWarning, NotFittedError
 from .._utils.names import last_part, short_names
 from .._utils.user_warnings import warn
 from .._utils.values import identity
+from ..cv_results.values import MISSING, labels
 from ..space.names import resolve
 from .base import Batch, Evaluation, IncrementalSearchCV
 from .checks import check_candidate
@@ -118,13 +119,19 @@ class ManualSearchCV(IncrementalSearchCV):
         -----
         UserWarning
             If there were trials, which are gone.
+
+        Raises
+        ------
+        ValueError
+            If the settings are wrong, or `cv` is an iterator that was read before.
         """
         self._check_settings()
         if n_trials := len(getattr(self, "_trials", ())):
             warn(f"ManualSearchCV: fit begins anew, without the {n_trials} trial(s) so far")
         self._drop_results()
         self._data = (X, y, params)
-        self._cv = fixed_splits(self.cv, y, self.estimator)
+        self._splitter = _read_once(self.cv)
+        self._cv = fixed_splits(self._splitter, y, self.estimator)
         self._trials: list[Evaluation] = []
         self._best: tuple[Any, Any] | None = None
         return self
@@ -148,9 +155,16 @@ class ManualSearchCV(IncrementalSearchCV):
         NotFittedError
             Before `fit`.
         ValueError
-            If the estimator has no such parameter.
+            If the estimator has no such parameter, or `refit` does not name one of the metrics
+            that the scorer returns.
         KeyboardInterrupt
             At Ctrl-C; the trials before are kept.
+
+        Warns
+        -----
+        FitFailedWarning, UserWarning
+            With ``verbose=0``, where a fit failed or a score is not finite; else the printed line
+            says so.
         """
         trials = self._checked_trials()
         resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
@@ -187,11 +201,12 @@ class ManualSearchCV(IncrementalSearchCV):
         -------
         self : ManualSearchCV
         """
-        gone = self._last_trial()
-        self._trials.pop()
+        self._last_trial()
+        written = _written(self._trials)
+        gone = self._trials.pop()
         self._update_attributes()
         if self.verbose:
-            names = ", ".join(f"{k}={v!r}" for k, v in gone.params.items())
+            names = ", ".join(f"{name}={written[name][-1]}" for name in gone.params)
             print(f"trial {len(self._trials) + 1} struck out: {names or 'the defaults'}")
         return self
 
@@ -208,13 +223,14 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _evaluate_candidate(self, candidate: dict[str, Any]) -> Evaluation:
         """Have a search of this one candidate."""
-        settings = self.get_params(deep=False)
-        one = _OneCandidate(**{**settings, "refit": False, "verbose": max(0, self.verbose - 1)})
+        verbose = max(0, self.verbose - 1)
+        one = self._as_search(Trial, cv=self._splitter, refit=False, verbose=verbose)
         X, y, params = self._data
         one._candidate, one._cv = candidate, self._cv
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitFailedWarning)  # the line says it
-            warnings.filterwarnings("ignore", ".*have no finite score")
+            if self.verbose:  # then the line says it
+                warnings.simplefilter("ignore", FitFailedWarning)
+                warnings.filterwarnings("ignore", ".*have no finite score")
             warnings.filterwarnings("ignore", ".*there is no result")  # Ctrl-C, raised below
             try:
                 one.fit(X, y, **params)
@@ -224,6 +240,7 @@ class ManualSearchCV(IncrementalSearchCV):
         if not one._evaluations:
             raise KeyboardInterrupt
         (evaluation,) = one._evaluations
+        self._check_refit(evaluation.folds[0]["test_scores"])
         evaluation.columns["note"] = ""
         return evaluation
 
@@ -258,7 +275,7 @@ class ManualSearchCV(IncrementalSearchCV):
         for name in dict.fromkeys([*new, *old]):
             pair = [params.get(name, own.get(name)) for params in (old, new)]
             if identity(pair[0]) != identity(pair[1]):
-                texts.append(f"{last_part(name)}={pair[0]!r} → {pair[1]!r}")
+                texts.append(f"{last_part(name)}={' → '.join(labels(pair, 1))}")
         return ", ".join(texts)
 
     def _checked_trials(self) -> list[Evaluation]:
@@ -283,13 +300,14 @@ class ManualSearchCV(IncrementalSearchCV):
         """Show the trials as a table, the best in bold."""
         trials: list[Evaluation] = getattr(self, "_trials", [])
         names = short_names([*dict.fromkeys(name for trial in trials for name in trial.params)])
-        rows = []
+        written = _written(trials)
+        rows: list[list[str]] = []
         for trial in trials:
             score = self._mean_score(trial)
             numbers = ["failed", ""]
             if not np.isnan(score):
                 numbers = [f"{score:.4f}", f"{self._spread(trial):.4f}"]
-            values = [repr(trial.params[name]) if name in trial.params else "" for name in names]
+            values = [written[name][len(rows)] if name in trial.params else "" for name in names]
             rows.append([*values, *numbers, trial.columns["note"] or error_message(trial.folds)])
         heads = ["trial", *names.values(), "score", "±", "note"]
         table = Environment(autoescape=True).from_string(_TABLE)
@@ -300,15 +318,12 @@ class ManualSearchCV(IncrementalSearchCV):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
-class _OneCandidate(IncrementalSearchCV):
+class Trial(IncrementalSearchCV):
     """A search of one candidate, for its evaluation."""
 
     _candidate: dict[str, Any]
     _cv: Any
     _evaluations: list[Evaluation] = []
-
-    def __init__(self, estimator: Any, **settings: Any) -> None:
-        super().__init__(estimator, **settings)
 
     def _n_planned(self) -> int:
         return 1
@@ -317,6 +332,26 @@ class _OneCandidate(IncrementalSearchCV):
         self._running.cv = self._cv
         self._evaluations = self._running.evaluations
         yield Batch([self._candidate])
+
+
+def _written(trials: Sequence[Evaluation]) -> dict[str, list[str]]:
+    """Write the value of each parameter in each trial."""
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    return {
+        name: labels((trial.params.get(name, MISSING) for trial in trials), 1) for name in names
+    }
+
+
+def _read_once(cv: Any) -> Any:
+    """Read an iterator of splits, which the first trial would use up."""
+    if not hasattr(cv, "__next__"):
+        return cv
+    splits = list(cv)
+    if not splits:
+        raise ValueError(
+            f"cv={cv!r} is an iterator without splits, as it was read before; give a list of them"
+        )
+    return splits
 
 
 def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:

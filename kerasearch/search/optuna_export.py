@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_integer, as_real
-from .._utils.json_values import as_python
-from .._utils.values import identity, unique
+from .._utils.plain_values import as_python
+from .._utils.values import unique
 from ..cv_results.reading import read
+from ..cv_results.values import is_log_spread, labels, numeric
 from .optuna_import import import_optuna, optuna_warnings_only
-from .optuna_space import finished_trial, nan_free
+from .optuna_space import are_optunas, finished_trial
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -30,8 +32,9 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Study:
     -------
     study : optuna.study.Study
         In memory, with one trial a candidate; candidates without a finite score failed. A number
-        ranges over what was tried, on a logarithmic scale from a factor of 100; values that are
-        neither numbers nor text go by how they are written. A `BayesSearchCV` gives its own study.
+        ranges over what was tried, on a logarithmic scale where the values are spread so; values
+        that are neither numbers nor text go by how they are written. A `BayesSearchCV` gives its
+        own study.
 
     Raises
     ------
@@ -59,17 +62,14 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Study:
         return search.study_
     results = read(search)
     scores = results.mean(metric)
-    columns = {
-        name: [params[name] for params in results.params if name in params]
-        for name in results.names
-    }
-    distributions = {name: _distribution(values) for name, values in columns.items()}
+    columns = {name: _column(results.params, name) for name in results.names}
+    distributions = {name: _distribution(list(column.values())) for name, column in columns.items()}
     with optuna_warnings_only():
         study = optuna.create_study(direction="maximize")
     for i, (params, score) in enumerate(zip(results.params, scores, strict=True)):
         study.add_trial(
             finished_trial(
-                {name: _value(value, distributions[name]) for name, value in params.items()},
+                {name: columns[name][i] for name in params},
                 {name: distributions[name] for name in params},
                 score,
                 user_attrs={"candidate": i},
@@ -78,28 +78,25 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Study:
     return study
 
 
+def _column(candidates: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any]:
+    """Get the values of a parameter as Optuna can have them, by the number of the candidate."""
+    having = [i for i, params in enumerate(candidates) if name in params]
+    values = [as_python(candidates[i][name]) for i in having]
+    reals, integers = [*map(as_real, values)], [*map(as_integer, values)]
+    if None not in reals:
+        values = list(integers if None not in integers else reals)
+    elif not are_optunas(unique(values)):
+        values = labels(values, detail=1)
+    return dict(zip(having, values, strict=True))
+
+
 def _distribution(values: list[Any]) -> BaseDistribution:
     """Find one of Optuna's distributions that has all the values of a parameter."""
     kinds = import_optuna().distributions
-    if None not in map(as_real, values):
-        low, high = min(values), max(values)
-        log = bool(low > 0 and high / low >= 100)
-        if None not in map(as_integer, values):
-            return kinds.IntDistribution(int(low), int(high), log=log)
-        return kinds.FloatDistribution(float(low), float(high), log=log)
-    distinct = unique(values)
-    as_they_are = all(isinstance(v, str | bool | None) for v in distinct) and nan_free(distinct)
-    if as_they_are and len({identity(v) for v in distinct}) == len(distinct):
-        return kinds.CategoricalDistribution(distinct)
-    return kinds.CategoricalDistribution(list(dict.fromkeys(repr(v) for v in distinct)))
-
-
-def _value(value: Any, distribution: BaseDistribution) -> Any:
-    """Write a value as the distribution of its parameter has it."""
-    value = as_python(value)
-    kinds = import_optuna().distributions
-    if isinstance(distribution, kinds.FloatDistribution):
-        return float(value)
-    if isinstance(distribution, kinds.CategoricalDistribution):
-        return value if value in distribution.choices else repr(value)
-    return value
+    numbers = numeric(values)
+    if numbers is None:
+        return kinds.CategoricalDistribution(unique(values))
+    low, high = min(values), max(values)
+    is_whole = all(isinstance(value, int) for value in values)
+    kind = kinds.IntDistribution if is_whole else kinds.FloatDistribution
+    return kind(low, high, log=is_log_spread(numbers))

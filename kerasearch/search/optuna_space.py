@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_real
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from .._utils.values import identity, unique
 from ..space.branches import as_distributions, n_candidates
 from ..space.distributions import Choice, Distribution, Integers, Uniform
@@ -118,7 +118,7 @@ def _suggest(trial: BaseTrial, name: str, values: Distribution) -> Any:
     if isinstance(values, Integers):
         return trial.suggest_int(name, values.low, values.high, step=values.step, log=values.log)
     if isinstance(values, Choice):
-        if _are_optunas(values.values):
+        if are_optunas(values.values):
             return trial.suggest_categorical(name, list(values.values))
         return values.values[trial.suggest_categorical(name, list(range(len(values.values))))]
     if isinstance(values, LayerSizes):
@@ -149,7 +149,7 @@ def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | Non
         if identity(value) not in known:
             return None
         i = known.index(identity(value))
-        return {name: values.values[i] if _are_optunas(values.values) else i}
+        return {name: values.values[i] if are_optunas(values.values) else i}
     if isinstance(values, LayerSizes):
         return _encode_layers(name, values, value)
     number = as_python(value)
@@ -194,12 +194,8 @@ def _log_midpoint(k: int, low: int, high: int) -> float:
     return math.log((k + 0.5) / low) / math.log((high + 1) / low)
 
 
-def _are_optunas(values: Sequence[Any]) -> bool:
+def are_optunas(values: Sequence[Any]) -> bool:
     """Tell whether Optuna can have the values themselves: it compares by ``==`` and keeps JSON."""
     simple = all(type(v) in (type(None), bool, int, float, str) for v in values)
-    return simple and len(set(values)) == len(values) == len(unique(values)) and nan_free(values)
-
-
-def nan_free(values: Sequence[Any]) -> bool:
-    """Tell whether there is no NaN among the values."""
-    return all(value == value for value in values)
+    distinct = len(set(values)) == len(values) == len(unique(values)) if simple else False
+    return distinct and all(value == value for value in values)  # NaN is no value of Optuna's

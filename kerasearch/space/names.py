@@ -50,6 +50,7 @@ def full_name(estimator: Any, name: str) -> str:
     if name in known:
         return name
     found = [full for full in known if full.endswith(f"__{name}")]
+    found += _unlisted_routes(estimator, known, name, found)
     found = found or [full for full in known if _leaves_out_steps(name, full)]
     found = found or list(dict.fromkeys(_settable_names(estimator, known, name)))
     if len(found) == 1:
@@ -72,6 +73,40 @@ def nearest_names(name: str, known: Iterable[str]) -> str:
     return did_you_mean(last_part(name), map(last_part, known))
 
 
+def _unlisted_routes(
+    estimator: Any, known: Mapping[str, Any], name: str, found: Iterable[str]
+) -> list[str]:
+    """Find the callbacks, losses and metrics that take an argument `name`, and are not in `found`.
+
+    A network's parameters list only those of their arguments that were set.
+    """
+    probe, routes = None, []
+    for full, value in known.items():
+        if last_part(full) not in PARENTS[2:] or value is None or isinstance(value, str):
+            continue
+        if f"{full}__{name}" in found:  # set for all of them
+            continue
+        probe = clone(estimator) if probe is None else probe
+        paths = [full]
+        if isinstance(value, list | tuple | Mapping):
+            keys = value if isinstance(value, Mapping) else range(len(value))
+            paths = [f"{full}__{key}" for key in keys]
+        for path in paths:
+            takes_any = _takes(probe, f"{path}__no_argument_is_called_so")
+            if not takes_any and _takes(probe, f"{path}__{name}"):
+                routes.append(f"{path}__{name}")
+    return [route for route in routes if route not in found]
+
+
+def _takes(probe: Any, name: str) -> bool:
+    """Tell whether an estimator has a parameter; it may be set."""
+    try:
+        probe.set_params(**{name: None})
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
 def _leaves_out_steps(name: str, full: str) -> bool:
     """Tell whether `name` is the full name without some steps: ``clf__learning_rate``."""
     *steps, last = name.split("__")
@@ -85,9 +120,7 @@ def _settable_names(estimator: Any, known: Mapping[str, Any], name: str) -> Iter
     inner = {f"{prefix}__": part for prefix, part in known.items() if _is_estimator(part)}
     for prefix, part in {"": estimator, **inner}.items():
         probe = clone(part)
-        try:
-            probe.set_params(**{name: None})
-        except (ValueError, TypeError, AttributeError):
+        if not _takes(probe, name):
             continue
         new = probe.get_params().keys() - part.get_params().keys()
         ending = [full for full in new if full == name or full.endswith(f"__{name}")]

@@ -13,7 +13,7 @@ from .._utils.values import candidate_identity, identity
 from ..cv_results.reading import read
 from .branches import Branch, Space, as_branches
 from .distributions import Choice
-from .narrowing import narrowed
+from .narrowing import Tried, narrowed
 
 
 def zoom(
@@ -27,11 +27,16 @@ def zoom(
 
     The best share `keep` of the candidates is looked at. A range becomes as wide as their values,
     but not narrower than the share `factor` of what it was, in its own scale: the logarithm of a
-    learning rate, say. So a parameter that made no difference keeps nearly its range. A list of
-    numbers stays as long as it was, in the narrower range. Other values that none of the best
-    candidates had are left out; values that were never tried stay. Where the best value is at an
-    end of a range, the range goes on past it, and a warning says so: half as wide as `factor` has
-    it, never below zero where it was not before, and within [0, 1) for a float range that was.
+    learning rate, say. So a parameter that made no difference keeps nearly its range. Other values
+    that none of the best candidates had are left out; values that were never tried stay. Where the
+    best value is at an end of a range, the range goes on past it, and a warning says so: half as
+    wide as `factor` has it, never below zero where it was not before, and within [0, 1) for a float
+    range that was.
+
+    A list of numbers narrows likewise and is filled up to its length. It keeps the values of the
+    best candidates, and those of its better half that scored nearly as well. Whole numbers keep to
+    the steps of the list: of 16, 32 and 64 they stay powers of two, of 10, 20 and 30 multiples of
+    ten, also where the list goes on past its end, by one step at least. So it may become shorter.
 
     Parameters
     ----------
@@ -86,52 +91,67 @@ def zoom(
     if not 0 < (as_real(factor) or 0) < 1:
         raise ValueError(f"factor={factor!r} must be in (0, 1): the most that a range narrows")
     branches = as_branches(space)
-    scored, failed = _ranked(search, metric)
-    best_first = _by_branch(scored, branches)
-    if not best_first:
+    scored, failed = (_by_branch(each, branches) for each in _ranked(search, metric))
+    if not scored:
         raise ValueError(
             f"no candidate with a score has the parameters of the space: {_names(branches)}"
         )
-    n_best = max(1, math.ceil(keep * len(best_first)))
-    best, all_tried = best_first[:n_best], best_first + _by_branch(failed, branches)
+    n_best = max(1, math.ceil(keep * len(scored)))
     narrower = []
     for i, branch in enumerate(branches):
-        kept = [candidate for j, candidate in best if i == j]
-        tried = [candidate for j, candidate in all_tried if i == j]
+        kept = [searched for j, searched, _ in scored[:n_best] if i == j]
+        rest = [(searched, score) for j, searched, score in scored if i == j]
+        without = [searched for j, searched, _ in failed if i == j]
         if kept:
             narrower.append(
                 {
                     name: narrowed(
-                        name, spec, [c[name] for c in kept], [c[name] for c in tried], factor
+                        name,
+                        spec,
+                        Tried(
+                            [searched[name] for searched in kept],
+                            [(searched[name], score) for searched, score in rest],
+                            [searched[name] for searched in without],
+                        ),
+                        factor,
                     )
                     for name, spec in branch.items()
                 }
             )
-        elif not tried:
+        elif not rest and not without:
             narrower.append(branch)
     return narrower[0] if isinstance(space, Mapping) else narrower
 
 
-def _ranked(search: Any, metric: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """List the candidates that have a finite score, best first, and those that have none."""
+_Scored = list[tuple[dict[str, Any], float]]
+
+
+def _ranked(search: Any, metric: str | None) -> tuple[_Scored, _Scored]:
+    """List the candidates that have a finite score, best first, and those that have none.
+
+    A score that does not compare with the best one's, as it had fewer resources, is NaN.
+    """
     results = read(search)
-    order, is_finite = results.order(metric), np.isfinite(results.mean(metric))
+    order, mean = results.order(metric), results.mean(metric)
+    is_finite = np.isfinite(mean)
     if not is_finite.any():
         raise ValueError("no candidate of the search has a finite score")
-    scored = [results.params[i] for i in order if is_finite[i]]
-    return scored, [results.params[i] for i in order if not is_finite[i]]
+    scores = np.where(results.comparable_by(metric), mean, np.nan)
+    pairs = [(results.params[i], float(scores[i]), bool(is_finite[i])) for i in order]
+    scored = [(params, score) for params, score, finite in pairs if finite]
+    return scored, [(params, score) for params, score, finite in pairs if not finite]
 
 
 def _by_branch(
-    candidates: Sequence[Mapping[str, Any]], branches: Sequence[Branch]
-) -> list[tuple[int, dict[str, Any]]]:
+    candidates: _Scored, branches: Sequence[Branch]
+) -> list[tuple[int, dict[str, Any], float]]:
     """Find the branch of each candidate, and what was searched of it; once, if in several rungs."""
-    found: dict[Hashable, tuple[int, dict[str, Any]]] = {}
-    for candidate in candidates:
+    found: dict[Hashable, tuple[int, dict[str, Any], float]] = {}
+    for candidate, score in candidates:
         i = _branch_of(candidate, branches)
         if i is not None:
             searched = {name: candidate[name] for name in branches[i]}
-            found.setdefault(candidate_identity(searched), (i, searched))
+            found.setdefault(candidate_identity(searched), (i, searched, score))
     return list(found.values())
 
 

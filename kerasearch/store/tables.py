@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,15 +36,36 @@ def epochs_table(fits: Iterable[StoredFit]) -> pd.DataFrame:
         candidate = candidates.setdefault(repr(sorted(parameters.items())), len(candidates))
         same = {"candidate": candidate, "fold": folds[fit.data], "n_rows": fit.n_rows}
         same |= _parameter_columns(parameters)
-        for metric, values in fit.history.items():
-            for epoch, value in enumerate(values, start=1):
-                if np.ndim(value) == 0:
-                    rows.append({**same, "epoch": epoch, "metric": metric, "value": value})
+        rows += [
+            {**same, "epoch": epoch, "metric": metric, "value": value}
+            for epoch, metric, value in history_rows(
+                fit.history, fit.parameters.get("fit__validation_freq")
+            )
+        ]
     last = ["epoch", "metric", "value"]
     if not rows:
         return pd.DataFrame(columns=["candidate", "fold", "n_rows", *last])
     table = _table(rows)
     return table[[name for name in table.columns if name not in last] + last]
+
+
+def history_rows(
+    history: Mapping[str, Any], validation_freq: Any = None
+) -> Iterator[tuple[int, str, float]]:
+    """Walk through a history: epoch, metric and value.
+
+    The values of ``validation_freq`` are those of the epochs at whose ends they were measured.
+    Where that setting is not known, they are taken to be as far apart as there is room for.
+    """
+    n_epochs = max(map(len, history.values()), default=0)
+    for metric, values in history.items():
+        epochs: Iterable[int] = range(1, n_epochs + 1)
+        if metric.startswith("val_") and 0 < len(values) < n_epochs:
+            every = validation_freq or n_epochs // len(values)
+            epochs = sorted(every) if isinstance(every, list | tuple) else count(every, every)
+        for epoch, value in zip(epochs, values, strict=False):
+            if np.ndim(value) == 0:  # a metric that is a vector is no curve
+                yield epoch, metric, float(value)
 
 
 def _fit_row(fit: StoredFit) -> dict[str, Any]:

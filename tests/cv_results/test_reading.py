@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,21 @@ def test_tuples_of_tuples_come_back_from_a_parquet_file(tmp_path):
     frame = through_parquet(cv_results(params, np.ones((2, 2))), tmp_path)
     assert read(frame).params == params
     assert read(frame.drop(columns="params")).params == params
+
+
+@pytest.mark.parametrize("values", [[None, 3, 4], [0.5, None, None], [None, 1.0, 2]])
+def test_none_among_numbers_in_a_parquet_file_is_lost_with_a_warning(values, tmp_path):
+    pytest.importorskip("pyarrow")
+    table = cv_results([{"depth": value, "w": 1} for value in values], np.ones((3, 2)))
+    with pytest.warns(UserWarning, match="None in depth is read as not there"):
+        found = read(through_parquet(table, tmp_path))
+    given = [MISSING if value is None else value for value in values]
+    assert found.values("depth") == given
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(through_csv(table, tmp_path)).values("depth") == values
+        whole = cv_results([{"depth": n, "tag": None} for n in (1, 2)], np.ones((2, 2)))
+        assert read(through_parquet(whole, tmp_path)).values("tag") == [None, None]
 
 
 def test_a_polars_frame_is_read():

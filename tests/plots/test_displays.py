@@ -334,11 +334,37 @@ def test_progress_that_cannot_be_told_says_what_to_do():
 def test_several_searches_are_in_one_picture():
     display = plots.OptimizationHistoryDisplay.from_search({"grid": grid(), "random": random(60)})
     assert [line.get_label() for line in display.lines_] == ["grid", "random"]
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["grid", "random"]
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["grid", "random", "1 failed"]
     merged = grid() | {"search": np.repeat(["first", "second"], 6)}
     display = plots.OptimizationHistoryDisplay.from_search(merged)
     assert [len(line.get_xdata()) for line in display.lines_] == [7, 7]
     np.testing.assert_array_equal(display.spent["second"], [1, 2, 3, 4, 5, 6])
+
+
+def test_progress_shows_all_candidates_or_says_how_many_are_beyond_the_axis():
+    for search in (random(30), {"first": random(30), "second": random(12, seed=1)}):
+        display = plots.OptimizationHistoryDisplay.from_search(search)
+        scores = np.concatenate(list(display.scores.values()))
+        parts = [points for points in display.ax_.collections if points.get_offsets().size]
+        n_drawn = sum(len(points.get_offsets()) for points in parts)
+        assert n_drawn == len(scores)
+        labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        n_below = int((scores < display.ax_.get_ylim()[0]).sum())
+        assert n_below > 0
+        assert f"{n_below} below the axis" in labels
+        assert f"{int(np.isnan(scores).sum())} failed" in labels
+
+
+def test_the_best_so_far_is_what_would_be_chosen_then():
+    columns = {"n_resources": np.array([1, 1, 3, 3, 9, 1])}
+    scores = [0.5, 0.9, 0.6, 0.7, np.nan, 0.95]
+    params = [{"epochs": int(n)} for n in columns["n_resources"]]
+    search = results(params, scores, **columns)
+    display = plots.OptimizationHistoryDisplay.from_search(search)
+    np.testing.assert_allclose(display.lines_[0].get_ydata(), [0.5, 0.9, 0.6, 0.7, 0.7, 0.7, 0.7])
+    plain = plots.OptimizationHistoryDisplay({"": [1, 2, 3]}, {"": [0.1, np.nan, 0.05]}).plot()
+    np.testing.assert_allclose(plain.lines_[0].get_ydata(), [0.1] * 4)
 
 
 def test_two_axes_are_two_parameters():

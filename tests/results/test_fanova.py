@@ -220,3 +220,10 @@ def test_the_resource_of_halving_is_listed_once():
 def test_the_same_seed_gives_the_same_shares():
     results = searched(drawn(60), planted)
     assert importance(results).equals(importance(results))
+
+
+@pytest.mark.parametrize("n_trees", [True, 2.5, "3", 0])
+def test_the_number_of_trees_is_an_integer(n_trees):
+    search = cv_results([{"a": i} for i in range(12)], np.arange(24).reshape(12, 2))
+    with pytest.raises(ValueError, match=f"n_trees={n_trees!r} must be an integer of at least 1"):
+        importance(search, n_trees=n_trees)

@@ -108,3 +108,20 @@ def test_what_has_no_history_is_told(network, iris):
         training_history(cross_validate(DummyClassifier(), *iris))
     with pytest.raises(ValueError, match="no fit with a history"):
         training_history([])
+
+
+@pytest.mark.parametrize(
+    ("validation_freq", "measured"), [(2, [2, 4]), (3, [3]), (4, [4]), ([1, 4], [1, 4])]
+)
+def test_validation_in_some_epochs_has_their_numbers_everywhere(validation_freq, measured, iris):
+    store = FitStore()
+    network = KerasClassifier(
+        hidden_layer_sizes=(2,), epochs=5, validation_split=0.2, random_state=0, store=store,
+        fit__validation_freq=validation_freq,
+    )  # fmt: skip
+    network.fit(*iris)
+    for curves in (training_history(network), store.training_history()):
+        found = curves[curves["metric"] == "val_loss"]
+        assert found["epoch"].tolist() == measured
+        assert found["value"].tolist() == pytest.approx(network.history_["val_loss"])
+        assert curves[curves["metric"] == "loss"]["epoch"].tolist() == [1, 2, 3, 4, 5]

@@ -25,6 +25,7 @@ from kerasearch import (
     HyperbandSearchCV,
     KerasClassifier,
     choice,
+    integers,
     log_uniform,
     param_distributions,
     param_grid,
@@ -245,6 +246,28 @@ def test_hyperband_is_counted_by_its_brackets():
     assert told.n_candidates == 9 + 5 + 3
     assert told.n_fits == (9 + 3 + 1 + 5 + 1 + 3) * 2 + 1
     assert told.n_epochs == (9 + 9 + 9 + 15 + 9 + 27) * 2 + 9
+
+
+@pytest.mark.parametrize(
+    ("space", "max_resources"),
+    [({"alpha": [1, 2]}, 9), ({"alpha": [1]}, 9), ({"alpha": integers(1, 4)}, 27)],
+)
+@pytest.mark.filterwarnings("ignore:the space has")
+def test_hyperband_on_a_small_space_is_counted_as_it_runs(space, max_resources):
+    X, y = load_iris(return_X_y=True)
+    search = HyperbandSearchCV(Counting(), space, max_resources=max_resources, cv=2)
+    told = search_cost(search)
+    Counting.fits.clear()
+    search.fit(X, y)
+    assert told.n_fits == len(Counting.fits)
+    assert told.n_epochs == sum(Counting.fits)
+    assert search._n_planned() == len(search.cv_results_["params"])
+
+
+def test_hyperbands_resource_counts_as_epochs_only_if_it_is_epochs():
+    network, space = SGDClassifier(), {"alpha": [1.0]}
+    search = HyperbandSearchCV(network, space, resource="max_iter", max_resources=9)
+    assert search_cost(search).n_epochs is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from keras.callbacks import EarlyStopping, ReduceLROnPlateau
+from keras.losses import Huber
+from keras.metrics import Mean
 from scipy import stats
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
@@ -33,6 +36,12 @@ from kerasearch import (
 from tests.slow import slow_but
 
 RATE = "optimizer__learning_rate"
+
+
+class MeanHuber(Mean):
+    def __init__(self, delta=1.0, name="mean_huber"):
+        super().__init__(name=name)
+        self.delta = delta
 
 
 @pytest.fixture(scope="module")
@@ -404,3 +413,56 @@ def test_none_of_them_warns_without_a_reason(pipeline):
         param_grid(
             pipeline, learning_rate=[1, 1.0, True], optimizer=["sgd", when("adam", beta_1=[0.9])]
         )
+
+
+# ---------------------------------------------------------------- names of several callbacks
+
+
+def _patient(callbacks, **routed):
+    return KerasClassifier(callbacks=callbacks, **routed)
+
+
+def _with_patience(patience=1):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "several"),
+    [
+        (_patient([EarlyStopping, ReduceLROnPlateau]), "patience", "callbacks__[01]__patience"),
+        (_patient({"a": EarlyStopping, "b": ReduceLROnPlateau}), "min_delta", "callbacks__[ab]__"),
+        (
+            _patient({"a": EarlyStopping, "b": ReduceLROnPlateau}, callbacks__a__patience=2),
+            "patience",
+            "callbacks__[ab]__patience",
+        ),
+        (
+            KerasClassifier(loss=Huber, metrics={"out": [MeanHuber]}),
+            "delta",
+            "(loss__delta|metrics__)",
+        ),
+        (
+            KerasClassifier(_with_patience, callbacks=EarlyStopping),
+            "patience",
+            "(model|callbacks)__patience",
+        ),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "kerasclassifier__"])
+def test_a_name_that_several_parts_of_a_network_take_is_an_error(estimator, name, several, prefix):
+    if prefix:
+        estimator = make_pipeline(StandardScaler(), estimator)
+    says = f"{name} could be {prefix}{several}.* or {prefix}{several}.*; give that name"
+    for make in (param_grid, param_distributions):
+        with pytest.raises(ValueError, match=says):
+            make(estimator, **{name: [1, 3]})
+
+
+def test_a_name_that_one_callback_takes_is_found():
+    both = {"a": EarlyStopping, "b": ReduceLROnPlateau}
+    assert param_grid(_patient(both), cooldown=[1]) == {"callbacks__b__cooldown": [1]}
+    assert param_grid(_patient(EarlyStopping), patience=[1]) == {"callbacks__patience": [1]}
+    assert param_grid(_patient(both), callbacks__patience=[1]) == {"callbacks__patience": [1]}
+    set_for_all = _patient(both, callbacks__patience=2)
+    assert param_grid(set_for_all, patience=[1]) == {"callbacks__patience": [1]}
+    assert param_grid(_patient(both), learning_rate=[1.0]) == {RATE: [1.0]}

@@ -34,10 +34,12 @@ from kerasearch import (
     param_distributions,
     param_grid,
     search_cost,
+    to_optuna_study,
     uniform,
     when,
     zoom,
 )
+from kerasearch.cv_results.values import is_log_spread
 from kerasearch.space import Integers, LayerSizes
 
 
@@ -203,6 +205,89 @@ def test_layers_narrow_in_depth_and_units():
     assert 64 <= found.units[1] < 512
     with pytest.warns(UserWarning, match="a, number of layers: the range goes up to 4, past 3"):
         zoom(best_at(tried, (128, 32, 16)), {"a": layer_sizes((1, 3), (8, 512))})
+
+
+# ---------------------------------------------------------------- lists of numbers
+
+
+@pytest.mark.parametrize(
+    ("values", "scores", "narrower", "says"),
+    [
+        ([1, 2, 3], [0.5, 0.7, 0.9], [2, 3, 4], "goes up to 4, past 3"),
+        ([1, 2, 3], [0.8, 0.1, 0.9], [1, 2, 3, 4], "goes up to 4, past 3"),
+        ([1, 2, 3], [0.9, 0.2, 0.1], [1, 2], None),
+        ([16, 32, 64, 128], [0.9, 0.8, 0.3, 0.2], [8, 16, 32], "goes down to 8, past 16"),
+        ([128, 16, 64, 32], [0.2, 0.9, 0.3, 0.8], [8, 16, 32], "goes down to 8, past 16"),
+        ([16, 32, 64, 128], [0.2, 0.3, 0.8, 0.9], [64, 128, 256], "goes up to 256, past 128"),
+        ([16, 32, 64, 128], [0.2, 0.9, 0.3, 0.1], [16, 32, 64], None),
+        ([2, 4, 8], [0.9, 0.2, 0.1], [1, 2, 4], "goes down to 1, past 2"),
+        ([1, 10, 100], [0.1, 0.9, 0.2], [1, 10, 100], None),
+        ([1, 10, 100], [0.1, 0.2, 0.9], [10, 100, 1000], "goes up to 1000, past 100"),
+        ([10, 20, 30, 40], [0.2, 0.9, 0.3, 0.1], [10, 20, 30], None),
+        ([32, 64, 96], [0.1, 0.2, 0.9], [64, 96, 128], "goes up to 128, past 96"),
+        ([10, 20, 50, 100], [0.9, 0.2, 0.1, 0.1], [10, 20], None),
+        ([5, 7, 11, 13], [0.1, 0.1, 0.9, 0.8], [9, 11, 13], None),
+        ([-2, 0, 2], [0.9, 0.1, 0.1], [-4, -2, 0], "goes down to -4, past -2"),
+        ([1e-4, 1e-3, 1e-2, 1e-1], [0.2, 0.3, 0.9, 0.8], [0.00316, 0.01, 0.0316, 0.1], None),
+    ],
+)
+def test_a_list_stays_within_its_kind_and_keeps_its_best_values(values, scores, narrower, says):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = zoom(results(scores, a=values), {"a": values})["a"]
+    assert found == narrower
+    assert [type(value) for value in found] == [type(values[0])] * len(found)
+    told = [str(warning.message) for warning in caught]
+    assert len(told) == (says is not None)
+    assert says is None or says in told[0]
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.sampled_from(
+        [[1, 2, 3], [16, 32, 64, 128], [10, 20, 50, 100], [3, 9, 27, 81], [0, 5, 10, 40, 45]]
+    ),
+    st.integers(0, 1000),
+    st.sampled_from([0.01, 0.25, 0.6, 1.0]),
+    st.sampled_from([0.1, 0.5, 0.9]),
+)
+@pytest.mark.filterwarnings("ignore:.*the range goes")
+def test_whole_numbers_keep_to_the_steps_of_their_list(values, seed, keep, factor):
+    scores = np.random.RandomState(seed).permutation(len(values)) / len(values)
+    found = zoom(results(scores, a=values), {"a": values}, keep=keep, factor=factor)["a"]
+    n_best = max(1, int(np.ceil(keep * len(values))))
+    assert {values[i] for i in np.argsort(-scores)[:n_best]} <= set(found)
+    assert found == sorted(set(found))
+    assert all(type(value) is int and (value > 0 or values[0] <= 0) for value in found)
+    ratio = {16: 2, 3: 3}.get(values[0])
+    if ratio:
+        assert all(
+            np.log(v / values[0]) / np.log(ratio) % 1 in (0, pytest.approx(1)) for v in found
+        )
+    else:
+        step = np.gcd.reduce(np.diff(values))
+        assert all((value - values[0]) % step == 0 for value in found)
+
+
+def test_the_number_of_values_that_did_nearly_as_well_is_bounded_by_the_better_half():
+    values = [16, 32, 64, 128, 256, 512]
+    found = zoom(results([0.9, 0.89, 0.88, 0.87, 0.86, 0.1], a=values), {"a": values}, keep=0.1)
+    assert {16, 32, 64} <= set(found["a"])
+    assert 512 not in found["a"]
+
+
+def test_scores_with_fewer_resources_make_no_value_a_good_one():
+    found = results([0.95, 0.94, 0.5, 0.4], a=[16, 32, 64, 128])
+    found["n_resources"] = [1, 1, 9, 9]
+    assert 16 not in zoom(found, {"a": [16, 32, 64, 128]}, keep=0.1)["a"]
+
+
+@pytest.mark.parametrize("values", [[0.001, 0.01, 0.1], [10, 20, 30], [16, 32, 64, 128], [1, 100]])
+def test_a_study_goes_by_the_one_rule_of_logarithmic_scales(values):
+    pytest.importorskip("optuna")
+    study = to_optuna_study(results(range(len(values)), a=values))
+    log = is_log_spread(np.asarray(values, dtype=float))
+    assert study.trials[0].distributions["a"].log is log
 
 
 # ---------------------------------------------------------------- other values
