@@ -18,8 +18,9 @@ from .._utils.json_values import as_python, parameters_as_json
 from ..store import FitStore, absolute
 from ..training import serialization
 from ..training.history import n_epochs
-from . import dtype_policy, keras_objects
+from . import dtype_policy
 from .arguments import route
+from .callbacks import callbacks_of, watches_prediction
 from .fitting import FitArguments, check_batch_size, open_store, rows_of_step, train_model
 from .input_data import (
     Rows,
@@ -322,7 +323,7 @@ class KerasEstimator(RoutedParameters):
         store: FitStore | None,
     ) -> training.FitResult:
         params = self.get_params(deep=False)
-        self.callbacks_ = keras_objects.callbacks_of(params, "fit", arguments.callbacks)
+        self.callbacks_ = callbacks_of(params, "fit", arguments.callbacks)
         return train_model(
             model,
             *rows,
@@ -402,9 +403,8 @@ class KerasEstimator(RoutedParameters):
         settings.update(kwargs)
         batch_size = as_python(settings.pop("batch_size"))
         check_batch_size("batch_size", batch_size)
-        watch = keras_objects.watches_prediction
-        callbacks = [callback for callback in getattr(self, "callbacks_", []) if watch(callback)]
-        callbacks += keras_objects.callbacks_of(
+        callbacks = [c for c in getattr(self, "callbacks_", []) if watches_prediction(c)]
+        callbacks += callbacks_of(
             self.get_params(deep=False), "predict", settings.pop("callbacks", None)
         )
         n_rows = len(keras.tree.flatten(features)[0])

@@ -269,11 +269,14 @@ class RoutedParameters(BaseEstimator):
 
     def __sklearn_clone__(self) -> RoutedParameters:
         # Builders and Keras objects are handed on by reference: fit never changes them, and a deep
-        # copy of a bound method copies its object, that of a custom layer fails.
+        # copy of a bound method copies its object, that of a custom layer fails. So are arguments
+        # of callbacks: a copied trial, or list to collect in, would be nobody's.
         by_reference = {
             name: value
             for name, value in self.get_params(deep=False).items()
-            if name == "model" or serialization.contains_keras_objects(value)
+            if name == "model"
+            or "callbacks" in name.split("__")[:2]
+            or serialization.contains_keras_objects(value)
         }
         twin = type(self).__new__(type(self))
         twin.__dict__.update(vars(self))

@@ -45,7 +45,10 @@ _PARAMETERS = """\
         Rows in a step of validation; None is `batch_size`.
     callbacks : callback or class of them, or list or dict of them, default=None
         ``callbacks__0__patience`` (or the key in a dict) reaches the arguments of a class. Each
-        fit copies the instances and keeps its own in `callbacks_`.
+        fit has copies of the instances, in `callbacks_`: with lists, dicts, arrays and random
+        generators of their own where nothing else refers to those; all else (variables, trials,
+        lists of yours) stays yours. Those passed to `fit` are used themselves. A search deep-copies
+        callbacks of its grid, and worker processes get pickles: what those collect stays there.
 {class_weight}\
     shuffle : bool, default=True
         Whether each epoch visits the rows in an order of its own, drawn from `random_state`.

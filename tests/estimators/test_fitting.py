@@ -737,43 +737,6 @@ def test_a_callback_of_the_users_that_deals_with_nan_is_left_to_it(diabetes):
 # ------------------------------------------------------------------------- callbacks
 
 
-def test_each_fit_has_callbacks_of_its_own(iris):
-    class Counter(keras.callbacks.Callback):
-        def __init__(self):
-            super().__init__()
-            self.epochs = 0
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.epochs += 1
-
-    counter = Counter()
-    classifier = quick(callbacks=[counter], epochs=3)
-    classifier.fit(*iris)
-    assert classifier.fit(*iris).callbacks_[0].epochs == 3
-    assert counter.epochs == 0
-
-
-def test_callbacks_given_to_the_call_are_called(iris):
-    seen = []
-    watch = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: seen.append(epoch),
-    )
-    quick().fit(*iris, callbacks=[watch])
-    quick().partial_fit(*iris, callbacks=watch)
-    assert seen == [0, 1, 0]
-
-
-def test_a_callback_that_cannot_be_copied_is_named(iris):
-    class Locked(keras.callbacks.Callback):
-        def __init__(self):
-            super().__init__()
-            self.lock = threading.Lock()
-
-    with pytest.raises(TypeError, match=r"Locked cannot be copied.*callbacks=\[Locked\]"):
-        quick(callbacks=[Locked()]).fit(*iris)
-    assert quick(callbacks=[Locked]).fit(*iris).callbacks_[0].lock is not None
-
-
 def test_callbacks_come_as_lists_dicts_classes_and_one_alone(iris):
     stopping = keras.callbacks.EarlyStopping
     for callbacks, params in [
