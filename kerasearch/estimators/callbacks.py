@@ -23,8 +23,6 @@ import numpy as np
 from . import keras_objects
 from .arguments import route
 
-Callback = keras.callbacks.Callback
-
 # A callback's own state is in these. A generator of random numbers is state like an array: shared,
 # it would make the numbers of a fit depend on those before.
 _CONTAINERS = {
@@ -45,7 +43,9 @@ _METHODS = (types.MethodType, types.BuiltinMethodType)
 _COUNTING = threading.Lock()
 
 
-def callbacks_of(params: Mapping[str, Any], method: str, given: Any) -> list[Callback]:
+def callbacks_of(
+    params: Mapping[str, Any], method: str, given: Any
+) -> list[keras.callbacks.Callback]:
     """Make the callbacks of one fit or one prediction.
 
     Parameters
@@ -79,7 +79,7 @@ def callbacks_of(params: Mapping[str, Any], method: str, given: Any) -> list[Cal
     return made + _make(given, {})
 
 
-def copy_callbacks(callbacks: list[Callback]) -> list[Callback]:
+def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
     """Copy callbacks with their own state, and with nothing that anybody else refers to.
 
     Copied are plain containers, arrays and generators of random numbers to which nothing but these
@@ -104,22 +104,22 @@ def copy_callbacks(callbacks: list[Callback]) -> list[Callback]:
         return [twins[id(callback)] for callback in callbacks]
 
 
-def watches_prediction(callback: Callback) -> bool:
+def watches_prediction(callback: keras.callbacks.Callback) -> bool:
     """Tell whether a callback wants to be called in predictions too."""
     return any(
-        getattr(type(callback), hook) is not getattr(Callback, hook)
-        for hook in dir(Callback)
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in dir(keras.callbacks.Callback)
         if hook.startswith("on_predict")
     )
 
 
-def _make(callbacks: Any, params: Mapping[str, Any]) -> list[Callback]:
+def _make(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
     """Make instances of the classes, and one list of all."""
     if callbacks is None:
         return []
     made = _flatten(_instantiate(callbacks, params, {}))
     for callback in made:
-        if not isinstance(callback, Callback):
+        if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
                 f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
                 f"dict, or one alone; got {callback!r}"
@@ -149,10 +149,12 @@ def _instantiate(item: Any, params: Mapping[str, Any], general: Mapping[str, Any
 
 def _replace_instances(callbacks: Any) -> Any:
     """Replace the instances in nested lists and dicts by copies."""
-    instances: dict[int, Callback] = {}
-    keras_objects.map_instances(Callback, lambda c: instances.setdefault(id(c), c), callbacks)
+    instances: dict[int, keras.callbacks.Callback] = {}
+    keras_objects.map_instances(
+        keras.callbacks.Callback, lambda c: instances.setdefault(id(c), c), callbacks
+    )
     twins = dict(zip(instances, copy_callbacks(list(instances.values())), strict=True))
-    return keras_objects.map_instances(Callback, lambda c: twins[id(c)], callbacks)
+    return keras_objects.map_instances(keras.callbacks.Callback, lambda c: twins[id(c)], callbacks)
 
 
 def _flatten(callbacks: Any) -> list[Any]:
@@ -166,7 +168,7 @@ def _flatten(callbacks: Any) -> list[Any]:
 # ------------------------------------------------------------- whose an object is
 
 
-def _owned_by(roots: list[Callback]) -> set[int]:
+def _owned_by(roots: list[keras.callbacks.Callback]) -> set[int]:
     """The ids of the objects to which nothing refers but `roots`, and what they own.
 
     CPython counts the references to each object. Those from the roots, and from what is found
@@ -224,12 +226,12 @@ def _is_view_of_others(value: Any) -> bool:
 def _may_be_state(value: Any) -> bool:
     if isinstance(value, _METHODS):
         return not isinstance(value.__self__, types.ModuleType | None)
-    return type(value) in _CONTAINERS | _LEAVES or isinstance(value, Callback)
+    return type(value) in _CONTAINERS | _LEAVES or isinstance(value, keras.callbacks.Callback)
 
 
 def _members(value: Any) -> Iterator[Any]:
     """What an object that may be state refers to."""
-    if isinstance(value, Callback):
+    if isinstance(value, keras.callbacks.Callback):
         for name in _attributes(value):
             yield getattr(value, name)
     elif isinstance(value, _METHODS):
@@ -242,7 +244,7 @@ def _members(value: Any) -> Iterator[Any]:
         yield value.base  # a view into memory that may be somebody else's
 
 
-def _attributes(callback: Callback) -> list[str]:
+def _attributes(callback: keras.callbacks.Callback) -> list[str]:
     """The names of an instance's attributes, the model excepted, which each fit sets."""
     slots = [vars(cls).get("__slots__", ()) for cls in type(callback).__mro__]
     names = [n for s in slots for n in ((s,) if isinstance(s, str) else s) if hasattr(callback, n)]
@@ -252,15 +254,20 @@ def _attributes(callback: Callback) -> list[str]:
 # ---------------------------------------------------------------------- the copies
 
 
-def _blank(callback: Callback) -> Callback:
+def _blank(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     try:
         return object.__new__(type(callback))
     except TypeError:  # it is a list or a dict as well
         return copy.copy(callback)
 
 
-def _fill(twin: Callback, callback: Callback, own: set[int], twins: dict[int, Any]) -> None:
-    vars(twin)["_model"] = None
+def _fill(
+    twin: keras.callbacks.Callback,
+    callback: keras.callbacks.Callback,
+    own: set[int],
+    twins: dict[int, Any],
+) -> None:
+    twin.__dict__["_model"] = None
     for name in _attributes(callback):
         object.__setattr__(twin, name, _twin(getattr(callback, name), own, twins))
 
@@ -279,9 +286,9 @@ def _twin(value: Any, own: set[int], twins: dict[int, Any]) -> Any:
         return twins.setdefault(id(value), tuple(_twin(item, own, twins) for item in value))
     if type(value) in _LEAVES:
         return twins.setdefault(id(value), copy.deepcopy(value))
-    twin = _blank(value) if isinstance(value, Callback) else copy.copy(value)
+    twin = _blank(value) if isinstance(value, keras.callbacks.Callback) else copy.copy(value)
     twins[id(value)] = twin
-    if isinstance(value, Callback):
+    if isinstance(value, keras.callbacks.Callback):
         _fill(twin, value, own, twins)
     elif isinstance(value, (dict, list, collections.deque)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
