@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import training
 from .._utils.checks import as_integer
-from .._utils.json_values import as_python, parameters_as_json
+from .._utils.json_values import as_python
 from ..store import FitStore, absolute
 from ..training import serialization
 from ..training.history import n_epochs
@@ -332,8 +332,7 @@ class KerasEstimator(RoutedParameters):
             seed=self._seed,
             callbacks=self.callbacks_,
             store=store,
-            parameters=parameters_as_json(self) if store is not None else {},
-            restore_on_divergence=self.initialized_,
+            estimator=self,
         )
 
     def _take_result(

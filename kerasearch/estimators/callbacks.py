@@ -104,6 +104,17 @@ def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.call
         return [twins[id(callback)] for callback in callbacks]
 
 
+def instances(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """The instances in nested lists and dicts of callbacks and classes, each once."""
+    found: dict[int, keras.callbacks.Callback] = {}
+    keras_objects.map_instances(
+        keras.callbacks.Callback,
+        lambda callback: found.setdefault(id(callback), callback),
+        callbacks,
+    )
+    return list(found.values())
+
+
 def watches_prediction(callback: keras.callbacks.Callback) -> bool:
     """Tell whether a callback wants to be called in predictions too."""
     return any(
@@ -149,12 +160,11 @@ def _instantiate(item: Any, params: Mapping[str, Any], general: Mapping[str, Any
 
 def _replace_instances(callbacks: Any) -> Any:
     """Replace the instances in nested lists and dicts by copies."""
-    instances: dict[int, keras.callbacks.Callback] = {}
-    keras_objects.map_instances(
-        keras.callbacks.Callback, lambda c: instances.setdefault(id(c), c), callbacks
+    originals = instances(callbacks)
+    twins = dict(zip(map(id, originals), copy_callbacks(originals), strict=True))
+    return keras_objects.map_instances(
+        keras.callbacks.Callback, lambda callback: twins[id(callback)], callbacks
     )
-    twins = dict(zip(instances, copy_callbacks(list(instances.values())), strict=True))
-    return keras_objects.map_instances(keras.callbacks.Callback, lambda c: twins[id(c)], callbacks)
 
 
 def _flatten(callbacks: Any) -> list[Any]:

@@ -11,11 +11,13 @@ import numpy as np
 
 from .. import training
 from .._utils.checks import as_integer, check_integer
-from .._utils.json_values import as_python
+from .._utils.json_values import as_python, parameters_as_json
 from ..exceptions import DivergenceError
 from ..store import FitStore
 from ..training import serialization
+from . import fit_paths
 from .arguments import route
+from .callbacks import instances
 from .input_data import check_validation_split
 
 # the estimator's own parameters that are settings of a fit
@@ -142,8 +144,7 @@ def train_model(
     seed: int,
     callbacks: list[keras.callbacks.Callback],
     store: FitStore | None,
-    parameters: Mapping[str, Any],
-    restore_on_divergence: bool,
+    estimator: Any,
 ) -> training.FitResult:
     """Train a model by the settings of a fit.
 
@@ -163,10 +164,9 @@ def train_model(
         Of this fit.
     store : FitStore or None
         Where finished fits are looked up and kept.
-    parameters : mapping
-        What the store's tables are to say of the fit.
-    restore_on_divergence : bool
-        Whether the model was trained before and is to survive a divergence as it was.
+    estimator : estimator
+        Whose fit it is. Its parameters name the fit, and the store's tables tell them. If it has a
+        model already, that is to survive a divergence as it was.
 
     Raises
     ------
@@ -175,8 +175,12 @@ def train_model(
     ValueError
         If a model with a training step of its own gets no loss and asks for one.
     """
-    before = serialization.ModelState.of(model) if restore_on_divergence else None
+    before = serialization.ModelState.of(model) if estimator.initialized_ else None
     n_rows = len(keras.tree.flatten(data[0])[0])
+    name = ""
+    if store is not None or fit_paths.writes_to_paths(callbacks):
+        name = fit_paths.short_name(estimator, arguments, (data, validation), seed, callbacks)
+    changes = fit_paths.fill_in(callbacks, name)
     try:
         return training.fit(
             model,
@@ -193,7 +197,8 @@ def train_model(
             validation_steps=arguments.validation_steps,
             validation_freq=arguments.validation_freq,
             store=store,
-            parameters=parameters,
+            name=name,
+            parameters=parameters_as_json(estimator) if store is not None else {},
         )
     except DivergenceError:
         if before is not None:
@@ -206,6 +211,8 @@ def train_model(
             f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
             "gets no loss that follows from the target, and it asks for one: set loss="
         ) from error
+    finally:
+        fit_paths.take_back(changes, lent=instances(arguments.callbacks))
 
 
 def check_batch_size(name: str, value: Any) -> None:

@@ -68,6 +68,7 @@ def fit(
     validation_freq: int | list[int] = 1,
     raise_on_divergence: bool = True,
     store: FitStore | None = None,
+    name: str = "",
     parameters: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a compiled model in place.
@@ -107,6 +108,8 @@ def fit(
         has stopped it.
     store : FitStore, default=None
         Where to look for the fit, or for its beginning, and where to keep it.
+    name : str, default=""
+        What the store's tables call the fit; the first digits of its key by default.
     parameters : mapping, default=None
         What the store's tables are to say of the fit: names and plain values.
 
@@ -139,7 +142,7 @@ def fit(
     )
     if store is None:
         return _fit(model, arrays, settings, None, None)
-    entry = stored_fits.entry_of(store, model, arrays, settings, parameters or {})
+    entry = stored_fits.entry_of(store, model, arrays, settings, name, parameters or {})
     stored = entry.look_up(model) if entry is not None else None
     if entry is None or stored is None or not entry.is_whole(stored):
         return _fit(model, arrays, settings, entry, stored)
