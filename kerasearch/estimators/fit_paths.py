@@ -228,5 +228,6 @@ def _map_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, os.PathLike) and isinstance(text := os.fspath(value), str):
-        return type(value)(change(text))
+        make: Any = type(value)
+        return make(change(text))
     return value

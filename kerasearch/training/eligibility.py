@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import keras
 
+from .stateful import stateful_layers
+
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
 _PREDICT = ("predict", "make_predict_function")
@@ -76,9 +78,8 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
 
 def why_not_repeatable(model: keras.Model) -> str | None:
     """Why a fit may depend on more than its own inputs, on any path; None where it does not."""
-    for layer in model._flatten_layers(include_self=False):
-        if getattr(layer, "stateful", False):
-            return f"the layer {layer.name!r} is stateful"
+    for layer in stateful_layers(model):
+        return f"the layer {layer.name!r} is stateful"
     return _about_limits() or _about_strategy(model) or _about_methods(model, _FIT)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from ..store import FitStore
-from . import compiled_loop, data, divergence, eligibility, keras_loop, stored_fits
+from . import compiled_loop, data, divergence, eligibility, keras_loop, stateful, stored_fits
 from .fit_settings import FitSettings
 from .history import History, as_history, join_histories, n_epochs
 from .path import TrainingPath
@@ -87,7 +87,8 @@ def fit(
     batch_size, validation_batch_size : int
         Rows of a step; the last one of an epoch may have fewer.
     epochs, initial_epoch : int
-        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained.
+        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained. Stateful layers
+        begin epoch 0 with their states reset.
     shuffle : bool, default=True
         Whether each epoch has an order of its own.
     seed : int, default=0
@@ -140,6 +141,9 @@ def fit(
         watch=divergence.DivergenceWatch() if watched else None,
         verbose=verbose,
     )
+    _check_batches(model, arrays, settings)
+    if initial_epoch == 0:  # otherwise, training goes on
+        stateful.reset_states(model)
     if store is None:
         return _fit(model, arrays, settings, None, None)
     entry = stored_fits.entry_of(store, model, arrays, settings, name, parameters or {})
@@ -149,6 +153,13 @@ def fit(
     stored.raise_if_diverged()
     stored.restore(model, finish=True)
     return FitResult(stored.history, TrainingPath.read_from_store(stored.path), 0)
+
+
+def _check_batches(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> None:
+    stateful.check_batches(model, arrays, "batch_size", settings.batch_size)
+    if settings.validation is not None:
+        size, steps = settings.validation_batch_size, settings.validation_steps
+        stateful.check_batches(model, settings.validation, "validation_batch_size", size, steps)
 
 
 def _fit(

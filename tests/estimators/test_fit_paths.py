@@ -193,7 +193,7 @@ def test_no_fit_of_a_search_restores_anothers_backup(iris, tmp_path, monkeypatch
         return GridSearchCV(network, grid, cv=2, refit=False, error_score=np.nan).fit(*iris)
 
     plain = search().cv_results_
-    with pytest.warns(UserWarning) as seen:
+    with pytest.warns(UserWarning, match="store=") as seen:
         backed = search(callbacks=[backup, FailsOnce()]).cv_results_
     told = [str(warning.message) for warning in seen if "store=" in str(warning.message)]
     assert len(told) == 1
