@@ -48,12 +48,10 @@ from .routing import RoutedParameters
 # attributes that training leaves; a builder's `meta` has the other fitted ones
 _RESULTS = {
     "callbacks_",
-    "feature_encoder_",
     "history_",
     "model_",
     "n_epochs_",
     "n_epochs_trained_",
-    "target_encoder_",
     "training_path_",
     "training_reason_",
 }

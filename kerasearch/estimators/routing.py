@@ -57,6 +57,7 @@ ARGUMENTS = {
         "epochs",
         "initial_epoch",
         "shuffle",
+        "steps_per_epoch",
         "validation_batch_size",
         "validation_data",
         "validation_freq",
@@ -177,8 +178,12 @@ class RoutedParameters(BaseEstimator):
             self._check_name(name, name)
 
     def _check_name(self, full: str, given: str) -> None:
-        if self._accepts(full):
-            return
+        if not self._accepts(full):
+            self._refuse(full, given)
+
+    def _refuse(self, full: str, given: str | None = None) -> None:
+        """Raise the error for a parameter that nothing takes."""
+        given = full if given is None else given
         if full.startswith("model__") and ("__" not in given or full == "model__build_fn"):
             full = given.removeprefix("model__")
         raise ValueError(
@@ -205,6 +210,8 @@ class RoutedParameters(BaseEstimator):
         if route in ("fit", "predict") and path[0] == "callbacks":
             items = self._routed.get(f"{route}__callbacks")
             return len(path) == 1 or self._item_accepts(items, path[1:], f"{route}__callbacks")
+        if route == "fit" and (self.model is not None or hasattr(self, "_keras_build_fn")):
+            return True  # a model may have a `fit` of its own: who trains it says what it takes
         return route == "score" or rest in ARGUMENTS[route]
 
     def _item_accepts(self, item: Any, path: list[str], prefix: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .eligibility import has_own_fit
 from .engine import FitResult, fit
 from .history import join_histories
 from .inference import evaluate, predict
@@ -17,6 +18,7 @@ __all__ = [
     "clear_programs",
     "evaluate",
     "fit",
+    "has_own_fit",
     "join_histories",
     "predict",
     "programs",

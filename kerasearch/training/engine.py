@@ -66,6 +66,8 @@ def fit(
     validation_batch_size: int | None = None,
     validation_steps: int | None = None,
     validation_freq: int | list[int] = 1,
+    steps_per_epoch: int | None = None,
+    own_arguments: Mapping[str, Any] | None = None,
     raise_on_divergence: bool = True,
     store: FitStore | None = None,
     name: str = "",
@@ -104,6 +106,12 @@ def fit(
         How many batches of the validation data to use; all of them by default.
     validation_freq : int or list of int, default=1
         Every how many epochs to validate, or after which (from 1).
+    steps_per_epoch : int, default=None
+        How many batches make an epoch. Epochs then share a pass over the rows, as in Keras; the
+        last one of a pass has what is left.
+    own_arguments : mapping, default=None
+        What else a model's own `fit` gets. Such a `fit` is called with the arrays themselves, and
+        orders them as it likes.
     raise_on_divergence : bool, default=True
         Whether a training loss that is not finite stops the fit with an error, unless a callback
         has stopped it.
@@ -137,6 +145,8 @@ def fit(
         validation_batch_size=validation_batch_size or batch_size,
         validation_steps=validation_steps,
         validation_freq=validation_freq,
+        steps_per_epoch=steps_per_epoch,
+        own_arguments=own_arguments or {},
         callbacks=callbacks,
         watch=divergence.DivergenceWatch() if watched else None,
         verbose=verbose,

@@ -613,7 +613,7 @@ def test_a_new_class_is_refused_where_the_model_goes_on(iris):
 
 
 def test_partial_fit_goes_on_from_the_epoch_that_a_fit_reached(iris):
-    later = quick(epochs=2, initial_epoch=3).fit(*iris)
+    later = quick(epochs=5, initial_epoch=3).fit(*iris)
     assert later.current_epoch == 5
     assert later.partial_fit(*iris).current_epoch == 6
     assert later.n_epochs_ == 3
@@ -657,7 +657,7 @@ def test_arguments_of_the_call_come_before_routed_ones_and_parameters(iris):
     classifier = quick(epochs=2, fit__epochs=3)
     assert classifier.fit(*iris).n_epochs_ == 3
     assert classifier.fit(*iris, epochs=4).n_epochs_ == 4
-    for name in ("epoch", "steps_per_epoch", "sample_weights"):
+    for name in ("epoch", "steps_per_epochs", "sample_weights"):
         with pytest.raises(ValueError, match=f"Invalid parameter 'fit__{name}'"):
             classifier.fit(*iris, **{name: 4})
     with pytest.raises(ValueError, match="Invalid parameter 'predict__batch'"):
