@@ -88,6 +88,4 @@ def predict(
     with stateful.with_states_reset(model):
         if prediction is not None:
             return prediction()
-        return model.predict(
-            arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
-        )
+        return keras_loop.predict(model, arrays, batch_size, verbose, callbacks, steps)

@@ -74,6 +74,20 @@ def evaluate(
         )
 
 
+def predict(
+    model: keras.Model,
+    arrays: data.Arrays,
+    batch_size: int,
+    verbose: int | str,
+    callbacks: list[keras.callbacks.Callback],
+    steps: int | None,
+) -> Any:
+    """Predict by ``model.predict``."""
+    return model.predict(
+        arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
+    )
+
+
 def _own_fit(
     model: keras.Model, arrays: data.Arrays, settings: FitSettings
 ) -> dict[str, list[Any]]:
