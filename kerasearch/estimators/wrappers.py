@@ -34,7 +34,7 @@ _PARAMETERS = """\
     metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
         Recorded in `history_` in every epoch, under Keras' names.
     epochs : int, default=200
-        Passes over the training rows.
+        Passes over the training rows; 0 builds the model and trains nothing.
     batch_size : int or None, default=32
         Rows in a gradient step, and in a step of prediction; -1 is all rows, None is 32.
     validation_split : float or splitter, default=0.0
@@ -49,6 +49,8 @@ _PARAMETERS = """\
         generators of their own where nothing else refers to those; all else (variables, trials,
         lists of yours) stays yours. Those passed to `fit` are used themselves. A search deep-copies
         callbacks of its grid, and worker processes get pickles: what those collect stays there.
+        ``{fit}`` in a path of a callback becomes a short name of the fit, which follows from its
+        parameters, data and seed.
 {class_weight}\
     shuffle : bool, default=True
         Whether each epoch visits the rows in an order of its own, drawn from `random_state`.

@@ -14,6 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 
 from kerasearch import FitStore, KerasClassifier
 from kerasearch.estimators.callbacks import copy_callbacks
+from tests.slow import slow_but
 
 Callback = keras.callbacks.Callback
 
@@ -49,8 +50,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("form", slow_but(FORMS, "a dict of lists", "of fit", "classes"))
+@pytest.mark.parametrize("n_jobs", slow_but([1, 2], 2))
 def test_a_list_of_the_callers_is_filled_by_every_fit(iris, form, n_jobs):
     seen: list[int] = []
     estimator = quick(**FORMS[form](seen))

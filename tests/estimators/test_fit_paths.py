@@ -53,7 +53,9 @@ def names_in(folder):
     return {path.name.split(".")[0].split("-")[0] for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("kind", slow_but(WRITERS, *(k for k in WRITERS if k != "TensorBoard")))
+@pytest.mark.parametrize(
+    "kind", slow_but(WRITERS, "CSVLogger", "BackupAndRestore", "one of the user's")
+)
 def test_each_fit_of_a_search_writes_to_a_path_of_its_own(iris, tmp_path, kind):
     if kind == "TensorBoard":
         pytest.importorskip("tensorboard")
@@ -114,7 +116,7 @@ ANOTHER = {
 }
 
 
-@pytest.mark.parametrize("what", ANOTHER)
+@pytest.mark.parametrize("what", slow_but(ANOTHER, "an instance", "the epochs", "a callback"))
 def test_another_fit_has_another_name(iris, tmp_path, what):
     assert name_of(tmp_path / "a", iris) != name_of(tmp_path / "b", iris, **ANOTHER[what])
 
@@ -150,7 +152,7 @@ def test_a_literal_brace_is_left_to_keras(iris, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["{fit}-1.weights.h5"]
 
 
-@pytest.mark.parametrize("kind", ["ModelCheckpoint", "CSVLogger"])
+@pytest.mark.parametrize("kind", slow_but(["ModelCheckpoint", "CSVLogger"], "CSVLogger"))
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_two_fits_that_write_to_one_path_are_one_warning(iris, tmp_path, kind, n_jobs):
     writer = {
@@ -182,7 +184,7 @@ class FailsOnce(callbacks.Callback):
             raise ConnectionError("the power failed")
 
 
-@pytest.mark.parametrize("leftover", ["crash", "kept"])
+@pytest.mark.parametrize("leftover", slow_but(["crash", "kept"], "crash"))
 def test_no_fit_of_a_search_restores_anothers_backup(iris, tmp_path, monkeypatch, leftover):
     monkeypatch.setattr(FailsOnce, "failed", leftover != "crash")
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=leftover == "crash")

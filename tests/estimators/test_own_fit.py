@@ -75,13 +75,14 @@ def test_a_models_own_fit_gets_arrays_and_its_own_arguments(iris):
     assert TrainsItself.got["custom"] == "of the call"
 
 
+@pytest.mark.slow
 def test_the_argument_of_an_own_fit_can_be_searched(iris):
     template = three_classes(TrainsItself)
     search = GridSearchCV(quick(template), {"fit__custom": [1]}, cv=2, error_score="raise")
     assert search.fit(*iris).best_params_["fit__custom"] == TrainsItself.got["custom"]
 
 
-@pytest.mark.parametrize("cls", slow_but([TrainsItself, TakesLittle, ReturnsDict], TakesLittle))
+@pytest.mark.parametrize("cls", slow_but([TrainsItself, TakesLittle, ReturnsDict]))
 def test_an_own_fit_gives_the_same_numbers_for_the_same_seed(iris, cls):
     first, second = (quick(lambda: three_classes(cls), batch_size=32).fit(*iris) for _ in range(2))
     np.testing.assert_array_equal(weights_of(first), weights_of(second))
