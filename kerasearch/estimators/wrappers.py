@@ -49,7 +49,7 @@ _PARAMETERS = """\
         generators of their own where nothing else refers to those; all else (variables, trials,
         lists of yours) stays yours. Those passed to `fit` are used themselves. A search deep-copies
         callbacks of its grid, and worker processes get pickles: what those collect stays there.
-        ``{fit}`` in a path of a callback becomes a short name of the fit, which follows from its
+        ``{{fit}}`` in a path of a callback becomes a short name of the fit, which follows from its
         parameters, data and seed.
 {class_weight}\
     shuffle : bool, default=True
