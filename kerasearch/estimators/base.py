@@ -14,12 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import training
 from .._utils.checks import as_integer
-from .._utils.json_values import as_python, parameters_as_json
+from .._utils.json_values import as_python
 from ..store import FitStore, absolute
 from ..training import serialization
 from ..training.history import n_epochs
-from . import dtype_policy, keras_objects
+from . import dtype_policy
 from .arguments import route
+from .callbacks import callbacks_of, watches_prediction
 from .fitting import FitArguments, check_batch_size, open_store, rows_of_step, train_model
 from .input_data import (
     Rows,
@@ -47,12 +48,10 @@ from .routing import RoutedParameters
 # attributes that training leaves; a builder's `meta` has the other fitted ones
 _RESULTS = {
     "callbacks_",
-    "feature_encoder_",
     "history_",
     "model_",
     "n_epochs_",
     "n_epochs_trained_",
-    "target_encoder_",
     "training_path_",
     "training_reason_",
 }
@@ -319,7 +318,7 @@ class KerasEstimator(RoutedParameters):
         store: FitStore | None,
     ) -> training.FitResult:
         params = self.get_params(deep=False)
-        self.callbacks_ = keras_objects.callbacks_of(params, "fit", arguments.callbacks)
+        self.callbacks_ = callbacks_of(params, "fit", arguments.callbacks)
         return train_model(
             model,
             *rows,
@@ -328,8 +327,7 @@ class KerasEstimator(RoutedParameters):
             seed=self._seed,
             callbacks=self.callbacks_,
             store=store,
-            parameters=parameters_as_json(self) if store is not None else {},
-            restore_on_divergence=self.initialized_,
+            estimator=self,
         )
 
     def _take_result(
@@ -402,9 +400,8 @@ class KerasEstimator(RoutedParameters):
         settings.update(kwargs)
         batch_size = as_python(settings.pop("batch_size"))
         check_batch_size("batch_size", batch_size)
-        watch = keras_objects.watches_prediction
-        callbacks = [callback for callback in getattr(self, "callbacks_", []) if watch(callback)]
-        callbacks += keras_objects.callbacks_of(
+        callbacks = [c for c in getattr(self, "callbacks_", []) if watches_prediction(c)]
+        callbacks += callbacks_of(
             self.get_params(deep=False), "predict", settings.pop("callbacks", None)
         )
         n_rows = len(keras.tree.flatten(features)[0])

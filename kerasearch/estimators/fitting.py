@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import keras
@@ -11,11 +11,15 @@ import numpy as np
 
 from .. import training
 from .._utils.checks import as_integer, check_integer
-from .._utils.json_values import as_python
+from .._utils.json_values import as_python, parameters_as_json
+from .._utils.user_warnings import warn
 from ..exceptions import DivergenceError
 from ..store import FitStore
 from ..training import serialization
+from . import fit_paths
+from .arguments import arguments as accepted_by
 from .arguments import route
+from .callbacks import instances
 from .input_data import check_validation_split
 
 # the estimator's own parameters that are settings of a fit
@@ -36,7 +40,7 @@ class FitArguments:
     Attributes
     ----------
     epochs, initial_epoch : int
-        How many epochs to train, and the number of the first.
+        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained.
     batch_size, validation_batch_size : int or None
         Rows of a step; -1 stands for all rows.
     validation_split : float, splitter or None
@@ -47,12 +51,16 @@ class FitArguments:
         As in ``keras.Model.fit``.
     shuffle : bool
         Whether each epoch has an order of its own.
+    steps_per_epoch : int or None
+        As in ``keras.Model.fit``.
     class_weight : dict, "balanced" or None
         Weights of the classes for this call.
     callbacks : callback, class, or list or dict of them, or None
         Of this call alone.
     verbose : int or str
         As in ``keras.Model.fit``.
+    own : dict
+        Arguments that a model's own `fit` may take.
     """
 
     epochs: int
@@ -65,8 +73,10 @@ class FitArguments:
     validation_data: tuple[Any, ...] | None = None
     validation_steps: int | None = None
     validation_freq: int | list[int] = 1
+    steps_per_epoch: int | None = None
     class_weight: Any = None
     callbacks: Any = None
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, params: Mapping[str, Any], arguments: Mapping[str, Any]) -> FitArguments:
@@ -92,10 +102,14 @@ class FitArguments:
         routed = route(params, "fit")
         given.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
         given.update(arguments)
-        made = cls(**{name: as_python(value) for name, value in given.items()})
+        known = {each.name for each in fields(cls)} - {"own"}
+        own = {name: given.pop(name) for name in given.keys() - known}
+        made = cls(**{name: as_python(value) for name, value in given.items()}, own=own)
         check_validation_split(made.validation_split)
-        check_integer("epochs", made.epochs, at_least=1)
+        check_integer("epochs", made.epochs, at_least=0)
         check_integer("initial_epoch", made.initial_epoch, at_least=0)
+        if made.steps_per_epoch is not None:
+            check_integer("steps_per_epoch", made.steps_per_epoch, at_least=1)
         for name in ("batch_size", "validation_batch_size"):
             check_batch_size(name, getattr(made, name))
         return made
@@ -103,7 +117,12 @@ class FitArguments:
     @property
     def all_epochs(self) -> range:
         """The numbers of the epochs to train."""
-        return range(self.initial_epoch, self.initial_epoch + self.epochs)
+        if self.epochs <= self.initial_epoch != 0:
+            warn(
+                f"epochs={self.epochs} and initial_epoch={self.initial_epoch}: the epochs from "
+                "initial_epoch up to epochs are trained, as in Keras, and here there are none"
+            )
+        return range(self.initial_epoch, self.epochs)
 
     def rows_of_step(self, n_rows: int) -> int:
         """Get the number of rows of a training step."""
@@ -145,8 +164,7 @@ def train_model(
     seed: int,
     callbacks: list[keras.callbacks.Callback],
     store: FitStore | None,
-    parameters: Mapping[str, Any],
-    restore_on_divergence: bool,
+    estimator: Any,
 ) -> training.FitResult:
     """Train a model by the settings of a fit.
 
@@ -166,10 +184,9 @@ def train_model(
         Of this fit.
     store : FitStore or None
         Where finished fits are looked up and kept.
-    parameters : mapping
-        What the store's tables are to say of the fit.
-    restore_on_divergence : bool
-        Whether the model was trained before and is to survive a divergence as it was.
+    estimator : estimator
+        Whose fit it is. Its parameters name the fit, and the store's tables tell them. If it has a
+        model already, that is to survive a divergence as it was.
 
     Raises
     ------
@@ -178,8 +195,15 @@ def train_model(
     ValueError
         If a model with a training step of its own gets no loss and asks for one.
     """
-    before = serialization.ModelState.of(model) if restore_on_divergence else None
+    before = serialization.ModelState.of(model) if estimator.initialized_ else None
     n_rows = len(keras.tree.flatten(data[0])[0])
+    _check_own(model, arguments, estimator)
+    _warn_of_too_many_steps(arguments, n_rows)
+    store = store if epochs else None  # what trains nothing is no fit
+    name = ""
+    if store is not None or fit_paths.writes_to_paths(callbacks):
+        name = fit_paths.short_name(estimator, arguments, (data, validation), seed, callbacks)
+    changes = fit_paths.fill_in(callbacks, name)
     try:
         return training.fit(
             model,
@@ -195,8 +219,11 @@ def train_model(
             verbose=arguments.verbose,
             validation_steps=arguments.validation_steps,
             validation_freq=arguments.validation_freq,
+            steps_per_epoch=arguments.steps_per_epoch,
+            own_arguments=arguments.own,
             store=store,
-            parameters=parameters,
+            name=name,
+            parameters=parameters_as_json(estimator) if store is not None else {},
         )
     except DivergenceError:
         if before is not None:
@@ -209,6 +236,8 @@ def train_model(
             f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
             "gets no loss that follows from the target, and it asks for one: set loss="
         ) from error
+    finally:
+        fit_paths.take_back(changes, lent=instances(arguments.callbacks))
 
 
 def check_batch_size(name: str, value: Any) -> None:
@@ -222,6 +251,23 @@ def rows_of_step(batch_size: int | None, n_rows: int) -> int:
     if batch_size is None:
         return 32
     return max(1, n_rows) if batch_size == -1 else int(batch_size)
+
+
+def _check_own(model: keras.Model, arguments: FitArguments, estimator: Any) -> None:
+    """Raise for an argument of `fit` that neither Keras nor the model's own `fit` takes."""
+    own = accepted_by(model.fit) if training.has_own_fit(model) else None
+    for name in arguments.own:
+        if own is None or not own.accepts(name):
+            estimator._refuse(f"fit__{name}")
+
+
+def _warn_of_too_many_steps(arguments: FitArguments, n_rows: int) -> None:
+    n_batches = -(-n_rows // arguments.rows_of_step(n_rows))
+    if (arguments.steps_per_epoch or 0) > n_batches:
+        warn(
+            f"steps_per_epoch={arguments.steps_per_epoch}, but {n_rows} rows are {n_batches} "
+            f"batches: an epoch has no more than these"
+        )
 
 
 def _check_seed_and_switches(params: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""From parameters to Keras objects: optimizers, losses, metrics and callbacks.
+"""From parameters to Keras objects: optimizers, losses and metrics.
 
 Every fit gets objects of its own. Names and classes are instantiated with the routed parameters;
 an instance that the user gave is a template and is never used itself, losses excepted: they carry
@@ -7,7 +7,6 @@ no state.
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -17,7 +16,6 @@ import keras
 
 from .._utils.names import did_you_mean
 from ..training import serialization
-from .arguments import route
 from .label_encoder import unflatten_params
 
 INSTANCES = (keras.optimizers.Optimizer, keras.losses.Loss, keras.metrics.Metric)
@@ -75,73 +73,9 @@ def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
     if params:
         metrics = resolve("metrics", metrics)
     # they carry variables, which belong to one model
-    metrics = _map_instances(keras.metrics.Metric, serialization.copy_object, metrics)
+    metrics = map_instances(keras.metrics.Metric, serialization.copy_object, metrics)
     metrics = unflatten_params(metrics, dict(params))
     return metrics if isinstance(metrics, (list, dict)) else [metrics]
-
-
-def make_callbacks(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
-    """Make the callbacks of one fit.
-
-    Parameters
-    ----------
-    callbacks : callback, class, or list or dict of them, lists nested or not; or None
-        What the estimator got as `callbacks`.
-    params : mapping
-        The parameters routed to them, the prefix removed.
-
-    Raises
-    ------
-    TypeError
-        If one of them is neither a Keras callback nor a class of them.
-    """
-    if callbacks is None:
-        return []
-    callbacks = _map_instances(keras.callbacks.Callback, _copy_callback, callbacks)
-    made = _flatten(unflatten_params(callbacks, dict(params)))
-    for callback in made:
-        if not isinstance(callback, keras.callbacks.Callback):
-            raise TypeError(
-                f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
-                f"dict, or one alone; got {callback!r}"
-            )
-    return made
-
-
-def callbacks_of(
-    params: Mapping[str, Any], method: str, given: Any
-) -> list[keras.callbacks.Callback]:
-    """Make the callbacks of one fit or one prediction.
-
-    Parameters
-    ----------
-    params : mapping
-        The estimator's parameters, routed ones by their full names.
-    method : {"fit", "predict"}
-        What they are for. Those of the parameter `callbacks` are for `fit` alone.
-    given : callback, class, list or dict of them, or None
-        What the call was given.
-
-    Returns
-    -------
-    callbacks : list of keras.callbacks.Callback
-        General ones, those routed to the method, those of the call.
-    """
-    of_method = f"{method}__callbacks"
-    made = make_callbacks(params.get(of_method), route(params, of_method))
-    made += make_callbacks(given, {})
-    if method == "fit":
-        made = make_callbacks(params["callbacks"], route(params, "callbacks")) + made
-    return made
-
-
-def watches_prediction(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback wants to be called in predictions too."""
-    return any(
-        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-        for hook in dir(keras.callbacks.Callback)
-        if hook.startswith("on_predict")
-    )
 
 
 def optimizer_class(optimizer: Any) -> type | None:
@@ -216,6 +150,15 @@ def loss_label(loss: Any) -> str:
     return getattr(loss, "__name__", str(loss)).replace("_", "").lower()
 
 
+def map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
+    """Apply `function` to the instances of `kind` in nested lists and dicts."""
+    if isinstance(items, (list, tuple)):
+        return [map_instances(kind, function, item) for item in items]
+    if isinstance(items, dict):
+        return {key: map_instances(kind, function, item) for key, item in items.items()}
+    return function(items) if isinstance(items, kind) else items
+
+
 def _loss_or_metric(kind: str, name: str) -> Any:
     module = keras.losses if kind == "loss" else keras.metrics
     if kind == "metrics" and name in ("acc", "accuracy", "ce", "crossentropy"):
@@ -254,40 +197,9 @@ def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     return f"{kind}={name!r} is none of Keras' {module}{hint}"
 
 
-def _map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
-    """Apply `function` to the instances of `kind` in nested lists and dicts."""
-    if isinstance(items, (list, tuple)):
-        return [_map_instances(kind, function, item) for item in items]
-    if isinstance(items, dict):
-        return {key: _map_instances(kind, function, item) for key, item in items.items()}
-    return function(items) if isinstance(items, kind) else items
-
-
 def _names_in(items: Any) -> list[str]:
     if isinstance(items, Mapping):
         items = list(items.values())
     if isinstance(items, (list, tuple)):
         return [name for item in items for name in _names_in(item)]
     return [items] if isinstance(items, str) else []
-
-
-def _flatten(callbacks: Any) -> list[Any]:
-    if isinstance(callbacks, Mapping):
-        callbacks = list(callbacks.values())
-    if not isinstance(callbacks, (list, tuple)):
-        return [callbacks]
-    return [flat for callback in callbacks for flat in _flatten(callback)]
-
-
-def _copy_callback(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
-    model = getattr(callback, "_model", None)
-    # a callback used before holds a model, which must not be copied along
-    memo = {} if model is None else {id(model): None}
-    try:
-        return copy.deepcopy(callback, memo)
-    except (TypeError, ValueError, RuntimeError) as error:
-        name = type(callback).__name__
-        raise TypeError(
-            f"the callback {name} cannot be copied ({error}), and each fit needs one of its own: "
-            f"pass the class, callbacks=[{name}], and its arguments as callbacks__0__..."
-        ) from error

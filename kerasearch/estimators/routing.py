@@ -58,6 +58,7 @@ ARGUMENTS = {
         "epochs",
         "initial_epoch",
         "shuffle",
+        "steps_per_epoch",
         "validation_batch_size",
         "validation_data",
         "validation_freq",
@@ -178,8 +179,12 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             self._check_name(name, name)
 
     def _check_name(self, full: str, given: str) -> None:
-        if self._accepts(full):
-            return
+        if not self._accepts(full):
+            self._refuse(full, given)
+
+    def _refuse(self, full: str, given: str | None = None) -> None:
+        """Raise the error for a parameter that nothing takes."""
+        given = full if given is None else given
         if full.startswith("model__") and ("__" not in given or full == "model__build_fn"):
             full = given.removeprefix("model__")
         raise ValueError(
@@ -206,6 +211,8 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         if route in ("fit", "predict") and path[0] == "callbacks":
             items = self._routed.get(f"{route}__callbacks")
             return len(path) == 1 or self._item_accepts(items, path[1:], f"{route}__callbacks")
+        if route == "fit" and (self.model is not None or hasattr(self, "_keras_build_fn")):
+            return True  # a model may have a `fit` of its own: who trains it says what it takes
         return route == "score" or rest in ARGUMENTS[route]
 
     def _item_accepts(self, item: Any, path: list[str], prefix: str) -> bool:
@@ -270,11 +277,14 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
 
     def __sklearn_clone__(self) -> RoutedParameters:
         # Builders and Keras objects are handed on by reference: fit never changes them, and a deep
-        # copy of a bound method copies its object, that of a custom layer fails.
+        # copy of a bound method copies its object, that of a custom layer fails. So are arguments
+        # of callbacks: a copied trial, or list to collect in, would be nobody's.
         by_reference = {
             name: value
             for name, value in self.get_params(deep=False).items()
-            if name == "model" or serialization.contains_keras_objects(value)
+            if name == "model"
+            or "callbacks" in name.split("__")[:2]
+            or serialization.contains_keras_objects(value)
         }
         twin = type(self).__new__(type(self))
         twin.__dict__.update(vars(self))

@@ -39,7 +39,7 @@ _PARAMETERS = """\
     metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
         Recorded in `history_` in every epoch, under Keras' names.
     epochs : int, default=200
-        Passes over the training rows.
+        Passes over the training rows; 0 builds the model and trains nothing.
     batch_size : int or None, default=32
         Rows in a gradient step, and in a step of prediction; -1 is all rows, None is 32.
     validation_split : float or splitter, default=0.0
@@ -50,7 +50,12 @@ _PARAMETERS = """\
         Rows in a step of validation; None is `batch_size`.
     callbacks : callback or class of them, or list or dict of them, default=None
         ``callbacks__0__patience`` (or the key in a dict) reaches the arguments of a class. Each
-        fit copies the instances and keeps its own in `callbacks_`.
+        fit has copies of the instances, in `callbacks_`: with lists, dicts, arrays and random
+        generators of their own where nothing else refers to those; all else (variables, trials,
+        lists of yours) stays yours. Those passed to `fit` are used themselves. A search deep-copies
+        callbacks of its grid, and worker processes get pickles: what those collect stays there.
+        ``{{fit}}`` in a path of a callback becomes a short name of the fit, which follows from its
+        parameters, data and seed.
 {class_weight}\
     shuffle : bool, default=True
         Whether each epoch visits the rows in an order of its own, drawn from `random_state`.

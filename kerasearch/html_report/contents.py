@@ -215,7 +215,7 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
     for the text itself) and whether it is a number.
     """
     table = summarize(results, metric, top=MOST_ROWS)
-    short = [list(map(_short, results.values(name))) for name in results.names]
+    short = [[_short(results, name, i) for i in range(len(results))] for name in results.names]
     shown = dict(zip(parameter_columns(results), short, strict=True))
     if table.index.name is not None:
         table = table.reset_index()

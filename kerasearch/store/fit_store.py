@@ -143,9 +143,10 @@ class FitStore:
         Returns
         -------
         frame : DataFrame
-            A row a fit: ``fit`` (the first digits of its key), a column ``param_...`` for each
-            parameter that was not at its default, ``n_rows``, ``epochs``, ``seconds`` of training,
-            the last value of each metric, ``path`` taken, ``divergence``, ``created``, ``n_bytes``.
+            A row a fit: ``fit`` (its short name, which ``{fit}`` in a callback's path becomes), a
+            column ``param_...`` for each parameter that was not at its default, ``n_rows``,
+            ``epochs``, ``seconds`` of training, the last value of each metric, ``path`` taken,
+            ``divergence``, ``created``, ``n_bytes``.
         """
         return tables.fits_table(self)
 

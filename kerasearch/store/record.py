@@ -11,6 +11,7 @@ from .directory import File
 from .file_format import DamagedFile
 
 _EPOCHS_DIGITS = 8
+_NAME_DIGITS = 8
 _FIRST_TIME, _LAST_TIME = (t.replace(tzinfo=UTC).timestamp() for t in (datetime.min, datetime.max))
 # what every reader of a record relies on
 _FIELDS: dict[str, Any] = {
@@ -40,6 +41,9 @@ class StoredFit:
         Digest of everything that decides the outcome but the number of epochs.
     epochs : int
         The `epochs` asked for; early stopping may have trained fewer.
+    name : str
+        What ``{fit}`` becomes in the paths of its callbacks. The first digits of the key for a fit
+        that was stored without one.
     parameters : dict of str to object
         The estimator's parameters that were not at their defaults, values other than numbers,
         text, booleans and lists of them as text.
@@ -63,6 +67,7 @@ class StoredFit:
 
     key: str
     epochs: int
+    name: str
     parameters: dict[str, Any]
     n_rows: int
     data: str
@@ -81,6 +86,7 @@ class StoredFit:
         return cls(
             key=record["key"],
             epochs=record["epochs"],
+            name=str(record.get("name") or record["key"][:_NAME_DIGITS]),
             parameters=record["parameters"],
             n_rows=record["n_rows"],
             data=record["data"],

@@ -75,7 +75,7 @@ def _fit_row(fit: StoredFit) -> dict[str, Any]:
         if values and not np.ndim(values[-1])
     }
     return {
-        "fit": fit.key[:8],
+        "fit": fit.name,
         **_parameter_columns(fit.parameters),
         "n_rows": fit.n_rows,
         "epochs": fit.epochs,

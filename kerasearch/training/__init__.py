@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .eligibility import has_own_fit
 from .engine import FitResult, fit
 from .forked_process import check as check_process
 from .history import join_histories
@@ -19,6 +20,7 @@ __all__ = [
     "clear_programs",
     "evaluate",
     "fit",
+    "has_own_fit",
     "join_histories",
     "predict",
     "programs",

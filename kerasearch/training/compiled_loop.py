@@ -56,7 +56,7 @@ def fit(
     """
     tensors = tensorflow_backend.tensors(arrays)
     n_rows = data.n_rows(arrays)
-    n_steps = math.ceil(n_rows / settings.batch_size)
+    n_steps = math.ceil(min(n_rows, settings.rows_per_epoch or n_rows) / settings.batch_size)
     events = keras.callbacks.CallbackList(
         settings.all_callbacks,
         add_history=True,
@@ -77,9 +77,11 @@ def fit(
             if settings.callbacks:
                 choice = training_program(model, arrays, settings.seed)
             run = choice.program.bind(model)
-        order = tensorflow_backend.tensors(settings.order(epoch, n_rows))
+        order = settings.order(epoch, n_rows)
         batch_size = settings.batch_size
-        logs = _run_steps(run, choice.program, [*tensors, *order], batch_size, n_steps, events)
+        n_steps = math.ceil(len(order) / batch_size)
+        inputs = [*tensors, *tensorflow_backend.tensors(order)]
+        logs = _run_steps(run, choice.program, inputs, batch_size, n_steps, events)
         # `_should_eval` reads `validation_freq` as Keras does; checked for Keras 3.10 to 3.15
         if settings.validation and model._should_eval(epoch, settings.validation_freq):
             if validate is None:  # at the first validation, as Keras traces it

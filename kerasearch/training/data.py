@@ -16,11 +16,21 @@ from keras.src.trainers.data_adapters import data_adapter_utils
 Arrays: TypeAlias = Any
 
 
-def order_of_epoch(seed: int, epoch: int, n_rows: int, shuffle: bool = True) -> np.ndarray:
-    """The rows in the order of one epoch: it follows from (seed, epoch) and nothing else."""
+def order_of_epoch(
+    seed: int, epoch: int, n_rows: int, shuffle: bool = True, rows_per_epoch: int | None = None
+) -> np.ndarray:
+    """The rows in the order of one epoch: it follows from (seed, epoch) and nothing else.
+
+    Where an epoch has fewer rows than there are, epochs share a pass over all rows, as in Keras:
+    the last one of a pass has what is left.
+    """
+    begin, end = 0, n_rows
+    if rows_per_epoch is not None:
+        epoch, part = divmod(epoch, -(-n_rows // rows_per_epoch))
+        begin, end = part * rows_per_epoch, (part + 1) * rows_per_epoch
     if not shuffle:
-        return np.arange(n_rows)
-    return np.random.default_rng([seed, epoch]).permutation(n_rows)
+        return np.arange(n_rows)[begin:end]
+    return np.random.default_rng([seed, epoch]).permutation(n_rows)[begin:end]
 
 
 def as_keras_takes_them(

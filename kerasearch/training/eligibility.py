@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 import keras
 
+from .stateful import stateful_layers
+
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
 _PREDICT = ("predict", "make_predict_function")
+# Keras' own that a program holds, which serves many models and may be older than a replacement
+_STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 _BATCH_EVENTS = (
     "on_batch_begin",
     "on_batch_end",
@@ -25,6 +29,7 @@ def why_not_compiled(
     """Why a fit must go through ``model.fit``; None where the compiled loop does the same."""
     return (
         _about_process()
+        or _about_replacements(_FIT)
         or _about_model(model, _FIT)
         or next(filter(None, map(why_needs_batches, callbacks)), None)
     )
@@ -36,12 +41,12 @@ def why_not_predicted(
     """Why a prediction must go through ``model.predict``."""
     if any(True for _ in callbacks):
         return "callbacks watch the prediction"
-    return _about_process() or _about_model(model, _PREDICT)
+    return _about_process() or _about_replacements(_PREDICT) or _about_model(model, _PREDICT)
 
 
 def why_not_evaluated(model: keras.Model) -> str | None:
     """Why an evaluation must go through ``model.evaluate``."""
-    return _about_process() or _about_model(model, _FIT)
+    return _about_process() or _about_replacements(_FIT) or _about_model(model, _FIT)
 
 
 def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
@@ -76,10 +81,22 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
 
 def why_not_repeatable(model: keras.Model) -> str | None:
     """Why a fit may depend on more than its own inputs, on any path; None where it does not."""
-    for layer in model._flatten_layers(include_self=False):
-        if getattr(layer, "stateful", False):
-            return f"the layer {layer.name!r} is stateful"
-    return _about_limits() or _about_strategy(model) or _about_methods(model, _FIT)
+    for layer in stateful_layers(model):
+        return f"the layer {layer.name!r} is stateful"
+    return (
+        _about_limits()
+        or _about_strategy(model)
+        or _about_replacements(_FIT)
+        or _about_methods(model, _FIT)
+    )
+
+
+def has_own_fit(model: keras.Model) -> bool:
+    """Tell whether a model, or a class of the user's that it has, trains in a `fit` of its own."""
+    if "fit" in vars(model):
+        return True
+    owner = next(cls for cls in type(model).__mro__ if "fit" in vars(cls))
+    return not owner.__module__.startswith("keras.")
 
 
 def _about_process() -> str | None:
@@ -99,6 +116,19 @@ def _about_limits() -> str | None:
     for name in ("max_epochs", "max_steps_per_epoch"):
         if getattr(keras.config, name)():
             return "Keras is told to limit epochs or steps"
+    return None
+
+
+def _about_replacements(methods: Iterable[str]) -> str | None:
+    """Tell whether somebody replaced a method of ``keras.Model`` for the whole process.
+
+    Who does so means to be called, as mlflow's autologging does.
+    """
+    for name in (*methods, *_STEPS):
+        # a wrapper may have taken over the name and the module of what it wraps, not its globals
+        module = getattr(getattr(keras.Model, name), "__globals__", {}).get("__name__")
+        if module is None or not module.startswith("keras."):
+            return f"keras.Model.{name} was replaced, by {module or 'something unnamed'}"
     return None
 
 

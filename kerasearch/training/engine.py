@@ -16,6 +16,7 @@ from . import (
     eligibility,
     forked_process,
     keras_loop,
+    stateful,
     stored_fits,
 )
 from .fit_settings import FitSettings
@@ -74,8 +75,11 @@ def fit(
     validation_batch_size: int | None = None,
     validation_steps: int | None = None,
     validation_freq: int | list[int] = 1,
+    steps_per_epoch: int | None = None,
+    own_arguments: Mapping[str, Any] | None = None,
     raise_on_divergence: bool = True,
     store: FitStore | None = None,
+    name: str = "",
     parameters: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a compiled model in place.
@@ -94,7 +98,8 @@ def fit(
     batch_size, validation_batch_size : int
         Rows of a step; the last one of an epoch may have fewer.
     epochs, initial_epoch : int
-        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained.
+        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained. Stateful layers
+        begin epoch 0 with their states reset.
     shuffle : bool, default=True
         Whether each epoch has an order of its own.
     seed : int, default=0
@@ -110,11 +115,19 @@ def fit(
         How many batches of the validation data to use; all of them by default.
     validation_freq : int or list of int, default=1
         Every how many epochs to validate, or after which (from 1).
+    steps_per_epoch : int, default=None
+        How many batches make an epoch. Epochs then share a pass over the rows, as in Keras; the
+        last one of a pass has what is left.
+    own_arguments : mapping, default=None
+        What else a model's own `fit` gets. Such a `fit` is called with the arrays themselves, and
+        orders them as it likes.
     raise_on_divergence : bool, default=True
         Whether a training loss that is not finite stops the fit with an error, unless a callback
         has stopped it.
     store : FitStore, default=None
         Where to look for the fit, or for its beginning, and where to keep it.
+    name : str, default=""
+        What the store's tables call the fit; the first digits of its key by default.
     parameters : mapping, default=None
         What the store's tables are to say of the fit: names and plain values.
 
@@ -142,13 +155,18 @@ def fit(
         validation_batch_size=validation_batch_size or batch_size,
         validation_steps=validation_steps,
         validation_freq=validation_freq,
+        steps_per_epoch=steps_per_epoch,
+        own_arguments=own_arguments or {},
         callbacks=callbacks,
         watch=divergence.DivergenceWatch() if watched else None,
         verbose=verbose,
     )
+    _check_batches(model, arrays, settings)
+    if initial_epoch == 0:  # otherwise, training goes on
+        stateful.reset_states(model)
     if store is None:
         return _fit(model, arrays, settings, None, None)
-    entry = stored_fits.entry_of(store, model, arrays, settings, parameters or {})
+    entry = stored_fits.entry_of(store, model, arrays, settings, name, parameters or {})
     if entry is None:
         return _fit(model, arrays, settings, None, None)
     stored = entry.look_up(model)
@@ -160,6 +178,13 @@ def fit(
     stored.raise_if_diverged()
     stored.restore(model, finish=True)
     return FitResult(stored.history, TrainingPath.read_from_store(stored.path), 0)
+
+
+def _check_batches(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> None:
+    stateful.check_batches(model, arrays, "batch_size", settings.batch_size)
+    if settings.validation is not None:
+        size, steps = settings.validation_batch_size, settings.validation_steps
+        stateful.check_batches(model, settings.validation, "validation_batch_size", size, steps)
 
 
 def _fit(

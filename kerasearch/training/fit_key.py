@@ -121,6 +121,8 @@ def _key_of_prepared(model: keras.Model, arrays: data.Arrays, settings: FitSetti
         "validation_freq": settings.validation_freq,
         "watched": settings.watch is not None,
     }
+    if settings.steps_per_epoch is not None:
+        plain_settings["steps_per_epoch"] = settings.steps_per_epoch
     rows = _digests(arrays)
     variables = variables_by_name(model).values()
     fingerprint = fingerprint_of_training(model)

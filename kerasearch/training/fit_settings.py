@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,6 +35,10 @@ class FitSettings:
         How many batches of the validation rows are used; None for all of them.
     validation_freq : int or list of int
         Every how many epochs to validate, or after which (counted from 1).
+    steps_per_epoch : int or None
+        How many batches make an epoch; None for all of them.
+    own_arguments : mapping
+        What else the model's own `fit` gets; empty for a model that has none.
     callbacks : list of keras.callbacks.Callback
         The user's.
     watch : DivergenceWatch or None
@@ -50,6 +56,8 @@ class FitSettings:
     validation_batch_size: int
     validation_steps: int | None
     validation_freq: int | list[int]
+    steps_per_epoch: int | None
+    own_arguments: Mapping[str, Any]
     callbacks: list[keras.callbacks.Callback]
     watch: DivergenceWatch | None
     verbose: int | str
@@ -61,4 +69,9 @@ class FitSettings:
 
     def order(self, epoch: int, n_rows: int) -> np.ndarray:
         """The rows in the order in which an epoch (counted from 0) sees them."""
-        return data.order_of_epoch(self.seed, epoch, n_rows, self.shuffle)
+        return data.order_of_epoch(self.seed, epoch, n_rows, self.shuffle, self.rows_per_epoch)
+
+    @property
+    def rows_per_epoch(self) -> int | None:
+        """How many rows an epoch has at most; None where it has all of them."""
+        return None if self.steps_per_epoch is None else self.steps_per_epoch * self.batch_size

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from . import compiled_loop, data, eligibility, forked_process, keras_loop
+from . import compiled_loop, data, eligibility, forked_process, keras_loop, stateful
 from .history import Logs, as_logs
 from .preparation import prepare
 
@@ -17,6 +17,8 @@ def evaluate(
     model: keras.Model, x: Any, y: Any, sample_weight: Any = None, *, batch_size: int = 32
 ) -> Logs:
     """The loss and metrics of a compiled model, as ``model.evaluate(return_dict=True)``.
+
+    Stateful layers begin with their states reset, here and in `predict`.
 
     Parameters
     ----------
@@ -34,14 +36,16 @@ def evaluate(
     """
     forked_process.check()
     arrays = data.as_keras_takes_them(x, y, sample_weight)
+    stateful.check_batches(model, arrays, "batch_size", batch_size)
     evaluation = None
     if eligibility.why_not_evaluated(model) is None:
         with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
             prepare(model, arrays, seed=0)
             evaluation = compiled_loop.Evaluation(model, arrays, batch_size=batch_size, seed=0)
-    if evaluation is not None:
-        return evaluation()
-    return as_logs(keras_loop.evaluate(model, arrays, batch_size))
+    with stateful.with_states_reset(model):
+        if evaluation is not None:
+            return evaluation()
+        return as_logs(keras_loop.evaluate(model, arrays, batch_size))
 
 
 def predict(
@@ -78,12 +82,12 @@ def predict(
     forked_process.check()
     arrays = data.as_keras_takes_them(x)
     callbacks = list(callbacks)
+    stateful.check_batches(model, arrays, "batch_size", batch_size, steps)
     prediction = None
     if verbose == 0 and steps is None and eligibility.why_not_predicted(model, callbacks) is None:
         with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
             prediction = compiled_loop.Prediction(model, arrays, batch_size=batch_size, seed=0)
-    if prediction is not None:
-        return prediction()
-    return model.predict(
-        arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
-    )
+    with stateful.with_states_reset(model):
+        if prediction is not None:
+            return prediction()
+        return keras_loop.predict(model, arrays, batch_size, verbose, callbacks, steps)

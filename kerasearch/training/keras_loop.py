@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 
 from . import data
+from .eligibility import has_own_fit
 from .fit_settings import FitSettings
 from .seeds import fresh_names
 
@@ -21,12 +23,20 @@ if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need n
 
 def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
     """Train by ``model.fit``. Returns Keras' history."""
-    n_rows = data.n_rows(arrays)
-    order = functools.partial(
-        data.order_of_epoch, settings.seed, n_rows=n_rows, shuffle=settings.shuffle
-    )
-    batches = _Batches(arrays, order, settings.batch_size)
     with _no_leak(model):
+        if has_own_fit(model):
+            return _own_fit(model, arrays, settings)
+        n_rows = data.n_rows(arrays)
+        _check_epochs_are_even(settings, n_rows)
+        order = functools.partial(
+            data.order_of_epoch,
+            settings.seed,
+            n_rows=n_rows,
+            shuffle=settings.shuffle,
+            rows_per_epoch=settings.rows_per_epoch,
+        )
+        n_first = min(n_rows, settings.rows_per_epoch or n_rows)
+        batches = _Batches(arrays, order, settings.batch_size, n_first)
         history = model.fit(
             batches,
             callbacks=[_SetEpoch(batches), *settings.all_callbacks],
@@ -64,6 +74,83 @@ def evaluate(
         )
 
 
+def predict(
+    model: keras.Model,
+    arrays: data.Arrays,
+    batch_size: int,
+    verbose: int | str,
+    callbacks: list[keras.callbacks.Callback],
+    steps: int | None,
+) -> Any:
+    """Predict by ``model.predict``."""
+    return model.predict(
+        arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
+    )
+
+
+def _own_fit(
+    model: keras.Model, arrays: data.Arrays, settings: FitSettings
+) -> dict[str, list[Any]]:
+    """Train by the `fit` of the model's own class, which gets what it would get without us."""
+    x, y, weights = (*arrays, None, None)[:3]
+    arguments = {
+        "sample_weight": weights,
+        "batch_size": settings.batch_size,
+        "epochs": settings.epochs,
+        "initial_epoch": settings.initial_epoch,
+        "steps_per_epoch": settings.steps_per_epoch,
+        "shuffle": settings.shuffle,
+        "callbacks": settings.all_callbacks,
+        "verbose": settings.verbose,
+        "validation_data": settings.validation,
+        "validation_batch_size": settings.validation_batch_size,
+        "validation_steps": settings.validation_steps,
+        "validation_freq": settings.validation_freq,
+    }
+    at_defaults = {
+        "sample_weight": None,
+        "batch_size": 32,
+        "initial_epoch": 0,
+        "steps_per_epoch": None,
+        "shuffle": True,
+        "validation_data": None,
+        "validation_batch_size": settings.batch_size,
+        "validation_steps": None,
+        "validation_freq": 1,
+        # these change no number: a `fit` without callbacks cannot be watched, and is silent or not
+        "callbacks": [w for w in [settings.watch] if w is not None],
+        "verbose": settings.verbose,
+    }
+    parameters = inspect.signature(model.fit).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        arguments = {
+            name: value
+            for name, value in arguments.items()
+            if name in parameters or name not in at_defaults or value != at_defaults[name]
+        }
+    returned = model.fit(x, y, **arguments, **settings.own_arguments)
+    # some return Keras' History, some a dict, some nothing
+    for history in (returned, model.history):
+        recorded = history if isinstance(history, dict) else getattr(history, "history", None)
+        if isinstance(recorded, dict):
+            return {n: v if isinstance(v, list) else [v] for n, v in recorded.items()}
+    return {}
+
+
+def _check_epochs_are_even(settings: FitSettings, n_rows: int) -> None:
+    """Raise where Keras would run into the end of the rows in the middle of an epoch.
+
+    It would count a step too many there, which optimizers read.
+    """
+    n_batches, steps = math.ceil(n_rows / settings.batch_size), settings.steps_per_epoch
+    if steps is not None and steps < n_batches and n_batches % steps:
+        raise ValueError(
+            f"steps_per_epoch={steps} does not divide the {n_batches} batches of a pass over the "
+            "rows, and this fit goes through model.fit (a callback, the model or the process needs "
+            "it), which counts a step too many where a pass ends. Choose a divisor"
+        )
+
+
 def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
     # the strategy that a model was built under has no public name; checked for Keras 3.10 to 3.15
     if keras.backend.backend() != "tensorflow" or model._distribute_strategy is not None:
@@ -79,18 +166,21 @@ class _Batches(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, arrays: data.Arrays, order: Callable[[int], np.ndarray], batch_size: int
+        self,
+        arrays: data.Arrays,
+        order: Callable[[int], np.ndarray],
+        batch_size: int,
+        n_first: int,
     ) -> None:
         super().__init__()
         self._arrays = arrays
         self._order = order
         self._batch_size = batch_size
-        self._n_rows = data.n_rows(arrays)
         # Keras reads two batches ahead of the first epoch, for their shapes alone
-        self._indices = np.arange(self._n_rows)
+        self._indices = np.arange(n_first)
 
     def __len__(self) -> int:
-        return math.ceil(self._n_rows / self._batch_size)
+        return math.ceil(len(self._indices) / self._batch_size)
 
     def __getitem__(self, index: int) -> data.Arrays:
         start = index * self._batch_size

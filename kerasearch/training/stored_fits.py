@@ -45,6 +45,7 @@ def entry_of(
     model: keras.Model,
     arrays: data.Arrays,
     settings: FitSettings,
+    name: str,
     parameters: Mapping[str, Any],
 ) -> StoreEntry | None:
     """The entry of a fit in `store`; None, with a warning, where it can have none.
@@ -59,8 +60,10 @@ def entry_of(
         The rows to train on.
     settings : FitSettings
         What else decides the outcome.
+    name : str
+        What the store's tables call the fit; the first digits of its key where it is "".
     parameters : mapping
-        What the store's tables say of the fit; no part of its key.
+        What the store's tables say of the fit. Neither is part of its key.
     """
     try:
         key = key_of(model, arrays, settings)
@@ -68,6 +71,7 @@ def entry_of(
         _warn_not_stored(store, str(error))
         return None
     description = {
+        "name": name,
         "parameters": dict(parameters),
         "n_rows": data.n_rows(arrays),
         "data": key.data_digest,

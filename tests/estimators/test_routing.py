@@ -280,7 +280,7 @@ def test_routed_parameters_read_and_write_as_attributes():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"epochs": 0}, "epochs=0 must be an integer of at least 1"),
+        ({"epochs": -1}, "epochs=-1 must be an integer of at least 0"),
         ({"epochs": 2.5}, "epochs=2.5 must be an integer"),
         ({"batch_size": 0}, "batch_size=0 must be an integer of at least 1; -1 stands"),
         ({"batch_size": "32"}, "batch_size='32' must be an integer"),
@@ -289,7 +289,7 @@ def test_routed_parameters_read_and_write_as_attributes():
         ({"random_state": -1}, "random_state=-1 must be an integer of at least 0"),
         ({"random_state": "seed"}, "random_state='seed' must be an integer"),
         ({"random_state": np.random.default_rng(0)}, "must be an integer.*a RandomState or None"),
-        ({"fit__epochs": 0}, "epochs=0 must be"),
+        ({"fit__epochs": -2}, "epochs=-2 must be"),
         ({"shuffle": "yes"}, "shuffle='yes' must be True or False"),
         ({"class_weight": {0: -1, 1: 1, 2: 1}}, "class_weight must not be negative, got -1.0"),
         ({"compile__loss": "mse"}, "Invalid parameter 'compile__loss'.*Did you mean 'loss'"),

@@ -1,0 +1,306 @@
+"""The callbacks of one fit or prediction: made from classes, or copied from instances.
+
+A callback that the estimator has as a parameter serves many fits, some of them at once. So each
+fit gets a copy, with the callback's own state as it is before training; what the callback merely
+refers to stays the caller's, so that it may report to a trial, move a variable, or collect.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import inspect
+import random
+import sys
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from . import keras_objects
+from .arguments import route
+
+# A callback's own state is in these. A generator of random numbers is state like an array: shared,
+# it would make the numbers of a fit depend on those before.
+_CONTAINERS = {
+    list,
+    tuple,
+    dict,
+    set,
+    bytearray,
+    collections.Counter,
+    collections.OrderedDict,
+    collections.defaultdict,
+    collections.deque,
+}
+_LEAVES = {np.ndarray, np.random.RandomState, np.random.Generator, random.Random}
+_METHODS = (types.MethodType, types.BuiltinMethodType)
+
+# who counts references must be the only one who holds some for that purpose
+_COUNTING = threading.Lock()
+
+
+def callbacks_of(
+    params: Mapping[str, Any], method: str, given: Any
+) -> list[keras.callbacks.Callback]:
+    """Make the callbacks of one fit or one prediction.
+
+    Parameters
+    ----------
+    params : mapping
+        The estimator's parameters, routed ones by their full names.
+    method : {"fit", "predict"}
+        What they are for. Those of the parameter `callbacks` are for `fit` alone.
+    given : callback, class, list or dict of them, or None
+        What the call was given. Instances are used themselves, as in Keras.
+
+    Returns
+    -------
+    callbacks : list of keras.callbacks.Callback
+        General ones, those routed to the method, those of the call.
+
+    Raises
+    ------
+    TypeError
+        If one of them is neither a Keras callback nor a class of them.
+    """
+    names = ["callbacks"] if method == "fit" else []
+    names.append(f"{method}__callbacks")
+    # together: one may refer to another
+    templates = _replace_instances([params.get(name) for name in names])
+    made = [
+        callback
+        for name, template in zip(names, templates, strict=True)
+        for callback in _make(template, route(params, name))
+    ]
+    return made + _make(given, {})
+
+
+def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
+    """Copy callbacks with their own state, and with nothing that anybody else refers to.
+
+    Copied are plain containers, arrays and generators of random numbers to which nothing but these
+    callbacks refers, and callbacks of which this is true. Everything else is in the copies
+    itself. Where one of the callbacks refers to another, so do their copies.
+
+    Parameters
+    ----------
+    callbacks : list of keras.callbacks.Callback
+        They stay as they are.
+
+    Returns
+    -------
+    copies : list of keras.callbacks.Callback
+        In the same order; none of them has a model yet.
+    """
+    with _COUNTING:
+        own = _owned_by(callbacks)
+        twins: dict[int, Any] = {id(callback): _blank(callback) for callback in callbacks}
+        for callback in callbacks:
+            _fill(twins[id(callback)], callback, own, twins)
+        return [twins[id(callback)] for callback in callbacks]
+
+
+def instances(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """The instances in nested lists and dicts of callbacks and classes, each once."""
+    found: dict[int, keras.callbacks.Callback] = {}
+    keras_objects.map_instances(
+        keras.callbacks.Callback,
+        lambda callback: found.setdefault(id(callback), callback),
+        callbacks,
+    )
+    return list(found.values())
+
+
+def watches_prediction(callback: keras.callbacks.Callback) -> bool:
+    """Tell whether a callback wants to be called in predictions too."""
+    return any(
+        getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
+        for hook in dir(keras.callbacks.Callback)
+        if hook.startswith("on_predict")
+    )
+
+
+def _make(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
+    """Make instances of the classes, and one list of all."""
+    if callbacks is None:
+        return []
+    made = _flatten(_instantiate(callbacks, params, {}))
+    for callback in made:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
+                f"dict, or one alone; got {callback!r}"
+            )
+    return made
+
+
+def _instantiate(item: Any, params: Mapping[str, Any], general: Mapping[str, Any]) -> Any:
+    """Make instances of classes in nested containers, as scikeras' ``unflatten_params`` does.
+
+    A container without a class in it stays the same object: it may be one to collect in.
+    `general` are the arguments for all members of the container around.
+    """
+    own = {name: value for name, value in params.items() if "__" not in name}
+    if inspect.isclass(item):
+        values = {n: _instantiate(v, route(params, n), {}) for n, v in {**general, **own}.items()}
+        positions = sorted((name for name in values if name.isdigit()), key=int)
+        return item(*(values.pop(name) for name in positions), **values)
+    if not isinstance(item, (list, tuple, dict)):
+        return item
+    keys = item.keys() if isinstance(item, dict) else range(len(item))
+    made = {key: _instantiate(item[key], route(params, str(key)), own) for key in keys}
+    if all(made[key] is item[key] for key in keys):
+        return item
+    return made if isinstance(item, dict) else type(item)(made.values())
+
+
+def _replace_instances(callbacks: Any) -> Any:
+    """Replace the instances in nested lists and dicts by copies."""
+    originals = instances(callbacks)
+    twins = dict(zip(map(id, originals), copy_callbacks(originals), strict=True))
+    return keras_objects.map_instances(
+        keras.callbacks.Callback, lambda callback: twins[id(callback)], callbacks
+    )
+
+
+def _flatten(callbacks: Any) -> list[Any]:
+    if isinstance(callbacks, Mapping):
+        callbacks = list(callbacks.values())
+    if not isinstance(callbacks, (list, tuple)):
+        return [callbacks]
+    return [flat for callback in callbacks for flat in _flatten(callback)]
+
+
+# ------------------------------------------------------------- whose an object is
+
+
+def _owned_by(roots: list[keras.callbacks.Callback]) -> set[int]:
+    """The ids of the objects to which nothing refers but `roots`, and what they own.
+
+    CPython counts the references to each object. Those from the roots, and from what is found
+    below them, are counted here; what has more is held by somebody else (a variable of the
+    caller's, a closure, a class, another object), and so is everything in it. This is how
+    CPython's own garbage collector finds what nobody refers to.
+    """
+    root_ids = set(map(id, roots))
+    found: list[Any] = []
+    places: dict[int, int] = {}
+    inner: dict[int, int] = {}
+    members: dict[int, list[int]] = {}
+    waiting = list(roots)
+    while waiting:
+        holder = waiting.pop()
+        below = members.setdefault(id(holder), [])
+        for member in _members(holder):
+            if id(member) in root_ids or not _may_be_state(member):
+                continue
+            inner[id(member)] = inner.get(id(member), 0) + 1
+            below.append(id(member))
+            if isinstance(holder, np.ndarray):  # a view is no more its own than its memory is
+                members.setdefault(id(member), []).append(id(holder))
+            if id(member) not in places:
+                places[id(member)] = len(found)
+                found.append(member)
+                waiting.append(member)
+    holder = member = None  # their references would count
+    others = [
+        identity
+        for identity, place in places.items()
+        if sys.getrefcount(found[place]) - _IN_ONE_LIST > inner[identity]
+        or _is_view_of_others(found[place])
+    ]
+    owned = set(places)
+    while others:
+        identity = others.pop()
+        if identity in owned:
+            owned.remove(identity)
+            others += members.get(identity, [])
+    return owned
+
+
+_ONE_LIST: list[Any] = [[]]
+# what `getrefcount` tells of an object in one list, asked for as above: it differs by version
+_IN_ONE_LIST = sys.getrefcount(_ONE_LIST[0])
+
+
+def _is_view_of_others(value: Any) -> bool:
+    """Tell whether an array has the memory of something that is no plain array."""
+    base = value.base if isinstance(value, np.ndarray) else None
+    return base is not None and type(base) is not np.ndarray
+
+
+def _may_be_state(value: Any) -> bool:
+    if isinstance(value, _METHODS):
+        return not isinstance(value.__self__, types.ModuleType | None)
+    return type(value) in _CONTAINERS | _LEAVES or isinstance(value, keras.callbacks.Callback)
+
+
+def _members(value: Any) -> Iterator[Any]:
+    """What an object that may be state refers to."""
+    if isinstance(value, keras.callbacks.Callback):
+        for name in _attributes(value):
+            yield getattr(value, name)
+    elif isinstance(value, _METHODS):
+        yield value.__self__
+    elif isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, (list, tuple, collections.deque)):
+        yield from value
+    elif isinstance(value, np.ndarray) and value.base is not None:
+        yield value.base  # a view into memory that may be somebody else's
+
+
+def _attributes(callback: keras.callbacks.Callback) -> list[str]:
+    """The names of an instance's attributes, the model excepted, which each fit sets."""
+    slots = [vars(cls).get("__slots__", ()) for cls in type(callback).__mro__]
+    names = [n for s in slots for n in ((s,) if isinstance(s, str) else s) if hasattr(callback, n)]
+    return [name for name in (*vars(callback), *names) if name != "_model"]
+
+
+# ---------------------------------------------------------------------- the copies
+
+
+def _blank(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
+    try:
+        return object.__new__(type(callback))
+    except TypeError:  # it is a list or a dict as well
+        return copy.copy(callback)
+
+
+def _fill(
+    twin: keras.callbacks.Callback,
+    callback: keras.callbacks.Callback,
+    own: set[int],
+    twins: dict[int, Any],
+) -> None:
+    twin.__dict__["_model"] = None
+    for name in _attributes(callback):
+        object.__setattr__(twin, name, _twin(getattr(callback, name), own, twins))
+
+
+def _twin(value: Any, own: set[int], twins: dict[int, Any]) -> Any:
+    """The copy of what is owned; anything else itself."""
+    if id(value) in twins:
+        return twins[id(value)]
+    if id(value) not in own:
+        return value
+    if isinstance(value, types.MethodType):
+        return types.MethodType(value.__func__, _twin(value.__self__, own, twins))
+    if isinstance(value, types.BuiltinMethodType):
+        return getattr(_twin(value.__self__, own, twins), value.__name__)
+    if type(value) is tuple:
+        return twins.setdefault(id(value), tuple(_twin(item, own, twins) for item in value))
+    if type(value) in _LEAVES:
+        return twins.setdefault(id(value), copy.deepcopy(value))
+    twin = _blank(value) if isinstance(value, keras.callbacks.Callback) else copy.copy(value)
+    twins[id(value)] = twin
+    if isinstance(value, keras.callbacks.Callback):
+        _fill(twin, value, own, twins)
+    elif isinstance(value, (dict, list, collections.deque)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            twin[key] = _twin(item, own, twins)
+    return twin
