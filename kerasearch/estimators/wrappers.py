@@ -27,8 +27,9 @@ _PARAMETERS = """\
         ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`), those that it takes
         are filled in. A Keras model is a template: each fit trains a copy. None is
         :func:`kerasearch.mlp`, or the method ``_keras_build_fn`` of a subclass.
-    optimizer : str, class or instance of keras.optimizers.Optimizer, default="adam"
-        Its arguments are ``optimizer__learning_rate`` and so on. An instance is a template.
+    optimizer : str, class or instance of keras.optimizers.Optimizer, default=None
+        None: the optimizer of a compiled model; for another, Adam. Its arguments are
+        ``optimizer__learning_rate`` and so on. An instance is a template.
     loss : str, callable, class or instance of keras.losses.Loss, or list or dict, default=None
         None: the loss of a compiled model; for another, what follows from the target.
     metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
@@ -134,7 +135,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         self,
         model: Callable[..., keras.Model] | keras.Model | None = None,
         *,
-        optimizer: Any = "adam",
+        optimizer: Any = None,
         loss: Any = None,
         metrics: Any = None,
         epochs: int = 200,
