@@ -79,16 +79,26 @@ def arguments(target: Callable[..., Any]) -> Arguments:
     )
 
 
-def mentions(target: Callable[..., Any], name: str) -> bool:
-    """Tell whether the code of a callable has `name` in it, as ``kwargs["name"]`` has."""
+def names_in_code(target: Callable[..., Any]) -> tuple[set[str], set[str]]:
+    """Read the names in the code of a callable: all of them, and those that are texts.
+
+    ``kwargs["units"]`` and ``kwargs.get("units")`` have a text.
+    """
     if isinstance(target, functools.partial):
-        return mentions(target.func, name)
+        return names_in_code(target.func)
     if inspect.isclass(target):
         functions = [vars(cls).get("__init__") for cls in target.__mro__]
     else:
         functions = [target if inspect.isroutine(target) else type(target).__call__]
-    codes = [getattr(inspect.unwrap(f), "__code__", None) for f in functions if f is not None]
-    return any(name in names_read(code).possible for code in codes if code is not None)
+    names: set[str] = set()
+    texts: set[str] = set()
+    for function in functions:
+        code = getattr(inspect.unwrap(function), "__code__", None) if function else None
+        if code is not None:
+            read = names_read(code)
+            names |= read.possible
+            texts |= read.possible - read.used
+    return names, texts
 
 
 def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:

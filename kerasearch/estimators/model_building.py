@@ -230,16 +230,18 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Argum
         ignored["run_eagerly"] = True
     if not ignored:
         return
-    advice = "Let the function take `compile_kwargs` and call model.compile(**compile_kwargs), "
-    advice += "or return the model uncompiled"
-    if isinstance(inputs.params["model"], keras.Model):
-        advice = "Pass the model uncompiled"
-    reached = [f"model__{last_part(name)}" for name in ignored if last_part(name) in takes.names]
-    if reached:
-        advice = f"What the function takes as its own is {', '.join(reached)}. {advice}"
+    advice = (
+        "Pass the model uncompiled"
+        if isinstance(inputs.params["model"], keras.Model)
+        else "Let the function take `compile_kwargs` and call "
+        "model.compile(**compile_kwargs), or return the model uncompiled"
+    )
+    own = [f"model__{last_part(name)}" for name in ignored if last_part(name) in takes.names]
+    if own:
+        advice = f"The function's own argument is {', '.join(own)}. {advice}"
     raise ValueError(
-        f"{', '.join(f'{name}={value!r}' for name, value in ignored.items())} would be ignored: "
-        "the model comes compiled, and keeps what it has even where that is the same: optimizer "
+        f"{', '.join(f'{name}={value!r}' for name, value in ignored.items())} would be ignored, "
+        "be it what the model has or not: the model comes compiled, with optimizer "
         f"{type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
     )
 

@@ -19,7 +19,7 @@ from .._utils.names import PARENTS, last_part, nearest
 from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects
-from .arguments import FILLED_IN, arguments, mentions
+from .arguments import FILLED_IN, arguments, names_in_code
 
 ROUTES = (
     "model",
@@ -288,17 +288,18 @@ class RoutedParameters(BaseEstimator):
     def _takes(self, target: Callable[..., Any], name: str, full: str) -> bool:
         """Tell whether a function or class takes an argument; warn of a typo in ``**kwargs``."""
         taken = arguments(target)
-        if not taken.takes_any or name in taken.names or mentions(target, name):
+        if not taken.takes_any or name in taken.names:
             return taken.accepts(name)
-        known = {n: full.removesuffix(name) + n for n in taken.names if n not in FILLED_IN}
+        names, texts = names_in_code(target)
+        known = {n: full.removesuffix(name) + n for n in {*texts, *taken.names} - FILLED_IN}
         if full == f"model__{name}":
             others = [*self._own_parameters, *self._default_arguments()]
             known = {**{last_part(n): n for n in others}, **known}
-        close = [] if name in known else nearest(name, known, n=1, cutoff=0.8)
+        close = [] if name in names or name in known else nearest(name, known, n=1, cutoff=0.8)
         if close and name.rstrip("_0123456789") != close[0].rstrip("_0123456789"):
             warn(
-                f"{full} is close to {known[close[0]]!r}, but is another name: it goes to the "
-                f"**kwargs of {getattr(target, '__name__', target)}"
+                f"{full} goes to the **kwargs of {getattr(target, '__name__', target)}: was "
+                f"{known[close[0]]} meant?"
             )
         return True
 
