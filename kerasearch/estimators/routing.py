@@ -15,6 +15,7 @@ from typing import Any
 import keras
 from sklearn.base import BaseEstimator, clone
 
+from .._utils.json_values import equal
 from .._utils.names import PARENTS, last_part, nearest
 from .._utils.user_warnings import warn
 from ..training import serialization
@@ -175,8 +176,13 @@ class RoutedParameters(BaseEstimator):
             If there is no such parameter; the message has the nearest names.
         """
         own = self._parameters.keys() & params.keys()
+        before = self._made_by_constructor(own)
         for name in sorted(own, key=lambda name: name not in PARENTS):
             setattr(self, name, params[name])
+        now, after = self.get_params(deep=False), self._made_by_constructor(own)
+        for name in before.keys() & after.keys() & now.keys() - params.keys():
+            if equal(now[name], before[name]) and not equal(before[name], after[name]):
+                self._put(name, after[name])
         routed = params.keys() - own
         if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
             defaults = self._default_arguments()
@@ -188,6 +194,18 @@ class RoutedParameters(BaseEstimator):
                 self._check_name(full, name)
             self._put(full, params[name])
         return self
+
+    def _made_by_constructor(self, names: Iterable[str]) -> dict[str, Any]:
+        """Get the parameters that a user's constructor makes of the present arguments.
+
+        It may hand an argument on under another name, and what it made follows its argument.
+        Nothing, where no argument of such a constructor is among `names`.
+        """
+        constructor = next(c for c in type(self).__mro__ if "__init__" in vars(c))
+        if _is_ours(constructor) or not self._constructor_takes.intersection(names):
+            return {}
+        taken = {name: getattr(self, name) for name in self._constructor_takes}
+        return type(self)(**taken).get_params(deep=False)
 
     def _put(self, name: str, value: Any) -> None:
         if name in self._parameters:

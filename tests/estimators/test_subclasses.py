@@ -165,6 +165,31 @@ def test_one_argument_has_one_name():
     assert param_grid(estimator, units=[3]) == {"units": [3]}
 
 
+class Renaming(KerasClassifier):
+    """Hands its arguments on under other names."""
+
+    def __init__(self, width=8, rate=0.1, **kwargs):
+        super().__init__(builders.build, units=width, optimizer__learning_rate=rate, **kwargs)
+        self.width = width
+        self.rate = rate
+
+
+def test_what_a_constructor_makes_of_an_argument_follows_it(iris):
+    estimator = Renaming(epochs=1).set_params(width=4)
+    assert clone(estimator).get_params()["model__units"] == 4
+    grid = {"width": [3], "rate": [0.5]}
+    best = GridSearchCV(estimator, grid, cv=2, error_score="raise").fit(*iris).best_estimator_
+    assert best.model_.layers[1].units == 3
+    assert float(best.model_.optimizer.learning_rate.numpy()) == 0.5
+    assert best.epochs == 1
+
+
+def test_what_was_set_for_itself_does_not_follow_an_argument():
+    estimator = Renaming().set_params(model__units=5)
+    assert estimator.set_params(width=4).get_params()["model__units"] == 5
+    assert estimator.set_params(width=3, model__units=6).get_params()["model__units"] == 6
+
+
 def test_its_repr_shows_what_differs_from_the_defaults():
     assert repr(Fixing().set_params(model=None)) == "Fixing(epochs=2, random_state=0)"
     assert repr(Grandchild(depth=2)) == "Grandchild(depth=2, epochs=2)"
