@@ -107,3 +107,38 @@ def _output(meta):
         return keras.layers.Dense(meta["n_outputs_"])
     activation = "softmax" if meta["target_type_"] == "multiclass" else "sigmoid"
     return keras.layers.Dense(meta["n_classes_"], activation=activation)
+
+
+def build_named_like_parameters(
+    meta,
+    model=1,
+    optimizer=1,
+    loss=1,
+    metrics=1,
+    epochs=1,
+    batch_size=1,
+    validation_split=1,
+    validation_batch_size=1,
+    callbacks=1,
+    class_weight=1,
+    shuffle=1,
+    warm_start=1,
+    run_eagerly=1,
+    store=1,
+    random_state=1,
+    verbose=1,
+    compiled=False,
+):
+    """Every parameter of the estimator is an argument too; each that is 3 widens a layer of 4."""
+    units = 4 + sum(value == 3 for name, value in locals().items() if name != "meta")
+    return build_compiled(meta, units) if compiled else build(meta, units)
+
+
+def create_model(optimizer="rmsprop", learning_rate=0.5, loss="sparse_categorical_crossentropy"):
+    """As in tutorials: for one set of data, compiled, and its arguments say with what."""
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(inputs))
+    optimizer = keras.optimizers.get(optimizer)
+    optimizer.learning_rate = learning_rate
+    model.compile(optimizer, loss)
+    return model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 import keras
 
 from .._utils.json_values import as_python
+from ..training.code_reading import names_read
 
 # what a builder may ask for and a fit fills in
 FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
@@ -17,42 +19,86 @@ FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a callable can be called with, by name."""
+    """What a callable can be called with, by name.
+
+    Attributes
+    ----------
+    defaults : dict of str to object
+        The arguments that have a default.
+    required : tuple of str
+        Those that have none.
+    takes_any : bool
+        Whether ``**kwargs`` take other names too.
+    fills_any : bool
+        Whether what a fit fills in may come by ``**kwargs``. A class hands them on to Keras.
+    """
 
     defaults: dict[str, Any]
     required: tuple[str, ...]
     takes_any: bool
+    fills_any: bool
+
+    @property
+    def names(self) -> list[str]:
+        """The arguments that have a name, in order."""
+        return [*self.required, *self.defaults]
 
     def accepts(self, name: str) -> bool:
         """Tell whether there is an argument `name`."""
-        return self.takes_any or name in self.defaults or name in self.required
+        return self.takes_any or name in self.names
+
+    def is_filled_in(self, name: str) -> bool:
+        """Tell whether a fit fills in the argument `name` of a builder."""
+        return self.fills_any or name in self.names
 
 
 def arguments(target: Callable[..., Any]) -> Arguments:
     """Read the arguments of a function, bound method, partial, callable object or class.
 
-    A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments.
+    A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments,
+    and what it may take out of ``**kwargs`` itself.
     """
     defaults: dict[str, Any] = {}
     required: list[str] = []
-    takes_any = True
-    for signature in _signatures(target):
-        takes_any = False
-        for p in signature.parameters.values():
-            if p.kind is p.VAR_KEYWORD:
-                takes_any = True
-            elif p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                if p.name in defaults or p.name in required or p.name == "self":
-                    continue
-                if p.default is p.empty:
-                    required.append(p.name)
-                else:
-                    defaults[p.name] = p.default
-        if not takes_any:
+    takes_any = False
+    for cls, signature in _signatures(target):
+        parameters = [p for p in signature.parameters.values() if p.name != "self"]
+        for p in parameters:
+            named = p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+            if not named or p.name in defaults or p.name in required:
+                continue
+            if p.default is p.empty:
+                required.append(p.name)
+            else:
+                defaults[p.name] = p.default
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-    if inspect.isclass(target) and issubclass(target, keras.optimizers.Optimizer):
-        takes_any = False  # they take **kwargs, and refuse what they do not know
-    return Arguments(defaults, tuple(required), takes_any)
+        takes_any = takes_any or not _is_optimizer_of_keras(cls)
+    return Arguments(
+        defaults, tuple(required), takes_any, fills_any=takes_any and not inspect.isclass(target)
+    )
+
+
+def names_in_code(target: Callable[..., Any]) -> tuple[set[str], set[str]]:
+    """Read the names in the code of a callable: all of them, and those that are texts.
+
+    ``kwargs["units"]`` and ``kwargs.get("units")`` have a text.
+    """
+    if isinstance(target, functools.partial):
+        return names_in_code(target.func)
+    if inspect.isclass(target):
+        functions = [vars(cls).get("__init__") for cls in target.__mro__]
+    else:
+        functions = [target if inspect.isroutine(target) else type(target).__call__]
+    names: set[str] = set()
+    texts: set[str] = set()
+    for function in functions:
+        code = getattr(inspect.unwrap(function), "__code__", None) if function else None
+        if code is not None:
+            read = names_read(code)
+            names |= read.possible
+            texts |= read.possible - read.used
+    return names, texts
 
 
 def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
@@ -65,11 +111,22 @@ def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
     }
 
 
-def _signatures(target: Callable[..., Any]) -> list[inspect.Signature]:
+def _signatures(target: Callable[..., Any]) -> list[tuple[type | None, inspect.Signature]]:
     if inspect.isclass(target):
-        keras_like = [c for c in target.__mro__ if c is not object and "__init__" in vars(c)]
-        return [inspect.signature(vars(c)["__init__"]) for c in keras_like]
+        constructors = [c for c in target.__mro__ if c is not object and "__init__" in vars(c)]
+        return [(c, inspect.signature(vars(c)["__init__"])) for c in constructors]
     try:
-        return [inspect.signature(target)]
+        return [(None, inspect.signature(target))]
     except ValueError:  # a builtin without a signature takes what it takes
-        return []
+        return [(None, _ANYTHING)]
+
+
+def _is_optimizer_of_keras(cls: type | None) -> bool:
+    """Tell whether a class takes ``**kwargs`` only to refuse what it does not know."""
+    if cls is None or not cls.__module__.startswith("keras."):
+        return False
+    optimizer = keras.optimizers.Optimizer
+    return issubclass(cls, optimizer) or issubclass(optimizer, cls)
+
+
+_ANYTHING = inspect.Signature([inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)])

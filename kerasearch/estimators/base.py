@@ -73,7 +73,7 @@ class KerasEstimator(RoutedParameters):
         self,
         model: Callable[..., keras.Model] | keras.Model | None = None,
         *,
-        optimizer: Any = "adam",
+        optimizer: Any = None,
         loss: Any = None,
         metrics: Any = None,
         epochs: int = 200,
@@ -89,7 +89,6 @@ class KerasEstimator(RoutedParameters):
         verbose: int = 0,
         **kwargs: Any,
     ) -> None:
-        self._store_routed(kwargs)
         self._dtype_policy = dtype_policy.of_this_thread()
         self.model = model
         self.optimizer = optimizer
@@ -106,6 +105,7 @@ class KerasEstimator(RoutedParameters):
         self.store = store
         self.random_state = random_state
         self.verbose = verbose
+        self._store_routed(kwargs)
 
     # ---------------------------------------------------------------- fitting
 
@@ -215,7 +215,7 @@ class KerasEstimator(RoutedParameters):
     def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
         """Check the rows; those of a fresh fit say what the encoders and the model must take."""
         if not fresh:
-            warn_of_changed_parameters(self.get_params(deep=False), self._fitted_params)
+            warn_of_changed_parameters(self._build_parameters(), self._fitted_params)
             return self._check_known_rows(X, y)
         for name in _RESULTS:
             self.__dict__.pop(name, None)
@@ -250,7 +250,7 @@ class KerasEstimator(RoutedParameters):
         self._describe_target(train)
         example = self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
         self._example = keras.tree.map_structure(np.array, example)
-        self._fitted_params = serialization.copy_containers(self.get_params(deep=False))
+        self._fitted_params = serialization.copy_containers(self._build_parameters())
         built = build_model(self._build_inputs())
         self._meet_model(built, train)
         return built.model

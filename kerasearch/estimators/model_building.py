@@ -12,11 +12,13 @@ import numpy as np
 
 from .. import training
 from .._utils.json_values import equal
+from .._utils.names import last_part
 from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects, output_layers
 from .arguments import Arguments, arguments, route
 from .model_outputs import ModelOutput, outputs_of
+from .number_checks import check_numbers
 from .routing import default_arguments
 
 # A builder must not hand out again a model that an earlier fit has trained.
@@ -140,17 +142,25 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
-    model = inputs.builder(**_builder_arguments(inputs, takes))
+    values = _builder_arguments(inputs, takes)
+    made = values.get("compile_kwargs", {}).get("optimizer")
+    model = inputs.builder(**values)
     _check_is_new_model(model, inputs.builder)
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
     # here, so that its weights are drawn under the seed
     output = None if model.built else model(features)
     outputs = outputs_of(model, lambda: model(features) if output is None else output)
-    if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
+    if not model.compiled or (made is not None and _lacks_loss(model)):
         _compile(model, inputs, outputs, target)
-    elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
-        _check_nothing_ignored(model, inputs)
+    elif not (
+        inputs.reads_estimator
+        or {"compile_kwargs", "params"}.intersection(takes.names)
+        or _is_compiled_with(model, made)  # ``**kwargs`` may have brought it
+    ):
+        _check_nothing_ignored(model, inputs, takes)
+    check_numbers("the compiled model's optimizer", model.optimizer)
+    check_numbers("the compiled model's loss", model.loss)
     encoding = _check_outputs(model, outputs, inputs)
     _MODELS_OF_FITS.add(model)
     return BuiltModel(model, outputs, encoding)
@@ -159,12 +169,14 @@ def _build(inputs: BuildInputs) -> BuiltModel:
 def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
     # copies: a model or layer among them would be trained in place, a list might be changed
     values = serialization.copy_contents(route(inputs.params, "model"))
-    if takes.accepts("meta"):
+    if takes.is_filled_in("meta"):
         values["meta"] = inputs.meta
-    if takes.accepts("compile_kwargs"):
+    if takes.is_filled_in("compile_kwargs"):
         values["compile_kwargs"] = _compile_kwargs(inputs.params)
-    if takes.accepts("params"):
+    if takes.is_filled_in("params"):
         values["params"] = {**inputs.defaults, **inputs.params}
+        if values["params"]["optimizer"] is None:  # for model.compile(params["optimizer"])
+            values["params"]["optimizer"] = "adam"
     missing = [f"model__{name}" for name in takes.required if name not in values]
     if missing:
         name = getattr(inputs.builder, "__name__", inputs.builder)
@@ -214,38 +226,32 @@ def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs) -> None:
+def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Arguments) -> None:
     """Raise for settings that a builder which compiles the model itself would ignore."""
-    if inputs.reads_estimator:
-        return
-    params, defaults = inputs.params, inputs.defaults
-    ignored = [
-        f"{name}={value!r}"
-        for name, value in params.items()
+    ignored = {
+        name: value
+        for name, value in inputs.params.items()
         if name.partition("__")[0] in ("optimizer", "loss", "metrics", "compile")
-        and "__" in name
-        and not (name in defaults and defaults[name] == value)
-    ]
-    optimizer, loss, metrics = params["optimizer"], params["loss"], params["metrics"]
-    if optimizer != "adam" and not keras_objects.same_optimizer(optimizer, model.optimizer):
-        ignored.append(f"optimizer={optimizer!r}")
-    if loss is not None and not keras_objects.same_loss(loss, model.loss):
-        ignored.append(f"loss={loss!r}")
-    if metrics is not None:
-        ignored.append(f"metrics={metrics!r}")
-    if params["run_eagerly"] and not model.run_eagerly:
-        ignored.append("run_eagerly=True")
-    if ignored:
-        advice = (
-            "Pass the model uncompiled"
-            if isinstance(params["model"], keras.Model)
-            else "Let the function take `compile_kwargs` and call "
-            "model.compile(**compile_kwargs), or return the model uncompiled"
-        )
-        raise ValueError(
-            f"{', '.join(ignored)} would be ignored: the model comes compiled, with "
-            f"optimizer {type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
-        )
+        and ("__" in name or value is not None)
+    }
+    if inputs.params["run_eagerly"]:
+        ignored["run_eagerly"] = True
+    if not ignored:
+        return
+    advice = (
+        "Pass the model uncompiled"
+        if isinstance(inputs.params["model"], keras.Model)
+        else "Let the function take `compile_kwargs` and call "
+        "model.compile(**compile_kwargs), or return the model uncompiled"
+    )
+    own = [f"model__{last_part(name)}" for name in ignored if last_part(name) in takes.names]
+    if own:
+        advice = f"The function's own argument is {', '.join(own)}. {advice}"
+    raise ValueError(
+        f"{', '.join(f'{name}={value!r}' for name, value in ignored.items())} would be ignored, "
+        "be it what the model has or not: the model comes compiled, with optimizer "
+        f"{type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
+    )
 
 
 def _check_outputs(
@@ -268,6 +274,13 @@ def _check_outputs(
 
 def _to_floatx(array: np.ndarray) -> np.ndarray:
     return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
+
+
+def _is_compiled_with(model: keras.Model, optimizer: Any) -> bool:
+    """Tell whether a model has the very optimizer that its builder was given."""
+    # with float16, Keras puts it into one that scales the loss
+    theirs = (model.optimizer, getattr(model.optimizer, "inner_optimizer", None))
+    return optimizer is not None and any(optimizer is one for one in theirs)
 
 
 def _has_own_loss(model: keras.Model) -> bool:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
+from .._utils.json_values import equal
 from .._utils.names import PARENTS, last_part, nearest
+from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects
-from .arguments import FILLED_IN, arguments
+from .arguments import FILLED_IN, arguments, names_in_code
 from .sklearn_callbacks import CallbackSupport
 
 ROUTES = (
@@ -73,14 +75,28 @@ ARGUMENTS = {
 class RoutedParameters(CallbackSupport, BaseEstimator):
     """scikit-learn's get_params, set_params and clone for estimators with routed parameters.
 
-    A subclass's constructor passes its ``**kwargs`` to `_store_routed`.
+    A subclass's constructor stores its own parameters and then passes its ``**kwargs`` to
+    `_store_routed`. The parameters of an estimator are those of all constructors of its class:
+    each of them sets some. One that a user's subclass adds reaches the builder's argument of the
+    same name.
     """
 
-    _own_parameters: list[str]
+    _parameters: dict[str, inspect.Parameter] = {}  # of all constructors, by name
+    _own_parameters: list[str] = []  # their names, sorted
+    _added_parameters: frozenset[str] = frozenset()  # those that users' subclasses brought
+    _constructor_takes: frozenset[str] = frozenset()  # those that a clone is constructed with
 
     def _store_routed(self, kwargs: Mapping[str, Any]) -> None:
         # a private dict, since scikit-learn's check of __init__ allows no other attributes
-        self._routed = {_full_name(name): value for name, value in kwargs.items()}
+        routed = self.__dict__.setdefault("_routed", {})
+        # a subclass may set the builder's arguments before it calls this constructor
+        for name in vars(self).keys() - self._parameters.keys():
+            if not (name.startswith("_") or name.endswith("_")) and (
+                f"model__{name}" in self._default_arguments()
+            ):
+                routed[f"model__{name}"] = self.__dict__.pop(name)
+        for name, value in kwargs.items():
+            self._put(self._full_name(name), value)
 
     def _builder(self) -> Callable[..., keras.Model]:
         """Get the function that builds models; an error if `model` is nothing of the kind."""
@@ -88,31 +104,41 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        """Read the constructor's parameters once for each class: attributes are set often."""
-        if "_own_parameters" not in vars(cls):
-            cls._own_parameters = super()._get_param_names()
         return cls._own_parameters
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Give a constructor with ``**kwargs`` the signature that it really has.
+        """Read the parameters of all constructors, and give the last one their signature.
 
-        scikit-learn reads the parameters from the last ``__init__`` alone, so a subclass that
-        hands ``**kwargs`` on would lose ``epochs`` and all others of its parent.
+        scikit-learn reads names and defaults from the last ``__init__`` alone, so a subclass with
+        one of its own would lose ``epochs`` and all others of its parent.
         """
         super().__init_subclass__(**kwargs)
-        init = vars(cls).get("__init__")
-        if init is None:
+        owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
+        if owner is object or (owner is not cls and issubclass(owner, RoutedParameters)):
             return
-        parent = inspect.signature(super(cls, cls).__init__).parameters
-        own = inspect.signature(init).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in own.values()):
-            inherited = [
-                p.replace(kind=p.KEYWORD_ONLY)
-                for name, p in parent.items()
-                if name not in own and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-            ]
-            *first, last = own.values()
-            init.__signature__ = inspect.Signature([*first, *inherited, last])
+        parent: Any = super(cls, cls)
+        signature = inspect.signature(vars(owner)["__init__"])
+        own = dict(list(signature.parameters.items())[1:])
+        rest = [own.pop(p.name) for p in list(own.values()) if p.kind is p.VAR_KEYWORD]
+        cls._constructor_takes = frozenset(
+            {n for n, p in own.items() if p.kind is not p.VAR_POSITIONAL}
+            | {n for n, p in parent._parameters.items() if rest and p.default is p.empty}
+        )
+        inherited = {
+            name: p.replace(kind=p.KEYWORD_ONLY)
+            for name, p in parent._parameters.items()
+            if name not in own
+        }
+        cls._parameters = {**{n: own[n] for n in own if n in cls._constructor_takes}, **inherited}
+        cls._own_parameters = sorted(cls._parameters)
+        if not _is_ours(cls):
+            new = {n for n in cls._parameters.keys() - parent._parameters.keys() if "__" not in n}
+            cls._added_parameters = parent._added_parameters | new
+        if owner is cls:
+            first = list(signature.parameters.values())[:1]
+            vars(cls)["__init__"].__signature__ = inspect.Signature(
+                [*first, *own.values(), *inherited.values(), *rest]
+            )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Get the parameters of this estimator.
@@ -128,7 +154,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         params : dict
             Parameter names mapped to their values.
         """
-        params = {name: getattr(self, name) for name in self._get_param_names()}
+        params = {name: getattr(self, name) for name in self._own_parameters}
         params.update(self._routed)
         return {**self._default_arguments(), **params} if deep else params
 
@@ -151,19 +177,63 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         ValueError
             If there is no such parameter; the message has the nearest names.
         """
-        own = set(self._get_param_names())
-        for name in sorted(own & params.keys(), key=lambda name: name not in PARENTS):
+        own = self._parameters.keys() & params.keys()
+        before = self._made_by_constructor(own)
+        for name in sorted(own, key=lambda name: name not in PARENTS):
             setattr(self, name, params[name])
+        now, after = self.get_params(deep=False), self._made_by_constructor(own)
+        for name in before.keys() & after.keys() & now.keys() - params.keys():
+            if equal(now[name], before[name]) and not equal(before[name], after[name]):
+                self._put(name, after[name])
         routed = params.keys() - own
         if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
             defaults = self._default_arguments()
             routed = {n for n in routed if defaults.get(n, _MISSING) is not params[n]}
         # a schedule's class comes before its arguments
         for name in sorted(routed, key=lambda name: name.count("__")):
-            full = _full_name(name)
-            self._check_name(full, name)
-            self._routed[full] = params[name]
+            full = self._full_name(name)
+            if full not in self._parameters:
+                self._check_name(full, name)
+            self._put(full, params[name])
         return self
+
+    def _made_by_constructor(self, names: Iterable[str]) -> dict[str, Any]:
+        """Get the parameters that a user's constructor makes of the present arguments.
+
+        It may hand an argument on under another name, and what it made follows its argument.
+        Nothing, where no argument of such a constructor is among `names`.
+        """
+        constructor = next(c for c in type(self).__mro__ if "__init__" in vars(c))
+        if _is_ours(constructor) or not self._constructor_takes.intersection(names):
+            return {}
+        taken = {name: getattr(self, name) for name in self._constructor_takes}
+        return type(self)(**taken).get_params(deep=False)
+
+    def _put(self, name: str, value: Any) -> None:
+        if name in self._parameters:
+            setattr(self, name, value)
+        else:
+            self._routed[name] = value
+
+    def _full_name(self, name: str) -> str:
+        full = name if "__" in name else _ALIASES.get(name, f"model__{name}")
+        own = full.removeprefix("model__")
+        return own if own in self._handed_on() else full
+
+    def _handed_on(self) -> list[str]:
+        """Find the parameters that reach the builder's arguments of the same names."""
+        if not self._added_parameters:
+            return []
+        try:
+            names = arguments(self._builder()).names
+        except (TypeError, ValueError):
+            return []
+        return [n for n in names if n in self._added_parameters and n not in FILLED_IN]
+
+    def _build_parameters(self) -> dict[str, Any]:
+        """Get the parameters that a model is built from, those of the builder by full names."""
+        params = self.get_params(deep=False)
+        return {**params, **{f"model__{name}": params[name] for name in self._handed_on()}}
 
     def _default_arguments(self) -> dict[str, Any]:
         """Get the defaults of the builder's and the optimizer's arguments, by full names."""
@@ -171,7 +241,10 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             builder = self._builder()
         except (TypeError, ValueError):  # not something that builds models: fit says so
             builder = None
-        return default_arguments(builder, self.optimizer)
+        defaults = default_arguments(builder, self.optimizer)
+        for name in self._handed_on():
+            defaults.pop(f"model__{name}", None)
+        return defaults
 
     def _check_names(self) -> None:
         """Raise for a routed parameter that nothing would take."""
@@ -200,10 +273,13 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             return False
         if route == "model":
             try:
-                taken = arguments(self._builder())
+                builder = self._builder()
+                arguments(builder)
             except (TypeError, ValueError):
                 return True
-            return rest not in FILLED_IN and len(path) == 1 and taken.accepts(rest)
+            if rest in FILLED_IN or len(path) > 1 or rest in self._handed_on():
+                return False
+            return self._takes(builder, rest, full)
         if route in ("optimizer", "loss", "metrics", "callbacks"):
             return self._item_accepts(
                 keras_objects.resolve(route, getattr(self, route)), path, route
@@ -231,9 +307,27 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             return not tail and head in keras_objects.config(item)
         taken = arguments(item)
         if not tail:
-            return taken.accepts(head) or head.isdigit()
+            return head.isdigit() or self._takes(item, head, f"{prefix}__{head}")
         value = self._routed.get(f"{prefix}__{head}", taken.defaults.get(head))
         return self._item_accepts(value, tail, f"{prefix}__{head}")
+
+    def _takes(self, target: Callable[..., Any], name: str, full: str) -> bool:
+        """Tell whether a function or class takes an argument; warn of a typo in ``**kwargs``."""
+        taken = arguments(target)
+        if not taken.takes_any or name in taken.names:
+            return taken.accepts(name)
+        names, texts = names_in_code(target)
+        known = {n: full.removesuffix(name) + n for n in {*texts, *taken.names} - FILLED_IN}
+        if full == f"model__{name}":
+            others = [*self._own_parameters, *self._default_arguments()]
+            known = {**{last_part(n): n for n in others}, **known}
+        close = [] if name in names or name in known else nearest(name, known, n=1, cutoff=0.8)
+        if close and name.rstrip("_0123456789") != close[0].rstrip("_0123456789"):
+            warn(
+                f"{full} goes to the **kwargs of {getattr(target, '__name__', target)}: was "
+                f"{known[close[0]]} meant?"
+            )
+        return True
 
     def _suggestion(self, name: str) -> str:
         if name == "build_fn":
@@ -255,12 +349,20 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         for full in (name, f"model__{name}"):
             if full in routed:
                 return routed[full]
+        own = name.removeprefix("model__")
+        if own != name and own in self._added_parameters:
+            return getattr(self, own)
+        if name in self._parameters:
+            raise AttributeError(
+                f"{type(self).__name__}.__init__ does not store its parameter {name}: "
+                f"add self.{name} = {name} to it"
+            )
         return object.__getattribute__(self, name)  # raises, with a property's own error
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "__" in name and name.partition("__")[0] in ROUTES:
-            self._routed[name] = value
-        elif name in self._get_param_names() or name.startswith("_") or name.endswith("_"):
+            self.__dict__.setdefault("_routed", {})[name] = value
+        elif name in self._parameters or name.startswith("_") or name.endswith("_"):
             super().__setattr__(name, value)  # all that a constructor sets: no signature is read
         elif self._is_builder_argument(name):
             self._routed[f"model__{name}"] = value
@@ -279,27 +381,28 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         # Builders and Keras objects are handed on by reference: fit never changes them, and a deep
         # copy of a bound method copies its object, that of a custom layer fails. So are arguments
         # of callbacks: a copied trial, or list to collect in, would be nobody's.
+        params = self.get_params(deep=False)
         by_reference = {
             name: value
-            for name, value in self.get_params(deep=False).items()
+            for name, value in params.items()
             if name == "model"
             or "callbacks" in name.split("__")[:2]
             or serialization.contains_keras_objects(value)
         }
+        # A subclass's constructor may fix parameters of its parent, and take none by another
+        # name, so it gets those that it names and the others are set afterwards.
+        constructed = {
+            name: None if name in by_reference else value
+            for name, value in params.items()
+            if name in self._constructor_takes
+        }
         twin = type(self).__new__(type(self))
-        twin.__dict__.update(vars(self))
-        twin._routed = dict(self._routed)
-        twin._put(dict.fromkeys(by_reference))
+        twin.__dict__.update(vars(self), get_params=lambda deep: dict(constructed))
         copy = BaseEstimator.__sklearn_clone__(twin)
-        copy._put(by_reference)
-        return copy
-
-    def _put(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():
-            if name in self._routed:
-                self._routed[name] = value
-            else:
-                setattr(self, name, value)
+            if name in by_reference or name not in constructed:
+                copy._put(name, value if name in by_reference else clone(value, safe=False))
+        return copy
 
     def _get_params_html(self, *args: Any, **kwargs: Any) -> Any:
         # the table would show every discovered default as set by the user
@@ -336,8 +439,8 @@ def default_arguments(builder: Callable[..., keras.Model] | None, optimizer: Any
 _MISSING = object()
 
 
-def _full_name(name: str) -> str:
-    return name if "__" in name else _ALIASES.get(name, f"model__{name}")
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _prefixed(prefix: str, values: Mapping[str, Any], left_out: Iterable[str]) -> dict[str, Any]:

@@ -29,11 +29,15 @@ _PARAMETERS = """\
         arguments ``meta`` (a dict of what is known of the data: ``n_features_in_``,
         ``n_classes_``, ``X_shape_``, ``target_type_``, for a regressor ``y_mean_`` and
         ``y_scale_``, ...), ``compile_kwargs`` (for
-        ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`), those that it takes
-        are filled in. A Keras model is a template: each fit trains a copy. None is
-        :func:`kerasearch.mlp`, or the method ``_keras_build_fn`` of a subclass.
-    optimizer : str, class or instance of keras.optimizers.Optimizer, default="adam"
-        Its arguments are ``optimizer__learning_rate`` and so on. An instance is a template.
+        ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`, with ``"adam"`` for an
+        `optimizer` of None), those that it takes are filled in. A model that comes compiled by a
+        function that takes neither of the last two keeps what it has, and any setting of
+        `optimizer`, `loss`, `metrics`, ``compile__`` or `run_eagerly` is an error. A Keras model
+        is a template: each fit trains a copy. None is :func:`kerasearch.mlp`, or the method
+        ``_keras_build_fn`` of a subclass.
+    optimizer : str, class or instance of keras.optimizers.Optimizer, default=None
+        None: the optimizer of a compiled model; for another, Adam. Its arguments are
+        ``optimizer__learning_rate`` and so on. An instance is a template.
     loss : str, callable, class or instance of keras.losses.Loss, or list or dict, default=None
         None: the loss of a compiled model; for another, what follows from the target.
     metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
@@ -150,7 +154,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         self,
         model: Callable[..., keras.Model] | keras.Model | None = None,
         *,
-        optimizer: Any = "adam",
+        optimizer: Any = None,
         loss: Any = None,
         metrics: Any = None,
         epochs: int = 200,

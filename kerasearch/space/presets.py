@@ -141,7 +141,7 @@ def _network_space(prefix: str, known: dict[str, Any], size: int) -> Iterator[tu
     rate = f"{prefix}optimizer__learning_rate"
     if size == 2:
         # a schedule, or an optimizer of one's own, is left as it is
-        if isinstance(known[f"{prefix}optimizer"], str):
+        if known[f"{prefix}optimizer"] is None or isinstance(known[f"{prefix}optimizer"], str):
             sgd = {rate: log_uniform(1e-4, 1.0), f"{prefix}optimizer__momentum": [0.5, 0.9, 0.99]}
             yield f"{prefix}optimizer", ["adam", "rmsprop", when("sgd", **sgd)]
         yield f"{prefix}epochs", log_integers(10, 200)

@@ -297,11 +297,6 @@ def test_models_layers_and_lists_given_as_builder_arguments_are_copied(iris):
     assert classifier.get_params()["model__sizes"] == [3, 2]
 
 
-def test_settings_that_agree_with_a_compiled_model_are_no_error(iris):
-    same = {"optimizer": "SGD", "loss": keras.losses.SparseCategoricalCrossentropy}
-    quick(model=builders.build_compiled, **same).fit(*iris)
-
-
 def test_a_builder_that_takes_compile_kwargs_gets_the_settings(iris):
     classifier = quick(
         model=builders.build_with_compile_kwargs,

@@ -336,3 +336,157 @@ def test_an_attribute_of_the_estimator_is_never_taken_for_the_builders_argument(
     params = estimator.get_params()
     assert (params[name], params[f"model__{name}"]) == ("the estimator's", "the builder's")
     assert clone(estimator).get_params() == params
+
+
+class Reporter(keras.callbacks.Callback):
+    def __init__(self, **kwargs):
+        super().__init__()
+        self.path = kwargs["path"]
+
+
+class WeightedLoss(keras.losses.Loss):
+    def __init__(self, **kwargs):
+        self.alpha = kwargs.pop("alpha", 1.0)
+        super().__init__(**kwargs)
+
+    def call(self, y_true, y_pred):
+        return self.alpha * keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+class Accuracy(keras.metrics.SparseCategoricalAccuracy):
+    def __init__(self, **kwargs):
+        self.suffix = kwargs.pop("suffix", "")
+        super().__init__(**kwargs)
+
+
+class HalvedSGD(keras.optimizers.SGD):
+    def __init__(self, learning_rate=0.1, **kwargs):
+        divisor = kwargs.pop("divisor", 2)
+        super().__init__(learning_rate / divisor, **kwargs)
+
+
+class Network(keras.Model):
+    def __init__(self, **kwargs):
+        units = kwargs.pop("units", 4)
+        super().__init__(**kwargs)
+        self.hidden, self.out = keras.layers.Dense(units), keras.layers.Dense(3, "softmax")
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+
+@pytest.mark.parametrize(
+    ("params", "reached"),
+    [
+        ({"callbacks": Reporter, "callbacks__path": "p"}, lambda e: e.callbacks_[0].path == "p"),
+        (
+            {"callbacks": {"r": Reporter}, "callbacks__r__path": "p"},
+            lambda e: e.callbacks_[0].path == "p",
+        ),
+        ({"loss": WeightedLoss, "loss__alpha": 2.0}, lambda e: e.model_.loss.alpha == 2.0),
+        ({"metrics": [Accuracy], "metrics__0__name": "a"}, lambda e: "a" in e.history_),
+        (
+            {"optimizer": HalvedSGD, "optimizer__divisor": 4, "optimizer__learning_rate": 1.0},
+            lambda e: float(e.model_.optimizer.learning_rate.numpy()) == 0.25,
+        ),
+        ({"model": Network, "units": 7}, lambda e: e.model_.hidden.units == 7),
+    ],
+)
+def test_classes_that_take_kwargs_get_what_is_routed_to_them(iris, params, reached):
+    assert reached(clone(KerasClassifier(epochs=1, random_state=0, **params)).fit(*iris))
+    by_set_params = KerasClassifier(epochs=1, random_state=0).set_params(**params)
+    assert by_set_params.get_params(deep=False).keys() > params.keys() - {"units"}
+
+
+def test_keras_own_optimizers_still_refuse_what_they_do_not_know():
+    with pytest.raises(ValueError, match="Did you mean 'optimizer__momentum'"):
+        KerasClassifier(optimizer=keras.optimizers.SGD).set_params(optimizer__momentun=0.9)
+
+
+def take_anything(meta, units=8, dropout_rate=0.1, **kwargs):
+    return builders.build(meta, kwargs.get("hidden_units", units))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("unit", "model__units"),
+        ("model__unis", "model__units"),
+        ("droput_rate", "model__dropout_rate"),
+        ("hiden_units", "model__hidden_units"),  # one of the **kwargs
+        ("epoch", "epochs"),
+        ("batchsize", "batch_size"),
+        ("learnin_rate", "optimizer__learning_rate"),
+    ],
+)
+def test_a_name_in_kwargs_that_is_close_to_a_known_one_is_a_warning(iris, name, meant):
+    full = f"model__{name.removeprefix('model__')}"
+    message = rf"{full} goes to the \*\*kwargs of take_anything: was {meant} meant\?"
+    with pytest.warns(UserWarning, match=message) as caught:
+        KerasClassifier(take_anything, epochs=1, **{name: 3}).fit(*iris)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=message):
+        KerasClassifier(take_anything).set_params(**{name: 3})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["hidden_units", "units_2", "whatever", "learning_rate", "model__epochs", "dropout_rate"],
+)
+def test_other_names_in_kwargs_pass_without_a_warning(iris, recwarn, name):
+    KerasClassifier(take_anything).set_params(**{name: 3})
+    assert not [w for w in recwarn if w.category is UserWarning]
+
+
+SCHEDULES = keras.optimizers.schedules
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"optimizer__learning_rate": -0.1}, "optimizer__learning_rate=-0.1 must be a finite"),
+        ({"optimizer__learning_rate": -1}, "optimizer__learning_rate=-1.0 must be"),
+        ({"optimizer__learning_rate": float("nan")}, "optimizer__learning_rate=nan must be"),
+        (
+            {"optimizer": keras.optimizers.SGD(0.1), "optimizer__learning_rate": -0.5},
+            "optimizer__learning_rate=-0.5 must be a finite number of at least 0",
+        ),
+        ({"optimizer": keras.optimizers.SGD(-0.5)}, "SGD's learning_rate=-0.5 must be"),
+        (
+            {"optimizer__learning_rate": SCHEDULES.CosineDecay(-0.5, 10)},
+            "Adam's learning_rate__initial_learning_rate=-0.5 must be",
+        ),
+        (
+            {
+                "optimizer__learning_rate": SCHEDULES.CosineDecay,
+                "optimizer__learning_rate__initial_learning_rate": -0.5,
+                "optimizer__learning_rate__decay_steps": 5,
+            },
+            "optimizer__learning_rate__initial_learning_rate=-0.5 must be",
+        ),
+        ({"model": lambda: builders.create_model("sgd", -0.5)}, "SGD's learning_rate=-0.5 must be"),
+        ({"optimizer__weight_decay": -0.5}, "optimizer__weight_decay=-0.5 must be"),
+        ({"optimizer__clipnorm": -1.0}, "optimizer__clipnorm=-1.0 must be a finite number above 0"),
+        ({"optimizer__beta_1": 1.5}, "optimizer__beta_1=1.5 must be a number from 0 to 1"),
+        (
+            {"loss": keras.losses.CategoricalCrossentropy, "loss__label_smoothing": -0.5},
+            "loss__label_smoothing=-0.5 must be a number from 0 to 1",
+        ),
+        ({"loss": keras.losses.Huber(-2.0)}, "Huber's delta=-2.0 must be"),
+    ],
+)
+def test_numbers_with_which_nothing_learns_are_an_error(iris, params, message):
+    with pytest.raises(ValueError, match=message):
+        KerasClassifier(epochs=1, **params).fit(*iris)
+
+
+def test_a_learning_rate_of_zero_is_none_of_them(iris):
+    KerasClassifier(epochs=1, optimizer__learning_rate=0).fit(*iris)
+
+
+def test_an_argument_routed_to_a_loss_instance_leaves_its_others(iris):
+    estimator = KerasClassifier(loss=keras.losses.Huber(2.0), epochs=1)
+    assert estimator.set_params(loss__reduction="sum").fit(*iris).model_.loss._fn_kwargs == {
+        "delta": 2.0
+    }
+    assert estimator.set_params(loss__delta=3.0).fit(*iris).model_.loss._fn_kwargs == {"delta": 3.0}

@@ -1,0 +1,120 @@
+"""Numbers that Keras takes in silence although nothing learns with them: a negative rate, say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..training.serialization import to_numpy
+
+_Bound = tuple[str, Callable[[float], bool]]
+
+_NOT_NEGATIVE: _Bound = ("a finite number of at least 0", lambda v: 0 <= v < math.inf)
+_POSITIVE: _Bound = ("a finite number above 0", lambda v: 0 < v < math.inf)
+_SHARE: _Bound = ("a number from 0 to 1", lambda v: 0 <= v <= 1)
+
+# what Keras' own optimizers, schedules and losses call such numbers, in Keras 3.10 to 3.15
+_BOUNDS: dict[str, _Bound] = {
+    **dict.fromkeys(
+        (
+            "learning_rate",
+            "initial_learning_rate",
+            "end_learning_rate",
+            "warmup_target",
+            "values",
+            "alpha",
+            "gamma",
+            "epsilon",
+            "epsilon_1",
+            "epsilon_2",
+            "weight_decay",
+            "adam_weight_decay",
+        ),
+        _NOT_NEGATIVE,
+    ),
+    **dict.fromkeys(
+        (
+            "clipnorm",
+            "clipvalue",
+            "global_clipnorm",
+            "clip_threshold",
+            "decay_rate",
+            "delta",
+            "loss_scale_factor",
+        ),
+        _POSITIVE,
+    ),
+    **dict.fromkeys(
+        (
+            "beta_1",
+            "beta_2",
+            "adam_beta_1",
+            "adam_beta_2",
+            "rho",
+            "momentum",
+            "ema_momentum",
+            "label_smoothing",
+        ),
+        _SHARE,
+    ),
+}
+
+
+def check_numbers(what: str, made: Any, given: Mapping[str, Any] | None = None) -> None:
+    """Raise for a number of an optimizer or a loss with which nothing can be learned.
+
+    Parameters
+    ----------
+    what : str
+        What they are, for the message: ``"optimizer"``, a route, or words.
+    made : optimizer, loss, or list or dict of losses
+        Keras objects; anything else has no numbers that are known.
+    given : mapping, default=None
+        The parameters routed to them, the prefix removed: the message names these by route.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its bounds; the message has its name, its value and the bounds.
+    """
+    for one in keras.tree.flatten(made):
+        for path, name, value in _numbers(one):
+            words, is_allowed = _BOUNDS[name]
+            if is_allowed(value):
+                continue
+            keys = [key for key in given or {} if key == path or key.endswith(f"__{path}")]
+            where = f"{what}__{keys[0]}" if keys else f"{what}: {type(one).__name__}'s {path}"
+            raise ValueError(f"{where}={value!r} must be {words}")
+
+
+def _numbers(one: Any) -> Iterator[tuple[str, str, float]]:
+    """Path, name and value of the numbers that have bounds."""
+    if isinstance(one, keras.losses.Loss):
+        # not all are in its configuration; checked for Keras 3.10 to 3.15
+        settings = vars(one).get("_fn_kwargs", {}) if _is_keras_own(one) else {}
+    elif isinstance(one, keras.optimizers.Optimizer):
+        # a model of reduced precision wraps its optimizer
+        one = getattr(one, "inner_optimizer", one)
+        # `learning_rate` of a schedule is its present value; checked for the same
+        rate = one._learning_rate
+        rate = float(str(to_numpy(rate))) if isinstance(rate, keras.Variable) else rate
+        settings = {**(vars(one) if _is_keras_own(one) else {}), "learning_rate": rate}
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            of_schedule = vars(rate) if _is_keras_own(rate) else {}
+            settings.update({f"learning_rate__{n}": v for n, v in of_schedule.items()})
+    else:
+        return
+    for path, value in settings.items():
+        name = path.rpartition("__")[2]
+        for number in value if isinstance(value, list | tuple) else [value]:
+            is_number = isinstance(number, int | float | np.number) and not isinstance(number, bool)
+            if name in _BOUNDS and is_number:
+                yield path, name, float(number)
+
+
+def _is_keras_own(one: Any) -> bool:
+    return type(one).__module__.startswith("keras.")
