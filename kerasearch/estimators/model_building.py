@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,10 @@ import numpy as np
 from .. import training
 from .._utils.json_values import equal
 from .._utils.user_warnings import warn
-from ..training import serialization
+from ..training import build_record, outer_layers, serialization
 from . import keras_objects, output_layers
 from .arguments import Arguments, arguments, route
 from .routing import default_arguments
-
-# A builder must not hand out again a model that an earlier fit has trained.
-_MODELS_OF_FITS: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
 # what a model is built and compiled from: a warm start cannot take up a change of these
 _BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
@@ -136,8 +132,10 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
-    model = inputs.builder(**_builder_arguments(inputs, takes))
-    _check_is_new_model(model, inputs.builder)
+    with build_record.recorded() as record:
+        model = inputs.builder(**_builder_arguments(inputs, takes))
+        _check_is_model(model, inputs.builder)
+        model = outer_layers.with_own_layers(model, record, inputs.builder)
     features, target = inputs.example
     output = None
     if not model.built:  # here, so that its weights are drawn under the seed
@@ -148,7 +146,6 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     elif not (takes.accepts("compile_kwargs") or takes.accepts("params")):
         _check_nothing_ignored(model, inputs)
     encoding = _check_outputs(model, output, activations, inputs)
-    _MODELS_OF_FITS.add(model)
     return BuiltModel(model, encoding)
 
 
@@ -171,14 +168,9 @@ def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
     return values
 
 
-def _check_is_new_model(model: Any, builder: Callable[..., Any]) -> None:
+def _check_is_model(model: Any, builder: Callable[..., Any]) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={builder!r} returned {type(model).__name__}, not a Keras model")
-    if model in _MODELS_OF_FITS:
-        raise ValueError(
-            f"model={builder!r} returned a model that an earlier fit has trained. Build a new "
-            "one in each call, or pass the model itself as `model`: then each fit copies it"
-        )
 
 
 def _compile(
