@@ -123,8 +123,9 @@ def _code(builder: Any) -> Any:
     while isinstance(builder, functools.partial):
         builder = builder.func
     function = getattr(builder, "__func__", builder)
-    call = getattr(type(builder), "__call__", None)
-    return getattr(function, "__code__", None) or getattr(call, "__code__", type(builder))
+    if not hasattr(function, "__code__"):  # an instance that can be called
+        function = type(builder).__call__
+    return getattr(function, "__code__", type(builder))
 
 
 class _Replacement:
@@ -161,7 +162,7 @@ class _Replacement:
         if isinstance(value, keras.optimizers.Optimizer):
             return self._copied_optimizer(value)
         if isinstance(value, _STATEFUL) or type(value).__name__ == "Tracker":
-            return self._copied_attributes(value, object.__new__(type(value)))
+            return self._copied_attributes(value, _bare(type(value)))
         if isinstance(value, (list, dict, set)):
             return self._copied_container(value)
         if isinstance(value, tuple):
@@ -178,7 +179,7 @@ class _Replacement:
         return new
 
     def _copied_operation(self, operation: keras.Operation) -> keras.Operation:
-        cls = type(operation)
+        cls: Any = type(operation)
         base = keras.Layer if isinstance(operation, keras.Layer) else keras.Operation
         new = base.__new__(cls)
         self._record.made(new)
@@ -344,6 +345,10 @@ def _copied_variable(variable: keras.Variable) -> keras.Variable:
         if name != "_value" and not name.startswith("_self_"):
             vars(new)[name] = value
     return new
+
+
+def _bare(cls: Any) -> Any:
+    return object.__new__(cls)
 
 
 def _note_what_is_tracked(owner: Any) -> None:
