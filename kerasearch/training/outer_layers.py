@@ -41,6 +41,7 @@ _NODES = {"_inbound_nodes", "_outbound_nodes"}
 _OWN = {"build", "quantize", "_loss_ids", "_losses", "_losses_override", "history", "_kerasearch"}
 _TRACED = {"train_function", "test_function", "predict_function"}
 _STATEFUL = (keras.random.SeedGenerator, keras.metrics.Metric, keras.losses.Loss)
+_bare: Any = object.__new__
 
 # the layers that fits have trained, and the code of the function that made them
 _TRAINED: weakref.WeakKeyDictionary[keras.Layer, Any] = weakref.WeakKeyDictionary()
@@ -345,10 +346,6 @@ def _copied_variable(variable: keras.Variable) -> keras.Variable:
         if name != "_value" and not name.startswith("_self_"):
             vars(new)[name] = value
     return new
-
-
-def _bare(cls: Any) -> Any:
-    return object.__new__(cls)
 
 
 def _note_what_is_tracked(owner: Any) -> None:
