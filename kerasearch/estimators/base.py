@@ -486,7 +486,5 @@ class KerasEstimator(RoutedParameters):
         super().__setstate__(attributes)
         if packed is not None:
             with dtype_policy.carried(self._dtype_policy):
-                self.model_ = pickling.restored_model(
-                    packed, lambda: build_model(self._build_inputs()).model
-                )
+                self.model_ = packed.model(lambda: build_model(self._build_inputs()).model)
             self.callbacks_ = []

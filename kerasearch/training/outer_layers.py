@@ -13,7 +13,7 @@ import copy
 import functools
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -23,6 +23,7 @@ from keras.src.models.functional import Functional
 from keras.src.ops.node import Node
 
 from .build_record import BuildRecord, draw_anew, plain, refill
+from .model_layers import layers_by_path
 from .serialization import copy_object, to_numpy
 
 # what a functional model knows of its graph, which is made anew with the graph
@@ -41,7 +42,6 @@ _NODES = {"_inbound_nodes", "_outbound_nodes"}
 _OWN = {"build", "quantize", "_loss_ids", "_losses", "_losses_override", "history", "_kerasearch"}
 _TRACED = {"train_function", "test_function", "predict_function"}
 _STATEFUL = (keras.random.SeedGenerator, keras.metrics.Metric, keras.losses.Loss)
-_bare: Any = object.__new__
 
 # the layers that fits have trained, and the code of the function that made them
 _TRAINED: weakref.WeakKeyDictionary[keras.Layer, Any] = weakref.WeakKeyDictionary()
@@ -66,29 +66,15 @@ def with_own_layers(
     ValueError
         If a subclassed model holds a layer from outside, or an earlier call of the builder made it.
     """
-    layers = list(_layers_in(model))
+    layers = [layer for _, layer in layers_by_path(model)]
     outer = [layer for layer in layers if record.is_outside(layer)]
     if outer:
         _check_not_trained(outer, builder)
         _check_can_be_replaced(layers, record)
         model = _Replacement(record).of_model(model, layers)
-    for layer in _layers_in(model):
+    for _, layer in layers_by_path(model):
         _TRAINED[layer] = _code(builder)
     return model
-
-
-def _layers_in(model: keras.Layer) -> Iterator[keras.Layer]:
-    """A model and all layers in it, each once."""
-    seen: set[int] = set()
-    waiting = [model]
-    while waiting:
-        layer = waiting.pop()
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
-            waiting += layer._layers  # checked for Keras 3.10 to 3.15
-            network = getattr(layer, "_functional", None)  # of a Sequential model
-            waiting += [network] if isinstance(network, Functional) else []
 
 
 def _check_not_trained(outer: list[keras.Layer], builder: Callable[..., Any]) -> None:
@@ -162,8 +148,9 @@ class _Replacement:
             return self._known(value, _copied_variable(value))
         if isinstance(value, keras.optimizers.Optimizer):
             return self._copied_optimizer(value)
-        if isinstance(value, _STATEFUL) or type(value).__name__ == "Tracker":
-            return self._copied_attributes(value, _bare(type(value)))
+        cls: Any = type(value)
+        if isinstance(value, _STATEFUL) or cls.__name__ == "Tracker":
+            return self._copied_attributes(value, _bare(cls))
         if isinstance(value, (list, dict, set)):
             return self._copied_container(value)
         if isinstance(value, tuple):
@@ -209,7 +196,7 @@ class _Replacement:
         return new
 
     def _copied_container(self, value: Any) -> Any:
-        new = self._known(value, type(value).__new__(type(value)))
+        new = self._known(value, _bare(type(value)))
         if hasattr(value, "default_factory"):
             new.default_factory = value.default_factory
         for name, attribute in getattr(value, "__dict__", {}).items():
@@ -346,6 +333,11 @@ def _copied_variable(variable: keras.Variable) -> keras.Variable:
         if name != "_value" and not name.startswith("_self_"):
             vars(new)[name] = value
     return new
+
+
+def _bare(cls: Any) -> Any:
+    """An instance whose constructor has not run."""
+    return cls.__new__(cls)
 
 
 def _note_what_is_tracked(owner: Any) -> None:
