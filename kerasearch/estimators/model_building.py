@@ -138,7 +138,8 @@ def _build(inputs: BuildInputs) -> BuiltModel:
         model = outer_layers.with_own_layers(model, record, inputs.builder)
     features, target = inputs.example
     output = None
-    if not model.built:  # here, so that its weights are drawn under the seed
+    # here, so that weights are drawn under the seed; a model without a graph shows its outputs so
+    if not model.built or getattr(model, "outputs", None) is None:
         output = model(keras.tree.map_structure(_to_floatx, features))
     activations = output_layers.output_activations(model, len(keras.tree.flatten(output)))
     if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
