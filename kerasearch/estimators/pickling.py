@@ -78,7 +78,8 @@ class PackedFit:
             packed = cls(state, attributes, archive, _packed_compile_kwargs(model))
             why_not = _difference(packed._from_archive(archive), model)
         except Exception as error:  # whatever a layer's own code raises when it is written or read
-            why_not, cause = str(error), error
+            # Keras puts one message around another, each with a whole configuration
+            why_not, cause = str(error).rpartition("Exception encountered: ")[2], error
         if why_not is not None:
             raise TypeError(
                 f"the fitted model keeps state outside its variables: {holder}. So it is pickled "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +25,6 @@ def layers_by_path(model: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
         network = getattr(layer, "_functional", None)  # of a Sequential model
         if isinstance(network, Functional):
             inner.append(network)
-        counts: collections.Counter[str] = collections.Counter()
-        for sublayer in inner:
-            again = counts[sublayer.name]
-            counts[sublayer.name] += 1
-            waiting.append((f"{path}/{sublayer.name}{f'.{again}' if again else ''}", sublayer))
+        # by place, as Keras counts through the names of inner layers that were given none
+        for place, sublayer in enumerate(inner):
+            waiting.append((f"{path}/{place}:{type(sublayer).__name__}", sublayer))

@@ -294,7 +294,7 @@ class Squares(keras.losses.Loss):
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: Given([1.0, 2.0, 3.0]), "keeps a tensor as 'mean'.*must override `get_config"),
+        (lambda: Given([1.0, 2.0, 3.0]), "keeps a tensor as 'mean'.*unexpected keyword argument"),
         (FillsTable, "keeps a lookup table as 'table'.*fills a lookup table itself"),
     ],
 )

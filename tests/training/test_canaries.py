@@ -353,7 +353,8 @@ def test_new_layers_ask_for_the_scopes_that_recompute_and_used_ones_open_a_name_
         seed = outer.kernel_initializer.seed
         with recorded() as record:
             inputs = keras.Input((4,), name="input", dtype="float32")
-            own, copy = Own(name="own"), keras.layers.Dense.from_config(outer.get_config())
+            config = {**outer.get_config(), "name": "copy"}
+            own, copy = Own(name="own"), keras.layers.Dense.from_config(config)
             model = keras.Model(inputs, own(copy(outer(inputs))), name="model")
             sequential = keras.Sequential([keras.layers.ReLU(name="relu")], name="sequential")
             assert outer.built
@@ -381,7 +382,8 @@ def test_layers_are_made_of_what_a_copy_of_them_takes_over():
         graph = model._functional
         (node,) = graph._nodes_by_depth[0]
         args, kwargs = node.arguments.convert(lambda value: value)
-        assert (args[0] is node.input_tensors[0], kwargs) == (True, {})
+        assert args[0] is node.input_tensors[0]
+        assert set(kwargs) <= {"training"}
         assert node in layer._inbound_nodes
         assert node in node.input_tensors[0]._keras_history.operation._outbound_nodes
         assert node.outputs[0]._keras_history.node_index == 0
@@ -410,7 +412,8 @@ def test_a_compiled_model_keeps_what_it_was_compiled_with():
         model, loss = zoo.small(), keras.losses.Huber()
         model.compile("sgd", loss, metrics=["mae"])
         config = model._compile_config.config
-        assert (config["optimizer"], config["loss"], config["metrics"]) == ("sgd", loss, ["mae"])
+        assert isinstance(config["optimizer"], keras.optimizers.SGD)
+        assert (config["loss"], config["metrics"]) == (loss, ["mae"])
         optimizer = keras.optimizers.SGD()
         optimizer.build(model.trainable_variables)
         assert [v is w for v, w in zip(optimizer._trainable_variables, model.weights, strict=True)]
