@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 from .. import training
 from .._utils.checks import as_integer
 from .._utils.json_values import as_python
-from ..store import FitStore, absolute
+from ..store import FitStore
 from ..training import serialization
 from ..training.history import n_epochs
-from . import dtype_policy
+from . import dtype_policy, pickling
 from .arguments import route
 from .callbacks import callbacks_of, watches_prediction
 from .fitting import FitArguments, check_batch_size, open_store, rows_of_step, train_model
@@ -477,22 +476,13 @@ class KerasEstimator(RoutedParameters):
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
-        # A fitted model travels as its state: the builder, which travels anyway, makes it again.
-        state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = serialization.ModelState.of(state["model_"])
-        state.pop("callbacks_", None)
-        if isinstance(self.store, str | os.PathLike) and self.store:
-            # a worker process may be in another directory
-            state["store"] = absolute(self.store)
-        return serialization.pack(state)
+        return pickling.pack(super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = serialization.unpack(state)
-        model_state = state.pop("model_", None)
-        super().__setstate__(state)
-        if model_state is not None:
+        attributes = pickling.unpack(state)
+        packed = attributes.pop("model_", None)
+        super().__setstate__(attributes)
+        if packed is not None:
             with dtype_policy.carried(self._dtype_policy):
-                self.model_ = build_model(self._build_inputs()).model
-            model_state.restore(self.model_)
+                self.model_ = packed.model(lambda: build_model(self._build_inputs()).model)
             self.callbacks_ = []

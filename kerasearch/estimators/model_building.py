@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,12 @@ from .. import training
 from .._utils.json_values import equal
 from .._utils.names import last_part
 from .._utils.user_warnings import warn
-from ..training import serialization
+from ..training import build_record, outer_layers, serialization
 from . import keras_objects, output_layers
 from .arguments import Arguments, arguments, route
 from .model_outputs import ModelOutput, outputs_of
 from .number_checks import check_numbers
 from .routing import default_arguments
-
-# A builder must not hand out again a model that an earlier fit has trained.
-_MODELS_OF_FITS: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
 # what a model is built and compiled from: a warm start cannot take up a change of these
 _BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
@@ -142,10 +138,12 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
-    values = _builder_arguments(inputs, takes)
+    with build_record.recorded() as record:
+        values = _builder_arguments(inputs, takes)
+        model = inputs.builder(**values)
+        _check_is_model(model, inputs.builder)
+        model = outer_layers.with_own_layers(model, record, inputs.builder)
     made = values.get("compile_kwargs", {}).get("optimizer")
-    model = inputs.builder(**values)
-    _check_is_new_model(model, inputs.builder)
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
     # here, so that its weights are drawn under the seed
@@ -162,7 +160,6 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     check_numbers("the compiled model's optimizer", model.optimizer)
     check_numbers("the compiled model's loss", model.loss)
     encoding = _check_outputs(model, outputs, inputs)
-    _MODELS_OF_FITS.add(model)
     return BuiltModel(model, outputs, encoding)
 
 
@@ -187,14 +184,9 @@ def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
     return values
 
 
-def _check_is_new_model(model: Any, builder: Callable[..., Any]) -> None:
+def _check_is_model(model: Any, builder: Callable[..., Any]) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={builder!r} returned {type(model).__name__}, not a Keras model")
-    if model in _MODELS_OF_FITS:
-        raise ValueError(
-            f"model={builder!r} returned a model that an earlier fit has trained. Build a new "
-            "one in each call, or pass the model itself as `model`: then each fit copies it"
-        )
 
 
 def _compile(

@@ -74,7 +74,7 @@ class ContentDescription:
     Attributes
     ----------
     tensors : list
-        The constant tensors that were come across.
+        The constant tensors that were come across, handles of lookup tables and the tables too.
     variables : list of keras.Variable
         And the Keras variables.
     """
@@ -141,6 +141,8 @@ class ContentDescription:
             self.add("method", value.__func__, value.__self__)
         elif _is_tensor(value):
             self._add_tensor(value)
+        elif is_table(value):
+            self._add_table(value)
         else:
             self._add_instance(value)
 
@@ -190,6 +192,15 @@ class ContentDescription:
             self.tensors.append(tensor)
         except Exception as error:  # a resource, a variant, or a tensor of some graph
             raise NotFingerprintable(f"a tensor of dtype {tensor.dtype}") from error
+
+    def _add_table(self, table: Any) -> None:
+        if not isinstance(table, _static_table()):
+            raise NotFingerprintable("a lookup table that may change")
+        if self._is_new(table):
+            self.add("table", str(table.key_dtype), str(table.value_dtype))
+            self.add(entries_of_table(table), table.default_value)
+            # a program refers to the handle, which is good while the table lives
+            self.tensors += [table.resource_handle, table]
 
     def _add_class(self, cls: type) -> None:
         self._tokens.append(f"class {cls.__module__}.{cls.__qualname__}")
@@ -366,6 +377,24 @@ class ContentDescription:
         self._seen[key] = len(self._seen)
         self._alive.append(value)
         return True
+
+
+def is_table(value: Any) -> bool:
+    """Tell whether a value is a lookup table of TensorFlow's."""
+    is_tensorflow = type(value).__module__.startswith("tensorflow.")
+    return is_tensorflow and hasattr(value, "export") and hasattr(value, "key_dtype")
+
+
+def entries_of_table(table: Any) -> list[tuple[Any, Any]]:
+    """Keys and values of a lookup table, in an order that does not depend on how it was filled."""
+    keys, values = (part.numpy().tolist() for part in table.export())
+    return sorted(zip(keys, values, strict=True), key=repr)
+
+
+def _static_table() -> Any:
+    import tensorflow as tf  # here: on another backend, it need not be loaded
+
+    return tf.lookup.StaticHashTable
 
 
 def _is_tensor(value: Any) -> bool:

@@ -6,7 +6,7 @@ optimizer, the bytecode, defaults and closures of functions, the globals that th
 is described by content, as a stream of tokens (see `content`), and digested. The *values* of Keras
 variables are no part of it: a program is given the variables when it runs.
 
-What cannot be described (a lock, a lookup table, a raw ``tf.Variable``) raises
+What cannot be described (a lock, an open file, a raw ``tf.Variable``) raises
 `NotFingerprintable`, and the model shares its program with nobody.
 """
 
@@ -49,7 +49,7 @@ class Fingerprint:
     digest : str
         The same in every process. Of Keras variables it covers shape and kind, not the values.
     tensors : list
-        The constant tensors that it covers.
+        The constant tensors that it covers, and what keeps them good.
     variables : list of keras.Variable
         Those that it came across.
     """

@@ -63,6 +63,11 @@ _BOOKKEEPING: dict[type, set[str]] = {
     },
     # which layers these are, the graph tells
     Functional: {"input_names", "output_names"},
+    # what only `adapt` reads
+    **{
+        lookup: {"token_counts", "token_document_counts", "num_documents"}
+        for lookup in (keras.layers.IntegerLookup, keras.layers.StringLookup)
+    },
     keras.optimizers.Optimizer: {
         "_lock",
         "_trainable_variables_indices",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import collections
 import contextlib
 import random
+import re
 import threading
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -21,6 +23,7 @@ from keras.src.backend.common import global_state
 LOCK = threading.RLock()
 
 _NAMES = "object_name_uids"
+_CLASH = re.compile(r"""The name "(.+?)" is used \d+ times|Name '(.+?)' is already the name of""")
 _KERAS_RANDOMNESS = ("global_random_seed", "global_seed_generator")
 
 
@@ -38,10 +41,20 @@ def build(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
     -------
     model : keras.Model
         What `builder` returned. Its layers and metrics are named as in a fresh process ("dense",
-        never "dense_7"), and every generator and counter is as it was before.
+        never "dense_7"), and every generator and counter is as it was before. Where such a name
+        clashes with that of a layer from elsewhere in the model, `builder` is called once more,
+        and names in use are skipped.
     """
-    with seeded(seed), fresh_names():
-        return builder()
+    taken: set[str] = set()
+    while True:
+        try:
+            with seeded(seed), fresh_names(taken) as counters:
+                return builder()
+        except ValueError as error:
+            clashing = _names_that_clash(error, _given(counters)) - taken
+            if not clashing:
+                raise
+            taken |= clashing
 
 
 @contextlib.contextmanager
@@ -57,11 +70,61 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def fresh_names() -> Iterator[None]:
-    """Count the automatic names of Keras objects from the start; the counters are per thread."""
+def fresh_names(taken: Collection[str] = ()) -> Iterator[Mapping[str, int]]:
+    """Count the automatic names of Keras objects from the start; the counters are per thread.
+
+    Gives the counters. Names that are `taken` are skipped.
+    """
     with _keras_kept((_NAMES,)):
-        global_state.set_global_attribute(_NAMES, collections.defaultdict(int))
-        yield
+        counters = _SkippingCounters(taken) if taken else collections.defaultdict(int)
+        global_state.set_global_attribute(_NAMES, counters)
+        yield counters
+
+
+class _SkippingCounters(collections.defaultdict):
+    """The number that comes next after each prefix, without those that make a taken name."""
+
+    def __init__(self, taken: Collection[str]) -> None:
+        super().__init__(int)
+        self._taken = taken
+
+    def __contains__(self, prefix: object) -> bool:
+        # Keras takes the prefix alone as the first name
+        return super().__contains__(prefix) or prefix in self._taken
+
+    def __getitem__(self, prefix: str) -> int:
+        number = super().__getitem__(prefix)
+        while _name(prefix, number) in self._taken:
+            number += 1
+        return number
+
+
+def _name(prefix: str, number: int) -> str:
+    return f"{prefix}_{number}" if number else prefix
+
+
+def _given(counters: Mapping[str, int]) -> set[str]:
+    """The automatic names that were given, and some that were skipped."""
+    return {_name(prefix, number) for prefix, n in counters.items() for number in range(n)}
+
+
+def _names_that_clash(error: ValueError, given: set[str]) -> set[str]:
+    """The names in a model that could not be made, since automatic names are among them twice.
+
+    Empty where the error is another, or the names of the user's own clash. Keras' messages name the
+    first; all of them are in its frames. Checked for Keras 3.10 to 3.15.
+    """
+    match = _CLASH.search(str(error))
+    first = match and (match[1] or match[2])
+    if first not in given:
+        return set()
+    names = [first, first]
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "map_graph":
+            names += frame.f_locals.get("all_names", [])
+        elif isinstance(model := frame.f_locals.get("self"), keras.Sequential):
+            names += [layer.name for layer in model.layers]
+    return {name for name in names if name not in given or names.count(name) > 1}
 
 
 @contextlib.contextmanager

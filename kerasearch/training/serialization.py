@@ -111,13 +111,16 @@ class PackedModel:
             ) from error
         return cls(buffer.getvalue(), dict(_custom_objects(model)))
 
-    def model(self) -> keras.Model:
-        """Build the model again."""
+    def model(self, compiled: bool = True) -> keras.Model:
+        """Build the model again, with or without what it was compiled with."""
         # unpickling runs code whatever we do, so Keras' safe mode would protect nobody
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return saving_lib.load_model(
-                io.BytesIO(self.data), custom_objects=self.custom_objects, safe_mode=False
+                io.BytesIO(self.data),
+                custom_objects=self.custom_objects,
+                compile=compiled,
+                safe_mode=False,
             )
 
 

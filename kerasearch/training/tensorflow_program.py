@@ -31,8 +31,8 @@ from tensorflow.python.framework import op_def_registry
 
 from .tensorflow_memory import no_replica_sum
 
-# Stateful operations whose state is a captured variable, or none at all. Any other one (a random
-# generator, a Python function, a table) keeps something of its own from one fit to the next.
+# Stateful operations whose state is a captured variable or table, or none at all. Any other one (a
+# random generator, a Python function) keeps something of its own from one fit to the next.
 _HARMLESS = {
     "ReadVariableOp",
     "AssignVariableOp",
@@ -50,6 +50,8 @@ _HARMLESS = {
     "Assert",
     "PrintV2",
     "CheckNumericsV2",
+    "LookupTableFindV2",
+    "LookupTableSizeV2",
 }
 _HARMLESS_PREFIXES = ("ResourceScatter", "ResourceApply", "ResourceSparseApply", "ResourceStrided")
 # measured, for a dense and a recurrent net: mostly kernels and the optimized copy of the graph
@@ -91,6 +93,7 @@ class Program:
         self._structure = structure[-1]
         self._function = traced._inference_function
         self._variables = variables
+        self._constants = constants  # which the graph reads
         places = {id(variable._value.handle): i for i, variable in enumerate(variables(model))}
         self._captures = [places.get(id(c), c) for c in traced.captured_inputs]
         self.specs = [_spec(variable) for variable in variables(model)]

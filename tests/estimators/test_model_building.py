@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -348,10 +350,13 @@ def test_an_optimizer_instance_is_a_template_and_its_settings_can_be_searched(ir
     assert classifier.model_.optimizer.momentum == 0.5
 
 
-def test_a_builder_that_returns_the_same_model_again_is_an_error(iris):
-    model = builders.build({"X_shape_": (1, 4), "target_type_": "multiclass", "n_classes_": 3})
-    classifier = quick(model=lambda: model).fit(*iris)
-    with pytest.raises(ValueError, match="a model that an earlier fit has trained"):
+def test_a_builder_that_keeps_the_model_of_its_first_call_is_an_error(iris):
+    @functools.lru_cache
+    def keeps():
+        return builders.build({"X_shape_": (1, 4), "target_type_": "multiclass", "n_classes_": 3})
+
+    classifier = quick(model=keeps).fit(*iris)
+    with pytest.raises(ValueError, match="a model that an earlier fit has trained.*Make a new one"):
         classifier.fit(*iris)
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import random
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import joblib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 from kerasearch import DivergenceError, KerasClassifier, KerasRegressor
@@ -137,6 +142,208 @@ def test_what_a_notebook_defines_travels_with_cloudpickle(tmp_path):
     for code in (NOTEBOOK, load):
         run = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+
+
+# ------------------------------------------------ what layers keep outside their variables
+
+SURROUNDINGS: dict[str, Any] = {}
+
+
+def surroundings(shift=0):
+    """What a builder finds around it; it changes with `shift`."""
+    rows = np.random.default_rng(shift).normal(shift, 1 + shift, size=(20, 3)).astype("float32")
+    return {"rows": rows, "tokens": np.arange(shift, shift + 4)}
+
+
+@pytest.fixture
+def rows():
+    SURROUNDINGS.update(surroundings(), n_calls=0)
+    X = np.random.default_rng(1).integers(0, 6, size=(30, 3))
+    return X.astype("float32"), np.arange(30) % 2
+
+
+class Centers(keras.layers.Layer):
+    """Reads a tensor, an array and a number from its surroundings."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = keras.ops.convert_to_tensor(SURROUNDINGS["rows"].mean(axis=0))
+        self.parts = [SURROUNDINGS["rows"].std(axis=0)]
+        self.factor = float(SURROUNDINGS["tokens"].sum())
+
+    def call(self, x):
+        return (x - self.mean) / self.parts[0] * self.factor
+
+
+class Scales(keras.layers.Layer):
+    """Reads a number alone."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = float(SURROUNDINGS["tokens"].sum())
+
+    def call(self, x):
+        return x * self.factor
+
+
+class Given(keras.layers.Layer):
+    """Has no get_config."""
+
+    def __init__(self, mean):
+        super().__init__()
+        self.mean = keras.ops.convert_to_tensor(mean)
+
+    def call(self, x):
+        return x - self.mean
+
+
+class FillsTable(keras.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        keys = tf.constant(SURROUNDINGS["tokens"])
+        pairs = tf.lookup.KeyValueTensorInitializer(keys, tf.cast(keys, "float32"))
+        self.table = tf.lookup.StaticHashTable(pairs, 0.0)
+
+    def call(self, x):
+        return self.table.lookup(keras.ops.cast(x, "int64"))
+
+
+def adapted(layer, name):
+    layer.adapt(SURROUNDINGS[name])
+    return layer
+
+
+OUTSIDE_VARIABLES = {
+    "IntegerLookup": lambda: keras.layers.IntegerLookup(
+        vocabulary=SURROUNDINGS["tokens"], output_mode="multi_hot"
+    ),
+    "adapted IntegerLookup": lambda: adapted(
+        keras.layers.IntegerLookup(output_mode="multi_hot"), "tokens"
+    ),
+    "Normalization": lambda: keras.layers.Normalization(
+        mean=SURROUNDINGS["rows"].mean(axis=0), variance=SURROUNDINGS["rows"].var(axis=0)
+    ),
+    "adapted Normalization": lambda: adapted(keras.layers.Normalization(), "rows"),
+    "adapted Discretization": lambda: adapted(
+        keras.layers.Discretization(num_bins=3, output_mode="multi_hot"), "rows"
+    ),
+    "tensor and array": Centers,
+    "number": Scales,
+    "Rescaling": lambda: keras.layers.Rescaling(float(SURROUNDINGS["tokens"].sum())),
+}
+
+
+def build_from_surroundings(meta, kind):
+    SURROUNDINGS["n_calls"] += 1
+    inputs = keras.Input((3,))
+    is_lookup = "Lookup" in kind
+    hidden = OUTSIDE_VARIABLES[kind]()(keras.ops.cast(inputs, "int64") if is_lookup else inputs)
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    slow_but(OUTSIDE_VARIABLES, "IntegerLookup", "adapted Normalization", "tensor and array"),
+)
+def test_what_layers_keep_outside_their_variables_travels_along(rows, kind):
+    fitted = KerasClassifier(
+        build_from_surroundings, kind=kind, epochs=1, random_state=0, metrics=["accuracy"]
+    ).fit(*rows)
+    expected = fitted.predict_proba(rows[0])
+    data = pickle.dumps(fitted)
+    SURROUNDINGS.update(surroundings(shift=2), n_calls=0)
+    again = KerasClassifier(build_from_surroundings, kind=kind, epochs=1, random_state=0)
+    assert not np.array_equal(again.fit(*rows).predict_proba(rows[0]), expected)
+    SURROUNDINGS["n_calls"] = 0
+    state = random.getstate()
+    for back in (pickle.loads(data), copy.deepcopy(fitted)):
+        np.testing.assert_array_equal(back.predict_proba(rows[0]), expected)
+    assert random.getstate() == state
+    if kind not in ("number", "Rescaling"):
+        assert SURROUNDINGS["n_calls"] == 0
+    # and it is alive
+    first, second = back.partial_fit(*rows), fitted.partial_fit(*rows)
+    np.testing.assert_array_equal(first.predict_proba(rows[0]), second.predict_proba(rows[0]))
+    assert first.history_ == second.history_
+
+
+def test_a_loss_without_get_config_travels_with_an_archive(rows):
+    fitted = KerasClassifier(
+        build_from_surroundings,
+        kind="adapted Normalization",
+        loss=Squares(3.0),
+        epochs=1,
+        random_state=0,
+    ).fit(*rows)
+    back = pickle.loads(pickle.dumps(fitted))
+    assert back.model_.loss.factor == 3.0
+    assert back.partial_fit(*rows).history_ == fitted.partial_fit(*rows).history_
+
+
+class Squares(keras.losses.Loss):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, y_true, y_pred):
+        return self.factor * keras.ops.mean((y_true - y_pred) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: Given([1.0, 2.0, 3.0]), "keeps a tensor as 'mean'.*unexpected keyword argument"),
+        (FillsTable, "keeps a lookup table as 'table'.*fills a lookup table itself"),
+    ],
+)
+def test_state_that_keras_cannot_write_is_an_error_that_says_why(rows, make, match):
+    def build(meta):
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(make()(inputs)))
+
+    fitted = KerasClassifier(build, epochs=1, random_state=0).fit(*rows)
+    with pytest.raises(TypeError, match=f"(?s)keeps state outside its variables: .*{match}"):
+        pickle.dumps(fitted)
+
+
+FROM_FILE = """
+import keras, numpy as np, pickle, sys
+from kerasearch import KerasClassifier
+
+def build(meta):
+    words = open("vocabulary.txt").read().split()
+    inputs = keras.Input((3,), dtype="int64")
+    text = keras.layers.Hashing(4)(inputs)
+    text = keras.layers.StringLookup(vocabulary=words, invert=True)(text)
+    hidden = keras.layers.TextVectorization(4, vocabulary=words[:2], output_mode="multi_hot")
+    hidden = hidden(keras.layers.Reshape((3, 1))(text)[:, 0])
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
+
+X = np.arange(30).reshape(10, 3)
+if sys.argv[1] == "fit":
+    fitted = KerasClassifier(build, epochs=1, random_state=0).fit(X, np.arange(10) % 2)
+    np.save("expected.npy", fitted.predict_proba(X))
+    pickle.dump(fitted, open("model.pkl", "wb"))
+else:
+    fitted = pickle.load(open("model.pkl", "rb"))
+    np.testing.assert_array_equal(fitted.predict_proba(X), np.load("expected.npy"))
+"""
+
+
+@pytest.mark.slow
+def test_vocabularies_travel_into_a_process_where_their_file_has_changed(tmp_path):
+    (tmp_path / "script.py").write_text(FROM_FILE)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for step, words in (("fit", "a b c d"), ("load", "d c x y")):
+        (tmp_path / "vocabulary.txt").write_text(words)
+        run = subprocess.run(
+            [sys.executable, "script.py", step],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
         )
         assert run.returncode == 0, run.stderr
 

@@ -347,3 +347,31 @@ def test_columns_of_several_outputs_keep_their_names():
 
     assert digest("dense_77") == digest("dense_78")
     assert digest("dense_77", "b") != digest("dense_78", "b")
+
+
+def build_with_vocabulary(meta, words):
+    inputs = keras.Input((meta["n_features_in_"],))
+    index = keras.layers.IntegerLookup(vocabulary=words, output_mode="multi_hot")
+    hidden = index(keras.ops.cast(inputs * 3, "int64"))
+    return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
+
+
+def test_the_contents_of_a_lookup_table_count(store, data):
+    for words, known in [([0, 1], False), ([0, 2], False), ([2, 0], False), ([0, 1], True)]:
+        settings = {"model": build_with_vocabulary, "model__words": words}
+        assert is_known(store, *data, **settings) is known
+
+
+OUTER = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dropout(0.5)])
+
+
+def build_on_outer(meta):
+    inputs = keras.Input((meta["n_features_in_"],))
+    return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(OUTER(inputs)))
+
+
+def test_the_weights_of_a_layer_from_outside_count(store, data):
+    assert not is_known(store, *data, model=build_on_outer)
+    assert is_known(store, *data, model=build_on_outer)
+    OUTER.set_weights([2 * weight for weight in OUTER.get_weights()])
+    assert not is_known(store, *data, model=build_on_outer)

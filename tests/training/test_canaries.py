@@ -338,6 +338,87 @@ def test_optimizers_keep_what_is_not_decayed_and_their_schedule():
         assert keras.optimizers.SGD(schedule)._learning_rate is schedule
 
 
+def test_new_layers_ask_for_the_scopes_that_recompute_and_used_ones_open_a_name_scope():
+    from kerasearch.training.build_record import recorded
+
+    class Own(keras.layers.Layer):
+        def build(self, shape):
+            self.inner = keras.layers.Dense(2, name="inner", dtype="float32")
+
+        def call(self, x):
+            return self.inner(x)
+
+    with relied_on("what layers ask for", "kerasearch/training/build_record.py"):
+        outer = keras.layers.Dense(3, name="outer", dtype="float32")
+        seed = outer.kernel_initializer.seed
+        with recorded() as record:
+            inputs = keras.Input((4,), name="input", dtype="float32")
+            config = {**outer.get_config(), "name": "copy"}
+            own, copy = Own(name="own"), keras.layers.Dense.from_config(config)
+            model = keras.Model(inputs, own(copy(outer(inputs))), name="model")
+            sequential = keras.Sequential([keras.layers.ReLU(name="relu")], name="sequential")
+            assert outer.built
+            assert outer.kernel_initializer.seed != seed
+            for layer in (model, own, own.inner, copy, sequential, *sequential.layers):
+                assert not record.is_outside(layer), layer.name
+            assert not record.is_outside(inputs._keras_history.operation)
+            assert record.is_outside(outer)
+        assert not outer.built
+        assert (outer.variables, outer._inbound_nodes) == ([], [])
+        assert outer.kernel_initializer.seed == seed
+        with keras.RematScope("full"), recorded():
+            assert keras.layers.Dense(1)._remat_mode.mode == "full"
+
+
+def test_layers_are_made_of_what_a_copy_of_them_takes_over():
+    module = "kerasearch/training/outer_layers.py"
+    with relied_on("how layers, trackers and graphs keep what they hold", module):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dropout(0.5)])
+        layer = model.layers[0]
+        for name, (_, stored) in layer._tracker.config.items():
+            assert {id(item) for item in stored} == layer._tracker.stored_ids[name]
+        assert layer._tracker.config["seed_generators"][1] is layer._seed_generators
+        assert type(layer._tracker).__name__ == "Tracker"
+        graph = model._functional
+        (node,) = graph._nodes_by_depth[0]
+        args, kwargs = node.arguments.convert(lambda value: value)
+        assert args[0] is node.input_tensors[0]
+        assert set(kwargs) <= {"training"}
+        assert node in layer._inbound_nodes
+        assert node in node.input_tensors[0]._keras_history.operation._outbound_nodes
+        assert node.outputs[0]._keras_history.node_index == 0
+        assert keras.layers.Dense(2).build.__wrapped__.__func__ is keras.layers.Dense.build
+
+
+def test_names_that_clash_are_told():
+    module = "kerasearch/training/seeds.py"
+    with relied_on("the message about names that clash", module):
+        from kerasearch.training.seeds import _names_that_clash
+
+        inputs = keras.Input((3,), name="input")
+        output = keras.layers.Dense(1, name="dense")(keras.layers.Dense(1, name="dense")(inputs))
+        twice = [keras.layers.Dense(1, name=name) for name in ("relu", "dense", "dense")]
+        for make, names in [
+            (lambda: keras.Model(inputs, output), {"dense", "input"}),
+            (lambda: keras.Sequential(twice), {"dense", "relu"}),
+        ]:
+            with pytest.raises(ValueError, match="unique") as error:
+                make()
+            assert _names_that_clash(error.value, {"dense"}) == names
+
+
+def test_a_compiled_model_keeps_what_it_was_compiled_with():
+    with relied_on("where the arguments of `compile` are", "kerasearch/estimators/pickling.py"):
+        model, loss = zoo.small(), keras.losses.Huber()
+        model.compile("sgd", loss, metrics=["mae"])
+        config = model._compile_config.config
+        assert isinstance(config["optimizer"], keras.optimizers.SGD)
+        assert (config["loss"], config["metrics"]) == (loss, ["mae"])
+        optimizer = keras.optimizers.SGD()
+        optimizer.build(model.trainable_variables)
+        assert [v is w for v, w in zip(optimizer._trainable_variables, model.weights, strict=True)]
+
+
 def test_a_compiled_model_keeps_the_metrics_that_it_was_given():
     with relied_on("where the metrics of `compile` are", "kerasearch/training/serialization.py"):
         model = zoo.small()

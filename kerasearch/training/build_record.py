@@ -1,0 +1,168 @@
+"""Which layers a model-building function makes, and which it uses that were there before.
+
+Keras asks its state of this thread whenever a layer is made or used: for the stack of scopes that
+recompute, which each new layer reads, and for the stack of name scopes, on which each layer puts
+itself before it is built or called. For the time of a build lists of ours stand in for the two. So
+other threads are not seen, no class is patched, and a build without outer layers pays some
+microseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+# Keras has no public way to be told of new layers. Checked for Keras 3.10 to 3.15.
+from keras.src.backend.common import global_state
+
+_SCOPES = "remat_scope_stack"
+_NAME_SCOPES = "name_scope_stack"
+
+
+class BuildRecord:
+    """The layers that one build makes, and those from outside that it uses."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, keras.Operation] = {}  # with the layers, so that ids stay theirs
+        self._before: dict[int, LayerState] = {}
+
+    def is_outside(self, layer: keras.Layer) -> bool:
+        """Tell whether a layer was there before the build."""
+        return id(layer) not in self._made
+
+    def made(self, layer: keras.Operation) -> None:
+        """Note a new layer."""
+        self._made[id(layer)] = layer
+
+    def used(self, layer: Any) -> None:
+        """Note that a layer is about to be built or called, if it comes from outside."""
+        if (
+            id(layer) not in self._made
+            and id(layer) not in self._before
+            and isinstance(layer, keras.Layer)
+        ):
+            self._before[id(layer)] = LayerState(layer)
+            if not layer.built:
+                draw_anew(vars(layer))
+
+    def restore(self) -> None:
+        """Put the outer layers back as they were before the build used them."""
+        for state in self._before.values():
+            state.restore()
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[BuildRecord]:
+    """Record the layers that this thread makes and uses, and put back what it changed in them."""
+    record = BuildRecord()
+    stacks = {_SCOPES: _Makes(record), _NAME_SCOPES: _Uses(record)}
+    kept = {name: global_state.get_global_attribute(name) for name in stacks}
+    for name, stack in stacks.items():
+        stack.extend(kept[name] or ())
+        global_state.set_global_attribute(name, stack)
+    try:
+        yield record
+    finally:
+        for name, value in kept.items():
+            global_state.set_global_attribute(name, value)
+        record.restore()
+
+
+def draw_anew(attributes: dict[str, Any]) -> None:
+    """Give a layer that is not built initializers with seeds of this moment.
+
+    An initializer without a seed draws one when it is made: once for all fits, if it is made
+    outside.
+    """
+    for name, value in attributes.items():
+        if isinstance(value, keras.initializers.Initializer) and "seed" in vars(value):
+            config = value.get_config()
+            if config.get("seed", 0) is None:
+                attributes[name] = type(value).from_config(config)
+
+
+def plain(container: Any) -> Any:
+    """What TensorFlow's wrapper of a list or dict holds; anything else is returned as it is."""
+    kind = type(container)
+    if kind.__module__.startswith("tensorflow."):
+        for name in ("_storage", "__wrapped__"):
+            if isinstance(inner := getattr(container, name, None), (list, dict)):
+                return inner
+    return container
+
+
+class LayerState:
+    """The attributes of a layer, and what is in its containers; not the values of variables."""
+
+    # how a builder sets it decides what is trained, and is its own business
+    _LEFT = ("_trainable",)
+
+    def __init__(self, layer: keras.Layer) -> None:
+        tracker = getattr(layer, "_tracker", None)
+        self._objects = [part for part in (layer, tracker) if part is not None]
+        self._attributes = [dict(vars(part)) for part in self._objects]
+        self._containers: list[tuple[Any, Any]] = []
+        for attributes in self._attributes:
+            for value in attributes.values():
+                self._keep(value, depth=3)
+
+    def _keep(self, value: Any, depth: int) -> None:
+        value = plain(value)
+        if not depth or not isinstance(value, (list, dict, set, tuple)):
+            return
+        if not isinstance(value, tuple):
+            self._containers.append((value, _items(value)))
+        for item in value.values() if isinstance(value, dict) else value:
+            self._keep(item, depth - 1)
+
+    def restore(self) -> None:
+        """Put the layer back."""
+        for part, attributes in zip(self._objects, self._attributes, strict=True):
+            left = {name: vars(part)[name] for name in self._LEFT if name in vars(part)}
+            vars(part).clear()
+            vars(part).update(attributes, **left)
+        for container, items in self._containers:
+            refill(container, items)
+
+
+def refill(container: Any, items: Any) -> None:
+    """Put `items` in place of what a list, dict or set holds, past Keras' tracking."""
+    kind: Any = next(kind for kind in (list, dict, set) if isinstance(container, kind))
+    kind.clear(container)
+    (list.extend if kind is list else kind.update)(container, items)
+
+
+def _items(container: Any) -> Any:
+    return dict(container) if isinstance(container, dict) else [*container]
+
+
+class _Makes(list):
+    """In place of the stack of scopes that recompute."""
+
+    def __init__(self, record: BuildRecord) -> None:
+        super().__init__()
+        self._record = record
+
+    def __bool__(self) -> bool:
+        asks, maker = sys._getframe(1).f_code.co_name, sys._getframe(2)
+        if asks == "get_current_remat_mode" and maker.f_code.co_name == "__init__":
+            layer = maker.f_locals.get("self")
+            if isinstance(layer, keras.Operation):
+                self._record.made(layer)
+        return len(self) > 0
+
+
+class _Uses(list):
+    """In place of the stack of name scopes."""
+
+    def __init__(self, record: BuildRecord) -> None:
+        super().__init__()
+        self._record = record
+
+    def append(self, scope: Any) -> None:
+        self._record.used(scope.caller)
+        super().append(scope)
