@@ -139,7 +139,7 @@ def ties(
             f"{row.mean:.4g}",
             f"{row.difference:.2g}",
             f"{row.difference_low:.2g} to {row.difference_high:.2g}",
-            *(_short(results, name, int(row.Index)) for name in results.names),
+            *(_written(results, name, int(row.Index)) for name in results.names),
         ]
         for row in tied[_COMPARED].head(MOST_TIED).itertuples()
     ]
@@ -166,9 +166,10 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
 def _tried(results: SearchResults, full: str) -> str:
     """List few values; of many numbers, say how many and from where to where."""
     values, numbers = results.values(full), results.numbers(full)
+    texts = [_written(results, full, i) for i in range(len(values))]
     given = [
         (text, as_python(value))
-        for text, value in zip(results.labels(full), values, strict=True)
+        for text, value in zip(texts, values, strict=True)
         if value is not MISSING
     ]
     by_text = dict(given)
@@ -215,7 +216,7 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
     for the text itself) and whether it is a number.
     """
     table = summarize(results, metric, top=MOST_ROWS)
-    short = [[_short(results, name, i) for i in range(len(results))] for name in results.names]
+    short = [[_written(results, name, i) for i in range(len(results))] for name in results.names]
     shown = dict(zip(parameter_columns(results), short, strict=True))
     if table.index.name is not None:
         table = table.reset_index()
@@ -302,25 +303,20 @@ def _or_reason(compute: Callable[[], Any]) -> Any:
         return str(error)
 
 
-def _short(results: SearchResults, name: str, i: int) -> str:
-    """Write a candidate's value in few characters; nothing for one that it does not have."""
+def _written(results: SearchResults, name: str, i: int, digits: int = 4) -> str:
+    """Write a candidate's value with its floats rounded; nothing for one that it does not have."""
     value = as_python(results.params[i].get(name, MISSING))
     if value is MISSING:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else _label(results, name, i, value, 4)
+    rounded = _rounded(value, digits)
+    return results.labels(name)[i] if rounded is value else readable(rounded)
 
 
 def _typed(results: SearchResults, name: str, i: int) -> str:
     """Write a candidate's value as it would be typed, where that is short; floats in six digits."""
-    value = _rounded(as_python(results.params[i][name]), 6)
+    value = as_python(results.params[i][name])
     short = value is None or isinstance(value, str | int | float)
-    return repr(value) if short else _label(results, name, i, value, 6)
-
-
-def _label(results: SearchResults, name: str, i: int, value: Any, digits: int) -> str:
-    """Write a value that is no single number: containers with their floats rounded."""
-    rounded = _rounded(value, digits)
-    return readable(rounded) if rounded is not value else results.labels(name)[i]
+    return repr(_rounded(value, 6)) if short else _written(results, name, i, 6)
 
 
 def _rounded(value: Any, digits: int) -> Any:
