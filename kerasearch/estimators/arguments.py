@@ -73,7 +73,7 @@ def arguments(target: Callable[..., Any]) -> Arguments:
                 defaults[p.name] = p.default
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
             break
-        takes_any = takes_any or not _is_optimizer_of_keras(cls)
+        takes_any = takes_any or not _refuses_others(cls)
     return Arguments(
         defaults, tuple(required), takes_any, fills_any=takes_any and not inspect.isclass(target)
     )
@@ -121,12 +121,15 @@ def _signatures(target: Callable[..., Any]) -> list[tuple[type | None, inspect.S
         return [(None, _ANYTHING)]
 
 
-def _is_optimizer_of_keras(cls: type | None) -> bool:
-    """Tell whether a class takes ``**kwargs`` only to refuse what it does not know."""
+def _refuses_others(cls: type | None) -> bool:
+    """Tell whether a class takes ``**kwargs`` only to refuse what it does not know.
+
+    So do Keras' own optimizers and callbacks, and the classes above them.
+    """
     if cls is None or not cls.__module__.startswith("keras."):
         return False
-    optimizer = keras.optimizers.Optimizer
-    return issubclass(cls, optimizer) or issubclass(optimizer, cls)
+    kinds = (keras.optimizers.Optimizer, keras.callbacks.Callback)
+    return any(issubclass(cls, kind) or issubclass(kind, cls) for kind in kinds)
 
 
 _ANYTHING = inspect.Signature([inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)])

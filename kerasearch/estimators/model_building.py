@@ -140,10 +140,10 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
     with build_record.recorded() as record:
         values = _builder_arguments(inputs, takes)
+        made = values.get("compile_kwargs", {}).get("optimizer")  # the builder may take it out
         model = inputs.builder(**values)
         _check_is_model(model, inputs.builder)
         model = outer_layers.with_own_layers(model, record, inputs.builder)
-    made = values.get("compile_kwargs", {}).get("optimizer")
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
     # here, so that its weights are drawn under the seed

@@ -116,12 +116,12 @@ def test_an_output_whose_first_axis_is_not_that_of_the_rows_is_an_error():
     def flat(x):
         return keras.ops.reshape(x, (-1, 4))
 
-    for links, shape in [
-        ((recurrent(), flat, dense(1)()), r"\(6, 1\)"),
-        ((keras.ops.mean,), r"\(\)"),
+    for build, shape in [
+        (lambda: Chain(recurrent(), flat, dense(1)()), r"\(6, 1\)"),
+        (lambda: Chain(keras.ops.mean), r"\(\)"),
     ]:
         with pytest.raises(ValueError, match=rf"shape {shape}.*The first axis is that of the rows"):
-            quick(KerasRegressor, lambda links=links: Chain(*links)).fit(SERIES, VALUES)
+            quick(KerasRegressor, build).fit(SERIES, VALUES)
 
 
 @pytest.mark.slow

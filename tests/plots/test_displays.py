@@ -404,7 +404,7 @@ def test_slices_explain_their_marks_in_a_legend():
     scores = np.full(24, 0.9) + rng.uniform(0, 0.05, 24)
     scores[[1, 2]] = -1e6, np.nan  # the failed candidate has no value in the first panel
     display = plots.SliceDisplay.from_search(results(params, scores))
-    assert legend_of(display.ax_)[1:] == ["best", "below the axis", "failed"]
+    assert legend_of(display.ax_)[1:] == ["best", "1 below the axis", "1 failed"]
     assert legend_of(display.ax_)[0] == "std over folds"
 
 
