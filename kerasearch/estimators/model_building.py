@@ -144,6 +144,8 @@ def _build(inputs: BuildInputs) -> BuiltModel:
         model = inputs.builder(**values)
         _check_is_model(model, inputs.builder)
         model = outer_layers.with_own_layers(model, record, inputs.builder)
+        if record.clearings.by_builder:
+            _warn_of_clearing(inputs.builder)
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
     # here, so that its weights are drawn under the seed
@@ -187,6 +189,15 @@ def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
 def _check_is_model(model: Any, builder: Callable[..., Any]) -> None:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model={builder!r} returned {type(model).__name__}, not a Keras model")
+
+
+def _warn_of_clearing(builder: Callable[..., Any]) -> None:
+    warn(
+        f"the model-building function {getattr(builder, '__name__', builder)!r} calls "
+        "keras.utils.clear_session(), which throws away what compiled programs have set up: each "
+        "fit takes several times as long. Leave it out: a fit leaves no model behind, and its "
+        "layers have fresh names anyway"
+    )
 
 
 def _compile(

@@ -19,6 +19,8 @@ import keras
 # Keras has no public way to be told of new layers. Checked for Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
+from .cleared_session import Clearings, kept_when_cleared
+
 _SCOPES = "remat_scope_stack"
 _NAME_SCOPES = "name_scope_stack"
 
@@ -29,6 +31,7 @@ class BuildRecord:
     def __init__(self) -> None:
         self._made: dict[int, keras.Operation] = {}  # with the layers, so that ids stay theirs
         self._before: dict[int, LayerState] = {}
+        self.clearings: Clearings  # whether ``keras.utils.clear_session`` was called
 
     def is_outside(self, layer: keras.Layer) -> bool:
         """Tell whether a layer was there before the build."""
@@ -65,7 +68,8 @@ def recorded() -> Iterator[BuildRecord]:
         stack.extend(kept[name] or ())
         global_state.set_global_attribute(name, stack)
     try:
-        yield record
+        with kept_when_cleared(stacks) as record.clearings:
+            yield record
     finally:
         for name, value in kept.items():
             global_state.set_global_attribute(name, value)
