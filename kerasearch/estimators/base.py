@@ -33,6 +33,7 @@ from .input_data import (
     weigh,
 )
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
+from .main_objects import warn_when_dumped
 from .model_building import (
     BuildInputs,
     BuiltModel,
@@ -476,7 +477,9 @@ class KerasEstimator(RoutedParameters):
         return copy
 
     def __getstate__(self) -> dict[str, Any]:
-        return pickling.pack(super().__getstate__())
+        state = super().__getstate__()
+        warn_when_dumped(type(self), state)
+        return pickling.pack(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         attributes = pickling.unpack(state)
