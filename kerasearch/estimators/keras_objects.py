@@ -8,6 +8,7 @@ no state.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -160,8 +161,8 @@ def _loss_or_metric(kind: str, name: str) -> Any:
         return registered
     classes = _classes("losses" if kind == "loss" else "metrics")
     bare = name.replace("_", "").lower()
-    if bare in classes:
-        return classes[bare]
+    if bare in classes and name in (classes[bare].__name__, _snake_case(classes[bare].__name__)):
+        return classes[bare]  # Keras' own look-up would make an instance
     try:
         found = module.get(name)
     except ValueError:
@@ -182,10 +183,20 @@ def _classes(module: str) -> dict[str, type]:
     return {n.lower(): c for n, c in found if inspect.isclass(c) and issubclass(c, base)}
 
 
+def _snake_case(name: str) -> str:
+    """Write the name of a class as Keras does for its second name: ``mean_squared_error``."""
+    parted = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
+
+
 def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
     names = [cls.__name__ for cls in known.values()]
-    hint = did_you_mean(str(name).replace("_", ""), names, n=2)
+    typed = str(name).replace("_", "").lower()
+    # "rmse" and "f1" are written for RootMeanSquaredError and F1Score
+    short = [n for n in names if typed == re.sub("[a-z]", "", n).lower()]
+    short += [n for n in names if len(typed) > 1 and n.lower().startswith(typed) and n not in short]
+    hint = f"; did you mean {' or '.join(short[:2])}?" if short else did_you_mean(typed, names, n=2)
     return f"{kind}={name!r} is none of Keras' {module}{hint}"
 
 

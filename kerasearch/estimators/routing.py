@@ -21,6 +21,7 @@ from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects
 from .arguments import FILLED_IN, arguments, names_in_code
+from .parameter_advice import advice
 from .sklearn_callbacks import CallbackSupport
 
 ROUTES = (
@@ -96,7 +97,11 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             ):
                 routed[f"model__{name}"] = self.__dict__.pop(name)
         for name, value in kwargs.items():
-            self._put(self._full_name(name), value)
+            full = self._full_name(name)
+            # as it was typed: clones have full names, and a subclass may not be complete yet
+            if "__" not in name and _is_ours(type(self)) and not self._accepts(full):
+                self._refuse(full, name)
+            self._put(full, value)
 
     def _builder(self) -> Callable[..., keras.Model]:
         """Get the function that builds models; an error if `model` is nothing of the kind."""
@@ -330,8 +335,9 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return True
 
     def _suggestion(self, name: str) -> str:
-        if name == "build_fn":
-            return "The model-building function is `model`. "
+        known_way = advice(name, self.get_params(deep=False))
+        if known_way:
+            return f"{known_way}. "
         known = [*self.get_params(deep=True), *_ALIASES]
         last = last_part(name)
         by_last: dict[str, list[str]] = {}

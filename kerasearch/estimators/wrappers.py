@@ -171,6 +171,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         verbose: int = 0,
         **kwargs: Any,
     ) -> None:
+        self.class_weight = class_weight
         super().__init__(
             model,
             optimizer=optimizer,
@@ -189,7 +190,6 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             verbose=verbose,
             **kwargs,
         )
-        self.class_weight = class_weight
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, **kwargs: Any

@@ -113,9 +113,9 @@ def test_an_unknown_name_is_an_error_with_the_nearest_one(name, nearest):
         KerasClassifier().set_params(**{name: 1})
 
 
-def test_an_unknown_name_in_the_constructor_is_an_error_at_fit(iris):
+def test_an_unknown_full_name_in_the_constructor_is_an_error_at_fit(iris):
     with pytest.raises(ValueError, match="Did you mean 'model__units'"):
-        KerasClassifier(builders.build, unit=3).fit(*iris)
+        KerasClassifier(builders.build, model__unit=3).fit(*iris)
 
 
 def test_names_left_over_from_another_builder_are_an_error_at_fit(iris):
@@ -258,7 +258,7 @@ def test_the_repr_shows_what_was_set():
 
 
 def test_the_html_table_shows_no_discovered_defaults():
-    html = KerasClassifier(units=3, optimizer__learning_rate=0.5)._repr_html_()
+    html = KerasClassifier(dropout=0.3, optimizer__learning_rate=0.5)._repr_html_()
     assert "KerasClassifier" in html
     assert "optimizer__beta_1" not in html
 
@@ -322,7 +322,7 @@ def test_a_constructor_reads_no_signature_for_its_attributes(monkeypatch):
     KerasClassifier(builders.build_required, units=3)  # the class's own was read before
     read = []
     monkeypatch.setattr(inspect, "signature", lambda target, *args: read.append(target))
-    KerasClassifier(builders.build_required, units=3, epochs=2, optimizer__learning_rate=0.1)
+    KerasClassifier(builders.build_required, model__units=3, epochs=2, optimizer__learning_rate=0.1)
     assert read == []
 
 
