@@ -14,7 +14,7 @@ from .. import training
 from .._utils.json_values import equal
 from .._utils.user_warnings import warn
 from ..training import serialization
-from . import keras_objects, output_layers
+from . import compared_metrics, keras_objects, output_layers
 from .arguments import Arguments, arguments, route
 from .model_outputs import ModelOutput, outputs_of
 from .routing import default_arguments
@@ -255,8 +255,9 @@ def _check_outputs(
     expected = inputs.expected
     if expected:
         output_layers.check_outputs(outputs, model.loss, expected)
-        encoding = output_layers.encoding(model.loss, outputs, inputs.meta["target_type_"])
-        output_layers.check_metrics(inputs.params["metrics"], encoding["one_hot"], expected)
+        target_type = inputs.meta["target_type_"]
+        encoding = output_layers.encoding(model.loss, outputs, target_type)
+        compared_metrics.check_metrics(model, outputs, encoding["one_hot"], target_type)
         return encoding
     n_expected = inputs.meta.get("n_outputs_expected_", len(outputs))
     if n_expected != len(outputs):
