@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import numbers
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from .._utils.user_warnings import warn
 from .one_hot_target import as_labels
+from .text_columns import check_no_text, check_no_times
 
 _OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
@@ -60,6 +60,7 @@ def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
     X : ndarray of shape (n_rows, ...)
         Dense numbers.
     """
+    check_no_text(estimator, X)
     return _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
 
 
@@ -87,8 +88,9 @@ def check_X_y(
     X, y : ndarray
         Dense; X is numbers, and y too where `y_numeric`.
     """
+    check_no_text(estimator, X)
     if y_numeric:
-        _check_no_times("y", y)
+        check_no_times("y", y)
     X, y = validate_data(
         estimator, X, y, multi_output=True, y_numeric=y_numeric, reset=reset, **_OPTIONS
     )
@@ -255,27 +257,11 @@ def _dense_numbers(X: Any) -> np.ndarray:
 def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
     if array.dtype.kind in "fiub":
         return array
-    _check_no_times(name, array)
+    check_no_times(name, array)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numeric: {error}; {advice}") from error
-
-
-def _check_no_times(name: str, values: Any) -> None:
-    """Raise for dates and durations, which NumPy would turn into its own ticks."""
-    if values is None or sparse.issparse(values):
-        return
-    array = np.asarray(values)
-    first = array.ravel()[0] if array.dtype == object and array.size else None
-    is_time = isinstance(first, np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta)
-    if array.dtype.kind in "mM" or is_time or hasattr(first, "start_time"):
-        kind = array.dtype if first is None else type(first).__name__
-        raise ValueError(
-            f"{name} must be numeric, but holds times ({kind}): turn them into numbers of a unit "
-            f"of your choice first, by ({name} - {name}.min()) / numpy.timedelta64(1, 'D') for "
-            "example"
-        )
 
 
 def _check_not_negative(name: str, weights: np.ndarray) -> None:

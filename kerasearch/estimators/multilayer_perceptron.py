@@ -25,7 +25,8 @@ def mlp(
     Two classes get one sigmoid unit, or two of softmax where the loss compares the units of a row,
     as "sparse_categorical_crossentropy" does. The output is linear where the loss has
     ``from_logits=True``. Each hidden layer is dense, then batch normalization if asked for, the
-    activation, and dropout. The model is not compiled: the estimator does that, with a loss that follows the target too.
+    activation, and dropout. The model is not compiled: the estimator does that, with a loss that
+    follows the target too.
 
     A regression learns the standardized target, and two layers of fixed weights turn that into the
     units of y: what goes forward is multiplied by the scale of y and its mean is added, what flows
