@@ -44,7 +44,7 @@ def check_metrics(
         Naming the metrics and what would make them right.
     """
     each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * len(outputs)
-    for metrics in _compiled_metrics(model):
+    for metrics in compiled_metrics(model):
         for output, its_metrics, columns in zip(
             outputs, _of_each(metrics, outputs), each_one_hot, strict=True
         ):
@@ -115,7 +115,7 @@ def _raise(kinds: Sequence[tuple[str, str]], wrong: set[str], what: str, advice:
         raise ValueError(f"metrics: {', '.join(names)} cannot compare with {what}; {advice}")
 
 
-def _compiled_metrics(model: keras.Model) -> list[Any]:
+def compiled_metrics(model: keras.Model) -> list[Any]:
     """The metrics and weighted metrics that a model was compiled with, as they were given.
 
     Keras has no public way to get them before the first batch. Checked for Keras 3.10 to 3.15.

@@ -17,6 +17,8 @@ from ..store import FitStore
 from ..training import serialization
 from .arguments import route
 from .input_data import check_validation_split
+from .model_inputs import check_categories
+from .monitored import check_monitored
 
 # the estimator's own parameters that are settings of a fit
 _OWN = (
@@ -176,8 +178,12 @@ def train_model(
     DivergenceError
         If the loss is no longer finite.
     ValueError
-        If a model with a training step of its own gets no loss and asks for one.
+        If a model with a training step of its own gets no loss and asks for one, or a callback
+        monitors what there will not be.
     """
+    for rows in (data, validation or ()):
+        check_categories(model, rows[:1])
+    check_monitored(callbacks, model, validates=validation is not None)
     before = serialization.ModelState.of(model) if restore_on_divergence else None
     n_rows = len(keras.tree.flatten(data[0])[0])
     try:

@@ -7,6 +7,7 @@ import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -61,7 +62,9 @@ def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
         Dense numbers.
     """
     check_no_text(estimator, X)
-    return _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
+    X = _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
+    check_shapes(estimator, X)
+    return X
 
 
 def check_X_y(
@@ -250,7 +253,10 @@ def at_least_float32(array: np.ndarray) -> np.ndarray:
 
 
 def _dense_numbers(X: Any) -> np.ndarray:
-    X = X.toarray() if sparse.issparse(X) else X
+    if sparse.issparse(X):
+        if X.dtype.kind == "f":  # cast what is stored, before there are zeros beside it
+            X = X.tocsr().astype(keras.config.floatx())
+        return X.toarray()
     return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
 
 

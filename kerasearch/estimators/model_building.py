@@ -14,13 +14,15 @@ from .. import training
 from .._utils.json_values import equal
 from .._utils.user_warnings import warn
 from ..training import serialization
-from . import compared_metrics, keras_objects, output_layers
+from . import compared_metrics, keras_objects, model_inputs, output_layers
 from .arguments import Arguments, arguments, route
 from .model_outputs import ModelOutput, outputs_of
 from .routing import default_arguments
 
 # A builder must not hand out again a model that an earlier fit has trained.
 _MODELS_OF_FITS: weakref.WeakSet[keras.Model] = weakref.WeakSet()
+
+_FOR_KERAS_TUNER = "pass model=kerasearch.keras_tuner_model(build), with it as `build`"
 
 # what a model is built and compiled from: a warm start cannot take up a change of these
 _BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
@@ -102,6 +104,8 @@ def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[...,
     if isinstance(model, keras.Model):
         return lambda: serialization.copy_model(model)
     if not callable(model):
+        if callable(getattr(model, "build", None)):
+            raise TypeError(f"model={model!r} has a build(hp) of KerasTuner's: {_FOR_KERAS_TUNER}")
         raise TypeError(
             f"model={model!r} must be a function that returns a Keras model, a Keras model, or None"
         )
@@ -145,7 +149,8 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
     # here, so that its weights are drawn under the seed
-    output = None if model.built else model(features)
+    model_inputs.check_inputs(model, features)
+    output = None if model.built else model_inputs.called_on(model, features)
     outputs = outputs_of(model, lambda: model(features) if output is None else output)
     if not model.compiled or (takes.accepts("compile_kwargs") and _lacks_loss(model)):
         _compile(model, inputs, outputs, target)
@@ -168,6 +173,11 @@ def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
     missing = [f"model__{name}" for name in takes.required if name not in values]
     if missing:
         name = getattr(inputs.builder, "__name__", inputs.builder)
+        if takes.required[0] in ("hp", "hyperparameters"):
+            raise ValueError(
+                f"the model-building function {name!r} takes {takes.required[0]!r}, as "
+                f"KerasTuner's do: {_FOR_KERAS_TUNER}"
+            )
         raise ValueError(
             f"the model-building function {name!r} has arguments without a default: "
             f"set {', '.join(missing)}"

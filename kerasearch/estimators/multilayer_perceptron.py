@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._utils.checks import check_number
+from .._utils.names import did_you_mean
+
 if TYPE_CHECKING:
     import keras
 
@@ -61,7 +64,7 @@ def mlp(
     Raises
     ------
     ValueError
-        If a layer's width is not a positive integer, or the target's type is not supported.
+        If an argument is not valid, or the target's type is not supported.
 
     Examples
     --------
@@ -75,6 +78,7 @@ def mlp(
     from . import output_layers, target_scale
 
     params = params or {}
+    _check_settings(activation, dropout, l2)
     layers = keras.layers
     regularizer = keras.regularizers.L2(l2) if l2 else None
     inputs = keras.Input(shape=tuple(meta["X_shape_"][1:]))
@@ -97,6 +101,27 @@ def mlp(
         scaled = target_scale.in_units_of_y(outputs[0], meta["y_mean_"], meta["y_scale_"], slope)
         return keras.Model(inputs, scaled)
     return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
+
+
+def _check_settings(activation: Any, dropout: Any, l2: Any) -> None:
+    """Raise in the words of this module's arguments; Keras calls them otherwise."""
+    import keras
+
+    if dropout is not None and not 0 <= check_number("dropout", dropout, _SHARE) < 1:
+        raise ValueError(f"dropout={dropout!r} must be {_SHARE}")
+    if l2 is not None:
+        check_number("l2", l2, "a number of at least 0", at_least=0)
+    try:
+        keras.activations.get(activation)
+    except ValueError as error:
+        known = [name for name in dir(keras.activations) if not name.startswith("_")]
+        raise ValueError(
+            f"activation={activation!r} is none of Keras' activations"
+            f"{did_you_mean(str(activation), known)}"
+        ) from error
+
+
+_SHARE = "a number in [0, 1), the share of outputs that is dropped"
 
 
 def _widths(hidden_layer_sizes: int | Sequence[int]) -> list[int]:

@@ -154,7 +154,9 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
     if len(expected) != len(outputs):
         raise ValueError(
             f"the model has {counted(len(outputs), 'output')}, but the target asks for "
-            f"{len(expected)}: {', '.join(output.advice for output in expected)}"
+            f"{len(expected)}: {', '.join(output.advice for output in expected)}. Several outputs "
+            "are for a y of several columns of classes, one output each, or for a `target_encoder` "
+            "of a subclass that gives each its target"
         )
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     for wanted, output, its_loss in zip(expected, outputs, losses, strict=True):
