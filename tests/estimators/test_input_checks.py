@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+import warnings
 
 import keras
 import numpy as np
@@ -64,6 +65,13 @@ def test_a_model_for_other_rows_says_both_shapes(model, message):
 def test_a_ready_model_for_other_rows_says_both_shapes():
     with pytest.raises(ValueError, match=re.escape(f"{INPUT} (None, 5)")):
         quick(keras.Sequential([keras.Input((5,)), output()])).fit(X, Y)
+
+
+def test_a_template_is_copied_without_a_warning():
+    template = keras.Sequential([keras.Input((4,)), output()])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert quick(template).fit(X, Y).predict(X).shape == (40,)
 
 
 @pytest.mark.parametrize(
