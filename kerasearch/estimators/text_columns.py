@@ -93,7 +93,7 @@ def _columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
     if array.dtype.names:
         yield from ((name, array[name]) for name in array.dtype.names)
     elif array.dtype.kind not in "fiubc":
-        if array.ndim == 2:
+        if array.ndim == 2 and array.dtype.kind not in "mM":
             yield from ((j, array[:, j]) for j in range(array.shape[1]))
         else:
             yield None, array
