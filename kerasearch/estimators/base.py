@@ -41,6 +41,7 @@ from .model_building import (
     build_model,
     warn_of_changed_parameters,
 )
+from .model_inputs import check_categories
 from .multilayer_perceptron import mlp
 from .output_layers import expected_outputs
 from .routing import RoutedParameters
@@ -389,9 +390,8 @@ class KerasEstimator(RoutedParameters):
     def _predict_raw(self, X: Any, **kwargs: Any) -> Any:
         """The model's own output: an array, or a list or dict of them."""
         check_is_fitted(self)
-        X = check_X(self, X)
-        check_shapes(self, X)
-        features = self.feature_encoder_.transform(X)
+        features = self.feature_encoder_.transform(check_X(self, X))
+        check_categories(self.model_, features)
         for name in kwargs:
             self._check_name(f"predict__{name}", f"predict__{name}")
         settings: dict[str, Any] = {"batch_size": self.batch_size, "verbose": self.verbose}
@@ -404,12 +404,11 @@ class KerasEstimator(RoutedParameters):
         callbacks += callbacks_of(
             self.get_params(deep=False), "predict", settings.pop("callbacks", None)
         )
-        n_rows = len(keras.tree.flatten(features)[0])
         with dtype_policy.carried(self._dtype_policy):
             raw = training.predict(
                 self.model_,
                 features,
-                batch_size=rows_of_step(batch_size, n_rows),
+                batch_size=rows_of_step(batch_size, len(keras.tree.flatten(features)[0])),
                 callbacks=callbacks,
                 **settings,
             )

@@ -21,6 +21,8 @@ from .arguments import arguments as accepted_by
 from .arguments import route
 from .callbacks import instances
 from .input_data import check_validation_split
+from .model_inputs import check_categories
+from .monitored import check_monitored
 
 # the estimator's own parameters that are settings of a fit
 _OWN = (
@@ -193,8 +195,12 @@ def train_model(
     DivergenceError
         If the loss is no longer finite.
     ValueError
-        If a model with a training step of its own gets no loss and asks for one.
+        If a model with a training step of its own gets no loss and asks for one, or a callback
+        monitors what there will not be.
     """
+    for rows in (data, validation or ()):
+        check_categories(model, rows[:1])
+    check_monitored(callbacks, model, validates=validation is not None)
     before = serialization.ModelState.of(model) if estimator.initialized_ else None
     n_rows = len(keras.tree.flatten(data[0])[0])
     _check_own(model, arguments, estimator)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import numbers
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 
 from .._utils.user_warnings import warn
 from .one_hot_target import as_labels
+from .text_columns import check_no_text, check_no_times
 
 _OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
@@ -60,7 +61,10 @@ def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
     X : ndarray of shape (n_rows, ...)
         Dense numbers.
     """
-    return _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
+    check_no_text(estimator, X)
+    X = _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
+    check_shapes(estimator, X)
+    return X
 
 
 def check_X_y(
@@ -87,8 +91,9 @@ def check_X_y(
     X, y : ndarray
         Dense; X is numbers, and y too where `y_numeric`.
     """
+    check_no_text(estimator, X)
     if y_numeric:
-        _check_no_times("y", y)
+        check_no_times("y", y)
     X, y = validate_data(
         estimator, X, y, multi_output=True, y_numeric=y_numeric, reset=reset, **_OPTIONS
     )
@@ -248,34 +253,21 @@ def at_least_float32(array: np.ndarray) -> np.ndarray:
 
 
 def _dense_numbers(X: Any) -> np.ndarray:
-    X = X.toarray() if sparse.issparse(X) else X
+    if sparse.issparse(X):
+        if X.dtype.kind == "f":  # cast what is stored, before there are zeros beside it
+            X = X.tocsr().astype(keras.config.floatx())
+        return X.toarray()
     return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
 
 
 def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
     if array.dtype.kind in "fiub":
         return array
-    _check_no_times(name, array)
+    check_no_times(name, array)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be numeric: {error}; {advice}") from error
-
-
-def _check_no_times(name: str, values: Any) -> None:
-    """Raise for dates and durations, which NumPy would turn into its own ticks."""
-    if values is None or sparse.issparse(values):
-        return
-    array = np.asarray(values)
-    first = array.ravel()[0] if array.dtype == object and array.size else None
-    is_time = isinstance(first, np.datetime64 | np.timedelta64 | datetime.date | datetime.timedelta)
-    if array.dtype.kind in "mM" or is_time or hasattr(first, "start_time"):
-        kind = array.dtype if first is None else type(first).__name__
-        raise ValueError(
-            f"{name} must be numeric, but holds times ({kind}): turn them into numbers of a unit "
-            f"of your choice first, by ({name} - {name}.min()) / numpy.timedelta64(1, 'D') for "
-            "example"
-        )
 
 
 def _check_not_negative(name: str, weights: np.ndarray) -> None:

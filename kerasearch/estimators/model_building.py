@@ -14,11 +14,13 @@ from .._utils.json_values import equal
 from .._utils.names import last_part
 from .._utils.user_warnings import warn
 from ..training import build_record, outer_layers, serialization
-from . import keras_objects, output_layers
+from . import compared_metrics, keras_objects, model_inputs, output_layers
 from .arguments import Arguments, arguments, route
 from .model_outputs import ModelOutput, outputs_of
 from .number_checks import check_numbers
 from .routing import default_arguments
+
+_FOR_KERAS_TUNER = "pass model=kerasearch.keras_tuner_model(build), with it as `build`"
 
 # what a model is built and compiled from: a warm start cannot take up a change of these
 _BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
@@ -100,6 +102,8 @@ def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[...,
     if isinstance(model, keras.Model):
         return lambda: serialization.copy_model(model)
     if not callable(model):
+        if callable(getattr(model, "build", None)):
+            raise TypeError(f"model={model!r} has a build(hp) of KerasTuner's: {_FOR_KERAS_TUNER}")
         raise TypeError(
             f"model={model!r} must be a function that returns a Keras model, a Keras model, or None"
         )
@@ -148,8 +152,9 @@ def _build(inputs: BuildInputs) -> BuiltModel:
             _warn_of_clearing(inputs.builder)
     features, target = inputs.example
     features = keras.tree.map_structure(_to_floatx, features)
+    model_inputs.check_inputs(model, features)
     # here, so that its weights are drawn under the seed
-    output = None if model.built else model(features)
+    output = None if model.built else model_inputs.called_on(model, features)
     outputs = outputs_of(model, lambda: model(features) if output is None else output)
     if not model.compiled or (made is not None and _lacks_loss(model)):
         _compile(model, inputs, outputs, target)
@@ -179,6 +184,11 @@ def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
     missing = [f"model__{name}" for name in takes.required if name not in values]
     if missing:
         name = getattr(inputs.builder, "__name__", inputs.builder)
+        if takes.required[0] in ("hp", "hyperparameters"):
+            raise ValueError(
+                f"the model-building function {name!r} takes {takes.required[0]!r}, as "
+                f"KerasTuner's do: {_FOR_KERAS_TUNER}"
+            )
         raise ValueError(
             f"the model-building function {name!r} has arguments without a default: "
             f"set {', '.join(missing)}"
@@ -264,8 +274,9 @@ def _check_outputs(
     expected = inputs.expected
     if expected:
         output_layers.check_outputs(outputs, model.loss, expected)
-        encoding = output_layers.encoding(model.loss, outputs, inputs.meta["target_type_"])
-        output_layers.check_metrics(inputs.params["metrics"], encoding["one_hot"], expected)
+        target_type = inputs.meta["target_type_"]
+        encoding = output_layers.encoding(model.loss, outputs, target_type)
+        compared_metrics.check_metrics(model, outputs, encoding["one_hot"], target_type)
         return encoding
     n_expected = inputs.meta.get("n_outputs_expected_", len(outputs))
     if n_expected != len(outputs):

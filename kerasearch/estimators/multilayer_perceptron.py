@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .._utils.checks import check_number
+from .._utils.names import did_you_mean
+
 if TYPE_CHECKING:
     import keras
 
@@ -20,10 +23,13 @@ def mlp(
     l2: float = 0.0,
     params: Mapping[str, Any] | None = None,
 ) -> keras.Model:
-    """Build a multilayer perceptron whose output layer follows the target.
+    """Build a multilayer perceptron whose output layer follows the target, and the loss.
 
-    Each hidden layer is dense, then batch normalization if asked for, the activation, and dropout.
-    The model is not compiled: the estimator does that, with a loss that follows the target too.
+    Two classes get one sigmoid unit, or two of softmax where the loss compares the units of a row,
+    as "sparse_categorical_crossentropy" does. The output is linear where the loss has
+    ``from_logits=True``. Each hidden layer is dense, then batch normalization if asked for, the
+    activation, and dropout. The model is not compiled: the estimator does that, with a loss that
+    follows the target too.
 
     A regression learns the standardized target, and two layers of fixed weights turn that into the
     units of y: what goes forward is multiplied by the scale of y and its mean is added, what flows
@@ -58,7 +64,7 @@ def mlp(
     Raises
     ------
     ValueError
-        If a layer's width is not a positive integer, or the target's type is not supported.
+        If an argument is not valid, or the target's type is not supported.
 
     Examples
     --------
@@ -69,8 +75,10 @@ def mlp(
     """
     import keras
 
-    from . import target_scale
+    from . import output_layers, target_scale
 
+    params = params or {}
+    _check_settings(activation, dropout, l2)
     layers = keras.layers
     regularizer = keras.regularizers.L2(l2) if l2 else None
     inputs = keras.Input(shape=tuple(meta["X_shape_"][1:]))
@@ -86,13 +94,34 @@ def mlp(
             hidden = layers.Dropout(dropout)(hidden)
     outputs = [
         layers.Dense(units, activation=output_activation, kernel_regularizer=regularizer)(hidden)
-        for units, output_activation in _output_layers(meta)
+        for units, output_activation in output_layers.default_layers(meta, params)
     ]
-    slope = target_scale.loss_slope(params or {})
+    slope = target_scale.loss_slope(params)
     if meta["target_type_"].startswith("continuous") and "y_scale_" in meta and slope is not None:
         scaled = target_scale.in_units_of_y(outputs[0], meta["y_mean_"], meta["y_scale_"], slope)
         return keras.Model(inputs, scaled)
     return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
+
+
+def _check_settings(activation: Any, dropout: Any, l2: Any) -> None:
+    """Raise in the words of this module's arguments; Keras calls them otherwise."""
+    import keras
+
+    if dropout is not None and not 0 <= check_number("dropout", dropout, _SHARE) < 1:
+        raise ValueError(f"dropout={dropout!r} must be {_SHARE}")
+    if l2 is not None:
+        check_number("l2", l2, "a number of at least 0", at_least=0)
+    try:
+        keras.activations.get(activation)
+    except ValueError as error:
+        known = [name for name in dir(keras.activations) if not name.startswith("_")]
+        raise ValueError(
+            f"activation={activation!r} is none of Keras' activations"
+            f"{did_you_mean(str(activation), known)}"
+        ) from error
+
+
+_SHARE = "a number in [0, 1), the share of outputs that is dropped"
 
 
 def _widths(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
@@ -106,19 +135,3 @@ def _widths(hidden_layer_sizes: int | Sequence[int]) -> list[int]:
                 "one for each hidden layer"
             )
     return [int(width) for width in widths]
-
-
-def _output_layers(meta: Mapping[str, Any]) -> list[tuple[int, str]]:
-    """Units and activation of each output layer."""
-    target_type = meta["target_type_"]
-    if target_type == "binary":
-        return [(1, "sigmoid")]
-    if target_type == "multiclass":
-        return [(meta["n_classes_"], "softmax")]
-    if target_type == "multilabel-indicator":
-        return [(meta["n_classes_"], "sigmoid")]
-    if target_type == "multiclass-multioutput":
-        return [(n_classes, "softmax") for n_classes in meta["n_classes_"]]
-    if target_type.startswith("continuous"):
-        return [(meta["n_outputs_"], "linear")]
-    raise ValueError(f"mlp cannot build an output layer for a target of type {target_type!r}")

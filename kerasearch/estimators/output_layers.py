@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._utils.names import did_you_mean
 from .._utils.text import counted
-from . import keras_objects
+from . import compared_metrics, keras_objects
+from .arguments import route
 from .model_outputs import ModelOutput
 
 
@@ -18,6 +19,11 @@ class Output:
 
     layers: tuple[tuple[int, str], ...]
     target: str
+
+    def suiting(self, loss: Any) -> Output:
+        """Those that a loss can compare with; all where it can compare with none."""
+        layers = tuple(layer for layer in self.layers if layer[0] > 1 or not wants_columns(loss))
+        return replace(self, layers=layers or self.layers)
 
     @property
     def shape(self) -> str:
@@ -55,6 +61,36 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
         values = "value" if n_outputs == 1 else "values"
         return [Output(((n_outputs, "linear"),), f"{n_outputs} {values} a row")]
     return []
+
+
+def default_layers(meta: Mapping[str, Any], params: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Units and activation of each output layer of the default model.
+
+    Parameters
+    ----------
+    meta : mapping
+        The estimator's metadata.
+    params : mapping
+        Its parameters: ``loss`` and what is routed to it.
+
+    Raises
+    ------
+    ValueError
+        If the target's type is not supported.
+    """
+    wanted = expected_outputs(meta)
+    if not wanted:
+        raise ValueError(
+            f"mlp cannot build an output layer for a target of type {meta['target_type_']!r}"
+        )
+    loss = params.get("loss")
+    if loss is not None:
+        loss = keras_objects.make_loss(loss, route(params, "loss"))
+    layers = []
+    for output, its_loss in zip(wanted, losses_of(loss, len(wanted)), strict=True):
+        units, activation = output.suiting(its_loss).layers[0]
+        layers.append((units, "linear" if from_logits(its_loss) else activation))
+    return layers
 
 
 def losses_of(loss: Any, n_outputs: int, names: Sequence[str | None] = ()) -> list[Any]:
@@ -118,25 +154,37 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
     if len(expected) != len(outputs):
         raise ValueError(
             f"the model has {counted(len(outputs), 'output')}, but the target asks for "
-            f"{len(expected)}: {', '.join(output.advice for output in expected)}"
+            f"{len(expected)}: {', '.join(output.advice for output in expected)}. Several outputs "
+            "are for a y of several columns of classes, one output each, or for a `target_encoder` "
+            "of a subclass that gives each its target"
         )
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     for wanted, output, its_loss in zip(expected, outputs, losses, strict=True):
         _check_shape(output, wanted)
+        if keras_objects.is_keras_loss(its_loss) and keras_objects.loss_label(its_loss) in _OTHERS:
+            raise ValueError(
+                f"{loss_text(its_loss)} compares sequences or embeddings, not an output with a "
+                f"target of {wanted.target}; None is the loss that follows from the target"
+            )
         units, activation = output.units, output.activation
-        fitting = [a for u, a in wanted.layers if units in (None, u)]
+        # a single softmax unit is wrong for any loss, which may follow from it
+        suiting = wanted if (units, activation) == (1, "softmax") else wanted.suiting(its_loss)
+        fitting = [a for u, a in suiting.layers if units in (None, u)]
         if fitting and (activation is None or not _is_wrong(activation, fitting, its_loss)):
             continue
         got = "units" if units is None else counted(units, "unit")
         got += f" with {activation!r} activation" if activation else ""
-        hint = (
-            "; with a linear layer, pass the loss as an instance with from_logits=True"
-            if fitting and activation == "linear"
-            else ""
-        )
+        hint = ""
+        if fitting and activation == "linear":
+            hint = "; with a linear layer, pass the loss as an instance with from_logits=True"
+        elif fitting and from_logits(its_loss):
+            hint = " and leave from_logits=True out, or make the activation linear and leave it in"
+        elif not fitting and len(suiting.layers) < len(wanted.layers):
+            got += f", but {loss_text(its_loss)} compares with one unit for each class"
+            hint = ", or use loss='binary_crossentropy'"
         raise ValueError(
             f"the model's output layer has {got}, which does not fit a target of "
-            f"{wanted.target}: make it {wanted.advice}{hint}"
+            f"{wanted.target}: make it {suiting.advice}{hint}"
         )
 
 
@@ -184,7 +232,7 @@ def default_loss(
         arrays = list(encoded.values())
     else:
         arrays = list(encoded) if isinstance(encoded, (list, tuple)) else [encoded]
-    one_hot = bool(_metrics_in(metrics, _ONE_HOT_METRICS))
+    one_hot = bool(compared_metrics.of_columns(metrics))
     losses = []
     for i, activation in enumerate(output.activation for output in outputs):
         fitting = [a for _, a in expected[i].layers] if i < len(expected) else []
@@ -238,9 +286,26 @@ def _encoding(loss: Any, output: ModelOutput | None, target_type: str) -> dict[s
     exclusive = exclusive or says_classes(loss)
     if target_type == "multilabel-indicator":  # its columns are there: a loss may do without
         one_hot = label not in _SPARSE
+    return {"one_hot": one_hot, "from_logits": from_logits(loss), "exclusive": exclusive}
+
+
+def from_logits(loss: Any) -> bool:
+    """Tell whether a loss takes the model's output for logits."""
     config = {} if isinstance(loss, type) else keras_objects.config(loss)
-    from_logits = bool(config.get("from_logits", False))
-    return {"one_hot": one_hot, "from_logits": from_logits, "exclusive": exclusive}
+    return bool(config.get("from_logits", False))
+
+
+def wants_columns(loss: Any) -> bool:
+    """Tell whether a loss of Keras' is blind for a single unit: it compares units of a row."""
+    return keras_objects.is_keras_loss(loss) and (
+        says_classes(loss) or keras_objects.loss_label(loss) in _DISTRIBUTIONS
+    )
+
+
+def loss_text(loss: Any) -> str:
+    """Write a loss as code would have it, as far as that is short."""
+    name = getattr(loss, "__name__", None) or type(loss).__name__
+    return f"loss={loss!r}" if isinstance(loss, str) else f"the loss {name}"
 
 
 def says_classes(loss: Any) -> bool:
@@ -253,33 +318,15 @@ def says_labels(loss: Any) -> bool:
     return loss is not None and keras_objects.loss_label(loss) in _BINARY
 
 
-def check_metrics(metrics: Any, one_hot: Any, expected: Sequence[Output]) -> None:
-    """Raise for metrics that would compare class numbers with columns, or the reverse.
-
-    Raises
-    ------
-    ValueError
-        Naming the metric and the loss that would make it right.
-    """
-    if len(expected) != 1 or max(units for units, _ in expected[0].layers) < 3:
-        return
-    wrong = _metrics_in(metrics, _SPARSE_METRICS if one_hot else _ONE_HOT_METRICS)
-    if wrong:
-        loss = ("sparse_" if one_hot else "") + "categorical_crossentropy"
-        target = "one column for each class" if one_hot else "the number of the class"
-        raise ValueError(
-            f"metrics: {', '.join(wrong)} cannot compare with {target}, which is how this loss has "
-            f"the target of {expected[0].target}; use loss={loss!r}"
-        )
-
-
 def _is_wrong(activation: str, fitting: Sequence[str], loss: Any) -> bool:
+    if from_logits(loss) and activation in ("sigmoid", "softmax"):
+        return True
     if activation in fitting or activation not in ("linear", "sigmoid", "softmax", "relu", "tanh"):
         return False
     if "linear" in fitting:  # a regression's output may be bounded, but softmax sums to one
         return activation == "softmax"
     crossentropy = "crossentropy" in keras_objects.loss_label(loss)
-    return crossentropy and not keras_objects.config(loss).get("from_logits", False)
+    return crossentropy and not from_logits(loss)
 
 
 def _loss_for(activation: str, sparse: bool) -> str:
@@ -291,38 +338,7 @@ def _loss_for(activation: str, sparse: bool) -> str:
 
 
 _CATEGORICAL = {"categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge"}
+_DISTRIBUTIONS = {"kldivergence", "cosinesimilarity"}
+_OTHERS = {"ctc", "circle"}
 _BINARY = {"binarycrossentropy", "binaryfocalcrossentropy"}
-_SPARSE = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy", "ctc"}
-_ONE_HOT_METRICS = {
-    "auc",
-    "categoricalaccuracy",
-    "categoricalcrossentropy",
-    "f1score",
-    "fbetascore",
-    "onehotiou",
-    "onehotmeaniou",
-    "precision",
-    "precisionatrecall",
-    "recall",
-    "recallatprecision",
-    "sensitivityatspecificity",
-    "specificityatsensitivity",
-    "topkcategoricalaccuracy",
-}
-_SPARSE_METRICS = {
-    "sparsecategoricalaccuracy",
-    "sparsecategoricalcrossentropy",
-    "sparsetopkcategoricalaccuracy",
-}
-
-
-def _metrics_in(metrics: Any, kinds: set[str]) -> list[str]:
-    """The names of the metrics, in lists and dicts too, that are of these kinds."""
-    if isinstance(metrics, Mapping):
-        metrics = list(metrics.values())
-    if isinstance(metrics, (list, tuple)):
-        return [name for metric in metrics for name in _metrics_in(metric, kinds)]
-    metric = keras_objects.resolve("metrics", metrics)
-    metric = metric if isinstance(metric, (str, type)) or metric is None else type(metric)
-    name = getattr(metric, "__name__", str(metric))
-    return [name] if name.replace("_", "").lower() in kinds else []
+_SPARSE = {"sparsecategoricalcrossentropy", "categoricalgeneralizedcrossentropy"}

@@ -13,7 +13,7 @@ from ..training.serialization import to_numpy
 from . import keras_objects
 from .arguments import route
 from .model_outputs import ModelOutput
-from .output_layers import losses_of
+from .output_layers import from_logits, loss_text, losses_of, says_classes, says_labels
 
 # Beyond these a network that ends in a plain Dense layer, with Keras' defaults, was worse than the
 # mean on a held-out half of the diabetes data (200 epochs, 64 units, X scaled).
@@ -145,6 +145,63 @@ def in_units_of_y(
     backward.set_weights([np.diag(np.clip(back, 1 / largest, largest))])
     forward.set_weights([np.diag(scale), mean])
     return output
+
+
+def check_loss(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
+    """Raise for a loss of Keras' that is not for such values, or not for such an output.
+
+    Parameters
+    ----------
+    output : ModelOutput
+        Of the model.
+    y : ndarray
+        The target of the rows that train.
+    loss : any
+        What the model is compiled with.
+
+    Raises
+    ------
+    ValueError
+        Naming the loss, what it compares, and one that fits.
+    """
+    (loss,) = losses_of(loss, 1)
+    if not keras_objects.is_keras_loss(loss):
+        return
+    label, text = keras_objects.loss_label(loss), loss_text(loss)
+    logits = from_logits(loss)
+    several = (output.units or 1) > 1 and logits and not label.startswith("sparse")
+    if says_classes(loss) and not several:
+        raise ValueError(
+            f"{text} is for classes, and a regressor's y are values: use KerasClassifier, or a "
+            "loss such as 'mean_squared_error'"
+        )
+    if output.activation == "linear" and not logits and (says_labels(loss) or label == "poisson"):
+        activation = "exponential" if label == "poisson" else "sigmoid"
+        positive = "positive predictions" if label == "poisson" else "predictions between 0 and 1"
+        raise ValueError(
+            f"{text} wants {positive}, but the model's output layer is linear: use "
+            f"KerasClassifier for classes, a loss such as 'mean_squared_error', or a model that "
+            f"ends in Dense({output.units}, activation={activation!r})"
+        )
+    low, high = _VALUES_COMPARED.get(label, (-np.inf, np.inf))
+    least, most = float(y.min()), float(y.max())
+    if least < low or most > high:
+        between = f"of {low:g} or more" if high == np.inf else f"between {low:g} and {high:g}"
+        raise ValueError(
+            f"{text} is for a y {between}, but y has values between {least:g} and {most:g}: use a "
+            "loss such as 'mean_squared_error'"
+        )
+
+
+_VALUES_COMPARED = {
+    "binarycrossentropy": (0.0, 1.0),
+    "binaryfocalcrossentropy": (0.0, 1.0),
+    "dice": (0.0, 1.0),
+    "tversky": (0.0, 1.0),
+    "hinge": (-1.0, 1.0),
+    "squaredhinge": (-1.0, 1.0),
+    "poisson": (0.0, np.inf),
+}
 
 
 def check_reach(output: ModelOutput, y: np.ndarray, loss: Any) -> None:

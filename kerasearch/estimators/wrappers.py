@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from . import output_layers, target_scale
 from .base import KerasEstimator
+from .class_weights import check_class_weight
 from .input_data import Rows
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 from .model_building import BuiltModel
@@ -304,6 +305,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         class_weight = self.class_weight if class_weight is None else class_weight
         if class_weight is None:
             return None
+        check_class_weight(class_weight, y)
         # a list has one entry for each column; else each column of a one-hot y is a class
         return compute_sample_weight(
             class_weight, y if type(class_weight) is list else as_labels(y)
@@ -407,6 +409,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         loss = built.model.loss
         if not built.encoding or loss is None:  # a target, or a loss, that only the user knows
             return
+        target_scale.check_loss(built.outputs[0], train.y, loss)
         target_scale.check_reach(built.outputs[0], train.y, loss)
         target_scale.warn_of_scale(built.outputs[0], loss, self.y_mean_, self.y_scale_)
 

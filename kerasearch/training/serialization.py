@@ -103,6 +103,7 @@ class PackedModel:
             with warnings.catch_warnings():
                 # a template need not be built or trained
                 warnings.filterwarnings("ignore", "You are saving a model that has not yet been")
+                warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy")
                 saving_lib.save_model(model, buffer)
         except NotImplementedError as error:
             raise TypeError(

@@ -1,0 +1,209 @@
+"""What Keras' metrics compare, and so which of them are right for an output and its target.
+
+Keras does not say: some of them fail in the middle of a fit, others give a number that means
+nothing, such as the share of rows whose one unit is the largest of one. A metric of the user's own
+is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from .._utils.text import counted
+from . import keras_objects
+from .model_outputs import ModelOutput
+
+
+def of_columns(metrics: Any) -> list[str]:
+    """Name the metrics, in lists and dicts too, that need one column for each class."""
+    return [name for name, label in _kinds(metrics) if label not in _OF_NUMBERS | _OF_ANYTHING]
+
+
+def check_metrics(
+    model: keras.Model, outputs: Sequence[ModelOutput], one_hot: Any, target_type: str
+) -> None:
+    """Raise for metrics that would compare what does not go together.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled, by whomever.
+    outputs : sequence of ModelOutput
+        Of the model.
+    one_hot : bool or list of bool
+        Whether the target has one column for each class, for each output.
+    target_type : str
+        The estimator's ``target_type_``.
+
+    Raises
+    ------
+    ValueError
+        Naming the metrics and what would make them right.
+    """
+    each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * len(outputs)
+    for metrics in compiled_metrics(model):
+        for output, its_metrics, columns in zip(
+            outputs, _of_each(metrics, outputs), each_one_hot, strict=True
+        ):
+            _check(_kinds(its_metrics), output, columns, target_type)
+
+
+def _check(
+    kinds: Sequence[tuple[str, str]], output: ModelOutput, one_hot: bool, target_type: str
+) -> None:
+    units = output.units
+    if target_type.startswith("continuous"):
+        of_vectors = {"cosinesimilarity", "kldivergence"}
+        classes = (_OF_COLUMNS - of_vectors) | _OF_NUMBERS | _BY_THRESHOLD
+        classes |= {"accuracy", "accuracyclass", "binaryaccuracy"}
+        if output.activation == "linear":
+            _raise(kinds, classes, "the target of a regressor", "use 'R2Score' or 'mae'")
+        return
+    _raise(
+        kinds,
+        {"accuracyclass"},
+        "probabilities: it counts equal numbers",
+        "use the name, metrics='accuracy', by which Keras chooses the kind",
+    )
+    _raise(
+        kinds,
+        {"iou of class numbers"},
+        "probabilities: it looks for numbers of classes",
+        "use it with sparse_y_pred=False, on an output of one unit for each class",
+    )
+    if units == 1:
+        many = "a model of several units and loss='categorical_crossentropy'"
+        _raise(
+            kinds,
+            _OF_COLUMNS | _OF_NUMBERS | {"iou", "meaniou"},
+            "a single unit: it looks for the largest unit of a row",
+            f"use one of a single unit, such as 'accuracy' or 'AUC', or {many}",
+        )
+        _raise(
+            kinds,
+            {"f1score without threshold", "fbetascore without threshold"},
+            "a single unit without a threshold",
+            "use keras.metrics.F1Score(threshold=0.5)",
+        )
+    elif one_hot:
+        _raise(
+            kinds,
+            _OF_NUMBERS,
+            f"one column for each class, which is how this loss has the target of "
+            f"{counted(units, 'class', 'classes') if units else 'classes'}",
+            "use loss='sparse_categorical_crossentropy'"
+            if target_type != "multilabel-indicator"
+            else "use 'binary_accuracy' or 'AUC'",
+        )
+    else:
+        wrong = {label for _, label in kinds} - _OF_NUMBERS - _OF_ANYTHING
+        _raise(
+            kinds,
+            wrong,
+            "the number of the class, which is how this loss has the target of "
+            f"{counted(units, 'class', 'classes') if units else 'classes'}",
+            "use loss='categorical_crossentropy'",
+        )
+
+
+def _raise(kinds: Sequence[tuple[str, str]], wrong: set[str], what: str, advice: str) -> None:
+    names = [name for name, label in kinds if label in wrong]
+    if names:
+        raise ValueError(f"metrics: {', '.join(names)} cannot compare with {what}; {advice}")
+
+
+def compiled_metrics(model: keras.Model) -> list[Any]:
+    """The metrics and weighted metrics that a model was compiled with, as they were given.
+
+    Keras has no public way to get them before the first batch. Checked for Keras 3.10 to 3.15.
+    """
+    compiled = getattr(model, "_compile_metrics", None)
+    names = ("_user_metrics", "_user_weighted_metrics")
+    return [getattr(compiled, name, None) for name in names if compiled is not None]
+
+
+def _of_each(metrics: Any, outputs: Sequence[ModelOutput]) -> list[Any]:
+    """The metrics of each output, as Keras hands them out."""
+    if len(outputs) == 1:
+        return [metrics]
+    if isinstance(metrics, Mapping):
+        return [metrics.get(output.name) for output in outputs]
+    if isinstance(metrics, (list, tuple)) and len(metrics) == len(outputs):
+        return list(metrics)
+    return [metrics] * len(outputs)
+
+
+def _kinds(metrics: Any) -> list[tuple[str, str]]:
+    """The name of each metric and its kind; those of the user's own are left out."""
+    if isinstance(metrics, Mapping):
+        metrics = list(metrics.values())
+    if isinstance(metrics, (list, tuple)):
+        return [kind for metric in metrics for kind in _kinds(metric)]
+    if metrics is None:
+        return []
+    resolved = keras_objects.resolve("metrics", metrics)
+    if isinstance(resolved, str):  # Keras chooses the kind of these by output and target
+        return [(resolved, "accuracy" if resolved.startswith("acc") else "crossentropy")]
+    plain = resolved if hasattr(resolved, "__name__") else type(resolved)
+    if not (getattr(plain, "__module__", None) or "").startswith("keras."):
+        return []
+    name = plain.__name__
+    label = name.replace("_", "").lower()
+    if label == "accuracy":
+        label = "accuracyclass"
+    config = keras_objects.config(metrics) if isinstance(metrics, keras.metrics.Metric) else {}
+    if label in ("f1score", "fbetascore") and config.get("threshold") is None:
+        label += " without threshold"
+    if label in ("iou", "meaniou") and config.get("sparse_y_pred", True):
+        label = "iou of class numbers"
+    return [(name, label)]
+
+
+# one column for each class, of which the row's largest is looked for
+_OF_COLUMNS = {
+    "categoricalaccuracy",
+    "categoricalcrossentropy",
+    "categoricalhinge",
+    "cosinesimilarity",
+    "kldivergence",
+    "onehotiou",
+    "onehotmeaniou",
+    "topkcategoricalaccuracy",
+}
+_OF_NUMBERS = {
+    "sparsecategoricalaccuracy",
+    "sparsecategoricalcrossentropy",
+    "sparsetopkcategoricalaccuracy",
+}
+_BY_THRESHOLD = {
+    "auc",
+    "binarycrossentropy",
+    "f1score",
+    "f1score without threshold",
+    "falsenegatives",
+    "falsepositives",
+    "fbetascore",
+    "fbetascore without threshold",
+    "precision",
+    "precisionatrecall",
+    "recall",
+    "recallatprecision",
+    "sensitivityatspecificity",
+    "specificityatsensitivity",
+    "truenegatives",
+    "truepositives",
+}
+# that follow what they are given, or the user's own function or settings
+_OF_ANYTHING = {
+    "accuracy",
+    "accuracyclass",
+    "crossentropy",
+    "iou",
+    "mean",
+    "meaniou",
+    "meanmetricwrapper",
+    "sum",
+}

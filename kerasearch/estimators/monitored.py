@@ -1,0 +1,146 @@
+"""Callbacks that wait for a quantity that there will not be, found before training.
+
+Keras finds out after the first epoch, or never: the callback then does nothing at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+
+from .._utils.names import did_you_mean
+from .._utils.text import listed
+from . import compared_metrics
+
+_MONITORING = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.ModelCheckpoint,
+)
+# hooks in which a callback can add to what the others are given
+_HOOKS = ("on_epoch_end", "on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_test_end")
+# methods of a model whose logs nobody knows
+_STEPS = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result", "evaluate")
+
+_SEVERAL = (list, tuple, Mapping)
+
+
+def check_monitored(
+    callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, validates: bool
+) -> None:
+    """Raise for a callback of Keras' whose `monitor` will not be among the logs.
+
+    Where a training step or a callback of the user's own may add to them, nothing is raised.
+
+    Parameters
+    ----------
+    callbacks : sequence of keras.callbacks.Callback
+        Of the fit.
+    model : keras.Model
+        Compiled.
+    validates : bool
+        Whether there are rows to validate on.
+
+    Raises
+    ------
+    ValueError
+        Naming what the callback monitors, what there will be, and how to get the former.
+    """
+    monitoring = [callback for callback in callbacks if _needs_its_quantity(callback)]
+    if not monitoring or _may_add(callbacks, model):
+        return
+    names = _names_in_training(model)
+    if names is None:
+        return
+    known = [*names, *(f"val_{name}" for name in names)] if validates else list(names)
+    always = {"learning_rate"} if any(map(_logs_the_rate, callbacks)) else set()
+    for callback in monitoring:
+        if callback.monitor not in {*known, *always}:
+            _raise(callback, known, names, validates)
+
+
+def _raise(callback: Any, known: Sequence[str], names: Sequence[str], validates: bool) -> None:
+    monitor = callback.monitor
+    of_training = monitor.removeprefix("val_")
+    ways = []
+    if monitor.startswith("val_") and not validates:
+        ways.append("set validation_split=0.2, or pass X_val and y_val to fit")
+    if of_training not in names:
+        near = did_you_mean(monitor, known)
+        ways.append(f"record it by metrics=[{of_training!r}]{near}")
+    shown = dict.fromkeys(known)
+    raise ValueError(
+        f"callbacks: {type(callback).__name__}(monitor={monitor!r}) waits for what there will not "
+        f"be: this fit records {listed(map(repr, shown))}"
+        f"{'' if validates else ' and validates on no rows'}; {', and '.join(ways)}"
+    )
+
+
+def _needs_its_quantity(callback: Any) -> bool:
+    if not isinstance(callback, _MONITORING) or not isinstance(callback.monitor, str):
+        return False
+    if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_best_only:
+        return False
+    own_way = ("on_epoch_end", "on_train_batch_end", "get_monitor_value", "_save_model")
+    return not any(_is_the_users(callback, method) for method in own_way)
+
+
+def _may_add(callbacks: Iterable[keras.callbacks.Callback], model: keras.Model) -> bool:
+    if any(getattr(type(model), m) is not getattr(keras.Model, m) for m in _STEPS):
+        return True
+    return any(
+        isinstance(callback, keras.callbacks.LambdaCallback)
+        or any(_is_the_users(callback, hook) for hook in _HOOKS)
+        for callback in callbacks
+    )
+
+
+def _is_the_users(callback: keras.callbacks.Callback, method: str) -> bool:
+    """Tell whether a method comes from code that is not Keras'."""
+    if method in vars(callback):
+        return True
+    owner = next((cls for cls in type(callback).__mro__ if method in vars(cls)), None)
+    return owner is not None and not owner.__module__.startswith("keras.")
+
+
+def _logs_the_rate(callback: keras.callbacks.Callback) -> bool:
+    rate = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
+    return isinstance(callback, rate)
+
+
+def _names_in_training(model: keras.Model) -> list[str] | None:
+    """What a step of training logs, and perhaps more; None where that is not known."""
+    given = [metric for some in compared_metrics.compiled_metrics(model) for metric in _flat(some)]
+    owned = [m for m in model.metrics if m.name != "compile_metrics"]
+    for metric in (*given, *owned):  # the result of a user's own may be a dict
+        if isinstance(metric, keras.metrics.Metric) and not type(metric).__module__.startswith(
+            "keras."
+        ):
+            return None
+    names: list[str] = []
+    for name in map(_name, given):  # Keras tells those apart that have one name
+        names += [name] if name not in names else [f"weighted_{name}", f"{name}_{len(names)}"]
+    outputs = [str(name) for name in getattr(model, "output_names", None) or []]
+    if len(outputs) > 1:
+        names = [f"{output}_{name}" for output in outputs for name in [*names, "loss"]]
+    elif not outputs and not getattr(model, "outputs", None) and isinstance(model.loss, _SEVERAL):
+        return None  # a subclass does not tell how many outputs it has
+    return list(dict.fromkeys(["loss", *names, *(m.name for m in owned)]))
+
+
+def _name(metric: Any) -> str:
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, keras.metrics.Metric):
+        return str(metric.name)
+    return str(getattr(metric, "__name__", type(metric).__name__))
+
+
+def _flat(metrics: Any) -> list[Any]:
+    if isinstance(metrics, Mapping):
+        metrics = list(metrics.values())
+    if isinstance(metrics, (list, tuple)):
+        return [one for metric in metrics for one in _flat(metric)]
+    return [] if metrics is None else [metrics]
