@@ -142,19 +142,20 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
+    features, target = inputs.example
+    features = keras.tree.map_structure(_to_floatx, features)
     with build_record.recorded() as record:
-        values = _builder_arguments(inputs, takes)
+        values = _builder_arguments(inputs, takes, record)
         made = values.get("compile_kwargs", {}).get("optimizer")  # the builder may take it out
         model = inputs.builder(**values)
         _check_is_model(model, inputs.builder)
         model = outer_layers.with_own_layers(model, record, inputs.builder)
-        if record.clearings.by_builder:
-            _warn_of_clearing(inputs.builder)
-    features, target = inputs.example
-    features = keras.tree.map_structure(_to_floatx, features)
-    model_inputs.check_inputs(model, features)
-    # here, so that its weights are drawn under the seed
-    output = None if model.built else model_inputs.called_on(model, features)
+        model_inputs.check_inputs(model, features)
+        # here, so that its weights are drawn under the seed
+        output = None if model.built else model_inputs.called_on(model, features)
+        outer_layers.check_called(model, record)
+    if record.clearings.by_builder:
+        _warn_of_clearing(inputs.builder)
     outputs = outputs_of(model, lambda: model(features) if output is None else output)
     if not model.compiled or (made is not None and _lacks_loss(model)):
         _compile(model, inputs, outputs, target)
@@ -170,9 +171,13 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     return BuiltModel(model, outputs, encoding)
 
 
-def _builder_arguments(inputs: BuildInputs, takes: Arguments) -> dict[str, Any]:
+def _builder_arguments(
+    inputs: BuildInputs, takes: Arguments, record: build_record.BuildRecord
+) -> dict[str, Any]:
     # copies: a model or layer among them would be trained in place, a list might be changed
-    values = serialization.copy_contents(route(inputs.params, "model"))
+    values = serialization.copy_contents(
+        route(inputs.params, "model"), lambda layer: outer_layers.copied(layer, record)
+    )
     if takes.is_filled_in("meta"):
         values["meta"] = inputs.meta
     if takes.is_filled_in("compile_kwargs"):

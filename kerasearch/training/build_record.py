@@ -32,6 +32,8 @@ class BuildRecord:
         self._made: dict[int, keras.Operation] = {}  # with the layers, so that ids stay theirs
         self._before: dict[int, LayerState] = {}
         self.clearings: Clearings  # whether ``keras.utils.clear_session`` was called
+        # outer layers that code of layers of this build called, with the layer that called
+        self.called_unheld: list[tuple[keras.Layer, keras.Layer]] = []
 
     def is_outside(self, layer: keras.Layer) -> bool:
         """Tell whether a layer was there before the build."""
@@ -41,16 +43,22 @@ class BuildRecord:
         """Note a new layer."""
         self._made[id(layer)] = layer
 
-    def used(self, layer: Any) -> None:
+    def used(self, layer: Any, callers: list[Any]) -> None:
         """Note that a layer is about to be built or called, if it comes from outside."""
-        if (
-            id(layer) not in self._made
-            and id(layer) not in self._before
-            and isinstance(layer, keras.Layer)
-        ):
+        if id(layer) in self._made or not isinstance(layer, keras.Layer):
+            return
+        ours = [caller for caller in callers if id(caller) in self._made]
+        if ours:
+            self.called_unheld.append((layer, ours[-1]))
+        if id(layer) not in self._before:
             self._before[id(layer)] = LayerState(layer)
             if not layer.built:
                 draw_anew(vars(layer))
+
+    def held(self, layers: list[keras.Layer]) -> None:
+        """Note that the model holds layers, so that each fit gets its own."""
+        ids = {id(layer) for layer in layers}
+        self.called_unheld = [pair for pair in self.called_unheld if id(pair[0]) not in ids]
 
     def restore(self) -> None:
         """Put the outer layers back as they were before the build used them."""
@@ -168,5 +176,5 @@ class _Uses(list):
         self._record = record
 
     def append(self, scope: Any) -> None:
-        self._record.used(scope.caller)
+        self._record.used(scope.caller, [scope.caller for scope in self])
         super().append(scope)

@@ -67,6 +67,7 @@ def with_own_layers(
         If a subclassed model holds a layer from outside, or an earlier call of the builder made it.
     """
     layers = [layer for _, layer in layers_by_path(model)]
+    record.held(layers)
     outer = [layer for layer in layers if record.is_outside(layer)]
     if outer:
         _check_not_trained(outer, builder)
@@ -75,6 +76,44 @@ def with_own_layers(
     for _, layer in layers_by_path(model):
         _TRAINED[layer] = _code(builder)
     return model
+
+
+def copied(layer: keras.Layer, record: BuildRecord) -> keras.Layer:
+    """Copy a layer or model from outside attribute by attribute, as one that the build made."""
+    return _Replacement(record).of_template(layer)
+
+
+def check_called(model: keras.Model, record: BuildRecord) -> None:
+    """Check that the first call met no layers from outside that the model does not hold.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With its own layers, built.
+    record : BuildRecord
+        Of the build and of the first call.
+
+    Raises
+    ------
+    ValueError
+        If code of one of its layers calls one that has weights which training would change. Keras
+        would not train it, but all fits would share, and some would change, what it keeps.
+    """
+    layers = [layer for _, layer in layers_by_path(model)]
+    _check_can_be_replaced(layers, record)  # one that `build` or `call` puts into the model
+    callers = {id(layer) for layer in layers}
+    for layer, caller in record.called_unheld:
+        alone = not layer._layers  # a model counts as trainable, be all its layers frozen
+        if id(caller) in callers and (
+            layer.trainable_weights or (alone and layer.trainable and layer.weights)
+        ):
+            raise ValueError(
+                f"{type(caller).__name__} {caller.name!r} calls the layer {layer.name!r}, which "
+                "was made outside the model-building function, and no layer of the model holds "
+                "it: it would not be trained, and all fits would share it. Make it in the "
+                "function or pass it as an argument of the function, and let the model hold it; "
+                "or set its trainable = False"
+            )
 
 
 def _check_not_trained(outer: list[keras.Layer], builder: Callable[..., Any]) -> None:
@@ -133,6 +172,10 @@ class _Replacement:
                 self._put_into(layer)
         self._release(layers)
         return self._new.get(id(model), model)
+
+    def of_template(self, layer: keras.Layer) -> keras.Layer:
+        """Copy an outer layer that nothing of this build uses yet."""
+        return self._copied(layer)
 
     # ---------------------------------------------------------- copying what is outside
 

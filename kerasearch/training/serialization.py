@@ -52,9 +52,12 @@ def copy_object(value: Any, **overrides: Any) -> Any:
     return PackedObject.of(value, **overrides).object()
 
 
-def copy_contents(value: Any) -> Any:
-    """Copy lists, tuples and dicts, and the models, layers, optimizers and metrics in them."""
-    return _replace(value, _copy_one, {})
+def copy_contents(value: Any, copy_layer: Callable[[keras.Layer], keras.Layer]) -> Any:
+    """Copy lists, tuples and dicts, and the models, layers, optimizers and metrics in them.
+
+    `copy_layer` copies a layer or model that does not come back from its configuration.
+    """
+    return _replace(value, lambda one: _copy_one(one, copy_layer), {})
 
 
 def copy_containers(value: Any) -> Any:
@@ -85,7 +88,7 @@ def contains_keras_objects(value: Any) -> bool:
         return any(contains_keras_objects(v) for v in value.values())
     if type(value) in (list, tuple):
         return any(contains_keras_objects(v) for v in value)
-    return isinstance(value, (keras.Model, keras.callbacks.Callback, *_OBJECTS))
+    return isinstance(value, (keras.Layer, keras.callbacks.Callback, *_OBJECTS))
 
 
 @dataclass(frozen=True)
@@ -206,17 +209,22 @@ _OBJECTS = (
 )
 
 
-def _copy_one(value: Any) -> Any:
-    if isinstance(value, keras.Model):
-        return copy_model(value)
+def _copy_one(value: Any, copy_layer: Callable[[keras.Layer], keras.Layer]) -> Any:
     if isinstance(value, keras.Layer):
-        layer = type(value).from_config(value.get_config())
-        if value.built:
-            layer.build_from_config(value.get_build_config())
-            layer.set_weights(value.get_weights())
-        return layer
+        try:
+            return copy_model(value) if isinstance(value, keras.Model) else _from_config(value)
+        except Exception:  # whatever a class raises that knows nothing of configurations
+            return copy_layer(value)
     carries_state = isinstance(value, (keras.optimizers.Optimizer, keras.metrics.Metric))
     return copy_object(value) if carries_state else value
+
+
+def _from_config(layer: keras.Layer) -> keras.Layer:
+    new = type(layer).from_config(layer.get_config())
+    if layer.built:
+        new.build_from_config(layer.get_build_config())
+        new.set_weights(layer.get_weights())
+    return new
 
 
 def _pack_one(value: Any) -> Any:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import pickle
+import random
 
 import keras
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
 from keras import layers
+from sklearn.base import clone
 
 from kerasearch import KerasClassifier, training
 from tests.slow import slow_but
@@ -517,3 +519,121 @@ def test_names_of_the_user_that_clash_stay_an_error(data):
 
     with pytest.raises(ValueError, match='The name "a" is used 2 times'):
         quick(build).fit(*data)
+
+
+class NoConfig(layers.Layer):
+    """A layer that cannot be made from its configuration, with state of its own and a function."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+        self.inner = layers.Dense(3)
+
+    def call(self, x):
+        return self.inner(x) * self.factor
+
+
+def nested_without_config():
+    return keras.Sequential([keras.Input((4,)), NoConfig(2.0), layers.BatchNormalization()])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: NoConfig(2.0), nested_without_config, lambda: Subclassed(layers.Dense(3))],
+    ids=["layer", "model", "subclassed"],
+)
+def test_an_argument_that_has_no_configuration_is_a_template_too(data, make):
+    given = make()
+    if isinstance(given, keras.Model):
+        given(data[0])  # builds it
+    weights = [w.copy() for w in given.get_weights()]
+
+    def build(base):
+        return keras.Sequential([keras.Input((4,)), base, layers.Dense(1, "sigmoid")])
+
+    estimator = clone(quick(build, model__base=given))
+    first, second = (clone(estimator).fit(*data) for _ in range(2))
+    np.testing.assert_array_equal(first.predict_proba(data[0]), second.predict_proba(data[0]))
+    assert estimator.get_params()["model__base"] is given
+    assert given.built == bool(weights)
+    assert all(map(np.array_equal, weights, given.get_weights()))
+    assert not {id(v) for v in first.model_.variables} & {id(v) for v in given.variables}
+
+
+@pytest.mark.parametrize("wrap", [lambda layer: layer, lambda layer: [layer], lambda x: {"a": x}])
+def test_a_clone_has_the_layers_it_was_given_and_draws_nothing(wrap):
+    """Keras draws seeds from Python's generator, which a fit in another thread may have seeded."""
+    given = layers.Dense(3)
+    estimator = quick(build_with_global, model__layers=wrap(given))
+    before = random.getstate()
+    value = clone(estimator).get_params()["model__layers"]
+    assert random.getstate() == before
+    assert keras.tree.flatten(value)[0] is given
+
+
+class CallsGlobal(keras.Model):
+    def __init__(self, base):
+        super().__init__()
+        self.function = lambda x: base(x)  # which hides the layer from Keras
+        self.out = layers.Dense(1, activation="sigmoid")
+
+    def call(self, x):
+        return self.out(self.function(x))
+
+
+def in_lambda(base):
+    outputs = [layers.Lambda(lambda x: base(x)), layers.Dense(1, activation="sigmoid")]
+    return keras.Sequential([keras.Input((4,)), *outputs])
+
+
+def moving_averages():
+    return layers.BatchNormalization(center=False, scale=False)
+
+
+@pytest.mark.parametrize("make", [CallsGlobal, in_lambda])
+@pytest.mark.parametrize(
+    "base",
+    [
+        encoder,
+        lambda: layers.Dense(3),
+        lambda: layers.BatchNormalization(center=False, scale=False),
+    ],
+    ids=["model", "unbuilt", "moving_averages"],
+)
+def test_an_outer_layer_that_only_the_code_of_another_calls_is_an_error(data, make, base):
+    outer = base()
+    built = outer.built
+    with pytest.raises(ValueError, match=f"calls the layer '{outer.name}', which was made outside"):
+        quick(lambda: make(outer)).fit(*data)
+    assert outer.built == built
+
+
+@pytest.mark.parametrize("make", [CallsGlobal, in_lambda])
+def test_code_may_call_an_outer_layer_that_is_frozen(data, make):
+    frozen = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.BatchNormalization()])
+    frozen.trainable = False
+    weights = [w.copy() for w in frozen.get_weights()]
+    first, second = (quick(lambda: make(frozen)).fit(*data) for _ in range(2))
+    np.testing.assert_array_equal(first.predict_proba(data[0]), second.predict_proba(data[0]))
+    assert all(map(np.array_equal, weights, frozen.get_weights()))
+
+
+class HoldsLate(keras.Model):
+    def __init__(self, base):
+        super().__init__()
+        self.function = lambda: base
+        self.out = layers.Dense(1, activation="sigmoid")
+
+    def build(self, shape):
+        self.base = self.function()
+        self.base.build(shape)
+        self.out.build(self.base.compute_output_shape(shape))
+
+    def call(self, x):
+        return self.out(self.base(x))
+
+
+def test_an_outer_layer_that_a_model_takes_when_it_is_built_is_an_error(data):
+    outer = layers.Dense(3)
+    with pytest.raises(ValueError, match="a subclass of keras.Model, holds the layer"):
+        quick(lambda: HoldsLate(outer)).fit(*data)
