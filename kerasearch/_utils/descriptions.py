@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import re
 import sys
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,7 +85,10 @@ def configuration(value: Any) -> dict[str, Any] | None:
     if hasattr(value, "get_config") and not hasattr(value, "get_weights"):
         config = _given(value)
         is_whole = bool(config) and _arguments(type(value)).keys() <= config.keys()
-        return {n: inner for n, inner in config.items() if n != "name"} if is_whole else None
+        if not is_whole:
+            return None
+        # of a policy of dtypes it is all that there is
+        return {n: inner for n, inner in config.items() if n != "name"} or config
     if hasattr(value, "get_params") and hasattr(value, "set_params"):
         # whatever is cloned in another way may carry what was learned, as a frozen estimator does
         cloning = getattr(type(value), "__sklearn_clone__", None)
@@ -94,6 +99,8 @@ def configuration(value: Any) -> dict[str, Any] | None:
 
 def _write(value: Any, how: _How) -> str:
     value = as_python(value)
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
     if isinstance(value, str):
         return repr(value) if how.detail else value
     within = functools.partial(_write, how=how)
@@ -124,13 +131,15 @@ def _write(value: Any, how: _How) -> str:
 
 def _function(value: Any, how: _How) -> str:
     name = value.__name__
+    if how.detail and isinstance(value, types.MethodType):
+        return f"{_write(value.__self__, how)}.{name}"
     if how.detail > 1:
         name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', name)}"
     code = getattr(value, "__code__", None)
     if not how.detail or code is None:
         return str(name)
     cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
-    held = {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
+    held = {name: cell.cell_contents for name, cell in cells if is_filled(cell)}
     held |= {
         name: given.default
         for name, given in inspect.signature(value).parameters.items()
@@ -140,7 +149,8 @@ def _function(value: Any, how: _How) -> str:
     return _call(name, held, _How(0)) if held else str(name)
 
 
-def _is_filled(cell: Any) -> bool:
+def is_filled(cell: Any) -> bool:
+    """Tell whether the variable of a closure has a value yet."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:
@@ -157,7 +167,29 @@ def _object(value: Any, how: _How) -> str:
             return text
     if hasattr(value, "layers"):  # a model: its configuration takes pages
         return _call(kind.__name__, {"name": value.name} if how.detail > 1 else {}, how)
-    return _call(kind.__name__, _told(kind, _given(value), how), how)
+    given = _given(value)
+    if how.detail and not given:  # a constructor may keep its arguments by other names
+        held = {n: inner for n, inner in _attributes(value).items() if _is_plain(inner)}
+        return _call(kind.__name__, held, how)
+    return _call(kind.__name__, _told(kind, given, how), how)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """The attributes of an object, in its dict and its slots."""
+    slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__]
+    names = [n for s in slots for n in ((s,) if isinstance(s, str) else s)]
+    return {n: getattr(value, n) for n in names if hasattr(value, n)} | getattr(
+        value, "__dict__", {}
+    )
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether it is a number, text, or a container of such: nothing that leads further."""
+    if isinstance(value, Mapping):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_plain, value))
+    return isinstance(value, bool | int | float | str | np.generic | np.ndarray)
 
 
 def _told(kind: Any, given: Mapping[str, Any], how: _How) -> dict[str, Any]:

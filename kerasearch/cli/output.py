@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .._utils.checks import as_real
-from .._utils.json_values import as_python
 from .._utils.names import short_names
+from .._utils.plain_values import as_python
 from .._utils.text import counted, duration, one_line
 from ..cv_results.reading import SearchResults
 from . import arguments

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from ..training.code_reading import names_read
 
 # what a builder may ask for and a fit fills in

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import training
 from .._utils.checks import as_integer
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from ..store import FitStore
 from ..training import serialization
 from ..training.history import n_epochs

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import functools
 import inspect
 import random
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from .._utils.descriptions import is_filled
 from . import keras_objects
 from .arguments import route
 
@@ -37,6 +39,8 @@ _CONTAINERS = {
     collections.deque,
 }
 _LEAVES = {np.ndarray, np.random.RandomState, np.random.Generator, random.Random}
+# a function of a callback's may refer to it
+_STATE = _CONTAINERS | _LEAVES | {types.CellType, functools.partial}
 _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 # who counts references must be the only one who holds some for that purpose
@@ -236,7 +240,9 @@ def _is_view_of_others(value: Any) -> bool:
 def _may_be_state(value: Any) -> bool:
     if isinstance(value, _METHODS):
         return not isinstance(value.__self__, types.ModuleType | None)
-    return type(value) in _CONTAINERS | _LEAVES or isinstance(value, keras.callbacks.Callback)
+    if isinstance(value, types.FunctionType):
+        return value.__closure__ is not None
+    return type(value) in _STATE or isinstance(value, keras.callbacks.Callback)
 
 
 def _members(value: Any) -> Iterator[Any]:
@@ -246,12 +252,23 @@ def _members(value: Any) -> Iterator[Any]:
             yield getattr(value, name)
     elif isinstance(value, _METHODS):
         yield value.__self__
+    elif isinstance(value, types.FunctionType):
+        yield from value.__closure__ or ()
+    elif isinstance(value, types.CellType):
+        yield from filter(_leads_back, [value.cell_contents] if is_filled(value) else [])
+    elif isinstance(value, functools.partial):
+        yield from filter(_leads_back, [value.func, *value.args, *value.keywords.values()])
     elif isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, (list, tuple, collections.deque)):
         yield from value
     elif isinstance(value, np.ndarray) and value.base is not None:
         yield value.base  # a view into memory that may be somebody else's
+
+
+def _leads_back(value: Any) -> bool:
+    """Tell whether what a function refers to may be a callback; anything else stays shared."""
+    return callable(value) or isinstance(value, keras.callbacks.Callback)
 
 
 def _attributes(callback: keras.callbacks.Callback) -> list[str]:
@@ -292,6 +309,17 @@ def _twin(value: Any, own: set[int], twins: dict[int, Any]) -> Any:
         return types.MethodType(value.__func__, _twin(value.__self__, own, twins))
     if isinstance(value, types.BuiltinMethodType):
         return getattr(_twin(value.__self__, own, twins), value.__name__)
+    if isinstance(value, types.FunctionType):
+        return twins.setdefault(id(value), _with_closure(value, own, twins))
+    if isinstance(value, functools.partial):
+        func, *args = (_twin(part, own, twins) for part in (value.func, *value.args))
+        keywords = {name: _twin(part, own, twins) for name, part in value.keywords.items()}
+        return twins.setdefault(id(value), functools.partial(func, *args, **keywords))
+    if isinstance(value, types.CellType):
+        twins[id(value)] = cell = types.CellType()
+        if is_filled(value):
+            cell.cell_contents = _twin(value.cell_contents, own, twins)
+        return cell
     if type(value) is tuple:
         return twins.setdefault(id(value), tuple(_twin(item, own, twins) for item in value))
     if type(value) in _LEAVES:
@@ -303,4 +331,19 @@ def _twin(value: Any, own: set[int], twins: dict[int, Any]) -> Any:
     elif isinstance(value, (dict, list, collections.deque)):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             twin[key] = _twin(item, own, twins)
+    return twin
+
+
+def _with_closure(function: Any, own: set[int], twins: dict[int, Any]) -> Any:
+    """Copy a function with the variables that it closes over."""
+    twin = types.FunctionType(
+        function.__code__,
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        tuple(_twin(cell, own, twins) for cell in function.__closure__),
+    )
+    twin.__kwdefaults__ = function.__kwdefaults__
+    twin.__qualname__ = function.__qualname__
+    twin.__dict__.update(function.__dict__)
     return twin

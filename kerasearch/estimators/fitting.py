@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import training
 from .._utils.checks import as_integer, check_integer
-from .._utils.json_values import as_python, parameters_as_json
+from .._utils.json_values import parameters_as_json
+from .._utils.plain_values import as_python
 from .._utils.user_warnings import warn
 from ..exceptions import DivergenceError
 from ..store import FitStore

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from .. import training
-from .._utils.json_values import equal
 from .._utils.names import last_part
+from .._utils.plain_values import equal
 from .._utils.user_warnings import warn
 from ..training import build_record, outer_layers, serialization
 from . import compared_metrics, keras_objects, model_inputs, output_layers

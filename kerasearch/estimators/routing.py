@@ -15,8 +15,8 @@ from typing import Any
 import keras
 from sklearn.base import BaseEstimator, clone
 
-from .._utils.json_values import equal
 from .._utils.names import PARENTS, last_part, nearest
+from .._utils.plain_values import equal
 from .._utils.user_warnings import warn
 from ..training import serialization
 from . import keras_objects

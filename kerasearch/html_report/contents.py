@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from .._utils.text import counted, duration, listed
 from ..cv_results.reading import SearchResults
 from ..cv_results.values import MISSING, readable

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._utils.json_values import as_python
+from .._utils.plain_values import as_python
 from .._utils.text import cut_apart
 from .._utils.text import shortened as text_shortened
 from ..cv_results.values import MISSING, is_log_spread, labels, numeric

@@ -39,16 +39,16 @@ class Tried:
     def good(self, factor: float) -> list[Any]:
         """List the values kept, and others that did nearly as well, the best first.
 
-        They are among the share `factor` of the values, and their scores nearer to the best
-        value's than to the worst one's.
+        They are among the share `factor` of the values or as good as its last, and their scores
+        are nearer to the best value's than to the worst one's.
         """
         best: dict[Hashable, tuple[Any, float]] = {}
         for value, score in self.scored:
             best.setdefault(identity(value), (value, score))
         ranked = [(value, score) for value, score in best.values() if not math.isnan(score)]
         middle = (ranked[0][1] + ranked[-1][1]) / 2
-        close = ranked[: math.ceil(factor * len(ranked))]
-        return unique([*self.kept, *(value for value, score in close if score >= middle)])
+        enough = max(middle, ranked[math.ceil(factor * len(ranked)) - 1][1])
+        return unique([*self.kept, *(value for value, score in ranked if score >= enough)])
 
 
 def narrowed(name: str, spec: Any, values: Tried, factor: float) -> Any:
@@ -60,10 +60,10 @@ def narrowed(name: str, spec: Any, values: Tried, factor: float) -> Any:
     kept, tried = values.kept, [*(value for value, _ in values.scored), *values.failed]
     if isinstance(spec, list):
         if len(spec) < 3 or not all(map(_is_number, spec)):
-            return _without_the_worst(spec, kept, tried)
+            return _without_the_worst(spec, values.good(factor), tried)
         return narrowed_numbers(name, spec, values.good(factor), factor)
     if isinstance(spec, Choice):
-        return _choice_without_the_worst(spec, kept, tried)
+        return _choice_without_the_worst(spec, values.good(factor), tried)
     try:
         distribution = as_distribution(spec)
     except TypeError:  # draws alone do not tell a range

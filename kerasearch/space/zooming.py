@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.checks import as_real
+from .._utils.plain_values import as_python
 from .._utils.values import candidate_identity, identity
 from ..cv_results.reading import read
 from .branches import Branch, Space, as_branches
@@ -27,14 +28,15 @@ def zoom(
 
     The best share `keep` of the candidates is looked at. A range becomes as wide as their values,
     but not narrower than the share `factor` of what it was, in its own scale: the logarithm of a
-    learning rate, say. So a parameter that made no difference keeps nearly its range. Other values
-    that none of the best candidates had are left out; values that were never tried stay. Where the
+    learning rate, say. So a parameter that made no difference keeps nearly its range. Where the
     best value is at an end of a range, the range goes on past it, and a warning says so: half as
     wide as `factor` has it, never below zero where it was not before, and within [0, 1) for a float
     range that was.
 
-    A list of numbers narrows likewise and is filled up to its length. It keeps the values of the
-    best candidates, and those of its better half that scored nearly as well. Whole numbers keep to
+    A list keeps the values of the best candidates, those of its better half that scored nearly as
+    well, and those that were never tried; other values are left out.
+
+    A list of numbers narrows as a range does and is filled up to its length. Whole numbers keep to
     the steps of the list: of 16, 32 and 64 they stay powers of two, of 10, 20 and 30 multiples of
     ten, also where the list goes on past its end, by one step at least. So it may become shorter.
 
@@ -150,7 +152,7 @@ def _by_branch(
     for candidate, score in candidates:
         i = _branch_of(candidate, branches)
         if i is not None:
-            searched = {name: candidate[name] for name in branches[i]}
+            searched = {name: as_python(candidate[name]) for name in branches[i]}
             found.setdefault(candidate_identity(searched), (i, searched, score))
     return list(found.values())
 

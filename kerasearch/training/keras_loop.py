@@ -12,13 +12,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from . import data
+from . import data, stateful
 from .eligibility import has_own_fit
 from .fit_settings import FitSettings
 from .seeds import fresh_names
 
 if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
-    from . import tensorflow_memory
+    from . import tensorflow_backend, tensorflow_memory
 
 
 def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
@@ -37,8 +37,13 @@ def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[
         )
         n_first = min(n_rows, settings.rows_per_epoch or n_rows)
         batches = _Batches(arrays, order, settings.batch_size, n_first)
+        source: Any = batches
+        # Keras leaves the number of rows open, of which a recurrent layer with a state of one row
+        # makes nothing
+        if stateful.fixed_batch_size(model) == 1 and keras.backend.backend() == "tensorflow":
+            source = tensorflow_backend.in_batches_of_fixed_size(batches)
         history = model.fit(
-            batches,
+            source,
             callbacks=[_SetEpoch(batches), *settings.all_callbacks],
             epochs=settings.epochs,
             initial_epoch=settings.initial_epoch,

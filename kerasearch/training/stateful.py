@@ -78,12 +78,9 @@ def check_batches(
     ValueError
         If a batch would have another size; the message names both.
     """
-    sizes = {
-        variable.shape[0] for layer in stateful_layers(model) for variable in _states_of(layer)
-    }
-    if not sizes:
+    fixed, n_rows = fixed_batch_size(model), data.n_rows(arrays)
+    if fixed is None:
         return
-    fixed, n_rows = min(sizes), data.n_rows(arrays)
     last = n_rows % batch_size
     if batch_size != fixed and n_rows != fixed:
         raise ValueError(
@@ -96,6 +93,12 @@ def check_batches(
             f"the {n_rows} rows that it got: the last batch would have {last}. Choose rows, or "
             f"folds, that are multiples of {fixed}, or build the model for batches that divide them"
         )
+
+
+def fixed_batch_size(model: keras.Model) -> int | None:
+    """The number of rows that a stateful layer was built for; None without one."""
+    states = [variable for layer in stateful_layers(model) for variable in _states_of(layer)]
+    return min((variable.shape[0] for variable in states), default=None)
 
 
 def _is_stateful(layer: keras.Layer) -> bool:

@@ -103,6 +103,17 @@ def tensors(arrays: data.Arrays) -> list[tf.Tensor]:
     return [tf.convert_to_tensor(array) for array in data.leaves(arrays)]
 
 
+def in_batches_of_fixed_size(batches: keras.utils.PyDataset) -> tf.data.Dataset:
+    """Make a data set whose number of rows in a batch is known when a model is traced."""
+    signature = keras.tree.map_structure(
+        lambda array: tf.TensorSpec(array.shape, array.dtype), batches[0]
+    )
+    data_set = tf.data.Dataset.from_generator(
+        lambda: (batches[step] for step in range(len(batches))), output_signature=signature
+    )
+    return data_set.apply(tf.data.experimental.assert_cardinality(len(batches)))
+
+
 def scalar(value: int) -> tf.Tensor:
     """An integer as the argument of a program."""
     return tf.constant(value, tf.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import pickle
 
@@ -53,6 +54,28 @@ class Plain:
         self.mode = mode
 
 
+class Renamed:
+    """Keeps its argument by another name."""
+
+    def __init__(self, size):
+        self._n = size
+        self.itself = self
+
+    def method(self): ...
+
+
+class Slotted:
+    __slots__ = ("held",)
+
+    def __init__(self, **given):
+        self.held = given
+
+
+class Kind(enum.Enum):
+    SMALL = 1
+    LARGE = 2
+
+
 def scaled(scale):
     def init(shape, dtype=None):
         return scale
@@ -90,6 +113,17 @@ def decay(rate):
                 "EarlyStopping(monitor='val_loss', patience=3)",
                 "EarlyStopping(monitor='loss', patience=0)",
             ],
+        ),
+        ([Renamed(1), Renamed(2)], ["Renamed(_n=1)", "Renamed(_n=2)"]),
+        ([Slotted(a=1), Slotted(a=2)], ["Slotted(held={'a': 1})", "Slotted(held={'a': 2})"]),
+        ([Kind.SMALL, Kind.LARGE], ["Kind.SMALL", "Kind.LARGE"]),
+        (
+            [Renamed(1).method, Renamed(2).method],
+            ["Renamed(_n=1).method", "Renamed(_n=2).method"],
+        ),
+        (
+            [keras.DTypePolicy("float32"), keras.DTypePolicy("mixed_float16")],
+            ["DTypePolicy(name='float32')", "DTypePolicy(name='mixed_float16')"],
         ),
         ([SVC(C=3), SVC(kernel="linear")], ["SVC(C=3)", "SVC(kernel='linear')"]),
         (

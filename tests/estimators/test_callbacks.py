@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import threading
 
 import joblib
@@ -73,6 +74,35 @@ def test_what_a_callback_keeps_for_itself_does_not_leak_from_fit_to_fit(iris):
     assert callback.seen == []
     assert not callback.losses.any()
     assert callback.model is None
+
+
+class CallsItself(Callback):
+    """Has functions that lead back to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+        self.hooks = [
+            lambda: self.seen.append("closure"),
+            functools.partial(CallsItself.add, self, "partial"),
+            functools.partial(self.seen.append, "method"),
+        ]
+
+    def add(self, what):
+        self.seen.append(what)
+
+    def on_epoch_end(self, epoch, logs=None):
+        for hook in self.hooks:
+            hook()
+
+
+def test_functions_of_a_callback_lead_to_its_copy(iris):
+    callback = CallsItself()
+    estimator = quick(callbacks=[callback])
+    for _ in range(2):
+        copied = estimator.fit(*iris).callbacks_[0]
+        assert copied.seen == ["closure", "partial", "method"] * 2
+    assert callback.seen == []
 
 
 def test_callbacks_given_to_fit_are_used_themselves(iris):

@@ -143,3 +143,28 @@ def test_a_fixed_batch_that_does_not_divide_the_rows_names_both_numbers():
     with pytest.raises(ValueError, match=r"batches of 10 rows, .* the 12 rows"):
         quick(epochs=1).fit(X[:20], y[:20], X_val=X[:12], y_val=y[:12])
     assert network.predict(X[:13], steps=1).shape == (10,)
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_a_batch_may_be_of_one_row(kind):
+    rng = np.random.RandomState(0)
+    X, y = rng.rand(6, 2, 1).astype("float32"), rng.rand(6).astype("float32")
+
+    def build():
+        return keras.Sequential(
+            [
+                keras.Input(batch_shape=(1, 2, 1)),
+                kind(2, stateful=True, kernel_initializer="ones", recurrent_initializer="ones"),
+                layers.Dense(1, kernel_initializer="ones"),
+            ]
+        )
+
+    with_keras = build()
+    with_keras.compile("sgd", "mse")
+    losses = with_keras.fit(X, y, batch_size=1, shuffle=False, verbose=0).history["loss"]
+    regressor = KerasRegressor(
+        build, loss="mse", optimizer="sgd", epochs=1, batch_size=1, shuffle=False, random_state=0
+    ).fit(X, y)
+    np.testing.assert_allclose(regressor.history_["loss"], losses, rtol=1e-5)
+    assert np.array_equal(regressor.predict(X), regressor.predict(X))
+    assert regressor.predict(X[:1]).shape == (1,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 
 import numpy as np
@@ -273,6 +274,34 @@ def test_the_number_of_values_that_did_nearly_as_well_is_bounded_by_the_better_h
     found = zoom(results([0.9, 0.89, 0.88, 0.87, 0.86, 0.1], a=values), {"a": values}, keep=0.1)
     assert {16, 32, 64} <= set(found["a"])
     assert 512 not in found["a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "scores", "left"),
+    [
+        (["relu", "tanh", "elu"], [0.91, 0.9, 0.5], ["relu", "tanh"]),
+        ([(8,), (16,), (8, 8), (64, 64)], [0.3, 0.9, 0.2, 0.8], [(16,), (64, 64)]),
+        ([None, "a", True, 0.5], [0.2, 0.9, 0.9, 0.9], ["a", True, 0.5]),
+        ([True, False], [0.9, 0.9], [True, False]),
+        ([32, 64], [0.9, 0.1], [32]),
+    ],
+)
+def test_any_list_keeps_the_values_that_did_nearly_as_well(values, scores, left):
+    found = results(scores, a=values)
+    assert repr(zoom(found, {"a": values})["a"]) == repr(left)
+    assert zoom(found, {"a": choice(values)})["a"] == choice(left)
+
+
+def test_values_that_did_equally_well_stay():
+    found = zoom(results([0.5] * 4, a=[10, 20, 30, 40]), {"a": [10, 20, 30, 40]})["a"]
+    assert {10, 20, 30, 40} <= set(found)
+
+
+@pytest.mark.parametrize("values", [np.array([16, 32, 64]), np.array([1e-4, 1e-3, 1e-2])])
+def test_scalars_of_numpy_are_numbers_of_python_in_the_list_and_in_the_warning(values):
+    with pytest.warns(UserWarning, match=re.escape(f"as the best value is {values[0].item()!r}")):
+        found = zoom(results([0.9, 0.2, 0.1], a=list(values)), {"a": list(values)})["a"]
+    assert {type(value) for value in found} == {type(values[0].item())}
 
 
 def test_scores_with_fewer_resources_make_no_value_a_good_one():
