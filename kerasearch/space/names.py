@@ -87,13 +87,16 @@ def _unlisted_routes(
         if f"{full}__{name}" in found:  # set for all of them
             continue
         probe = clone(estimator) if probe is None else probe
-        paths = [full]
+        parts = {full: value}
         if isinstance(value, list | tuple | Mapping):
             keys = value if isinstance(value, Mapping) else range(len(value))
-            paths = [f"{full}__{key}" for key in keys]
-        for path in paths:
-            takes_any = _takes(probe, f"{path}__no_argument_is_called_so")
-            if not takes_any and _takes(probe, f"{path}__{name}"):
+            parts = {f"{full}__{key}": value[key] for key in keys}
+        for path, part in parts.items():
+            if _takes(probe, f"{path}__no_argument_is_called_so"):  # by its **kwargs
+                takes = _names_argument(part, name)
+            else:
+                takes = _takes(probe, f"{path}__{name}")
+            if takes:
                 routes.append(f"{path}__{name}")
     return [route for route in routes if route not in found]
 
@@ -105,6 +108,14 @@ def _takes(probe: Any, name: str) -> bool:
     except (ValueError, TypeError, AttributeError):
         return False
     return True
+
+
+def _names_argument(part: Any, name: str) -> bool:
+    """Tell whether a class or function has an argument of that name itself."""
+    try:
+        return name in inspect.signature(part).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _leaves_out_steps(name: str, full: str) -> bool:
