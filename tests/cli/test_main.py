@@ -363,7 +363,7 @@ def test_a_report_is_written_beside_what_is_printed(capsys):
     page = Path("found.html").read_text()
     assert "<h1>accuracy on iris</h1>" in page
     assert "mean accuracy" in page
-    assert "Could not interpret activation function" in page
+    assert "is none of Keras" in page
 
 
 def test_without_arguments_it_is_the_textbook_search_on_the_digits():
