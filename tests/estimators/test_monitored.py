@@ -73,7 +73,11 @@ WEIGHTED = {"metrics": ["accuracy"], "compile__weighted_metrics": ["accuracy"]}
 def compiled_with(*metrics):
     def build():
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
-        model.compile("adam", "binary_crossentropy", metrics=list(metrics))
+        model.compile(
+            "adam",
+            "binary_crossentropy",
+            metrics=[metric() if isinstance(metric, type) else metric for metric in metrics],
+        )
         return model
 
     return build
@@ -84,7 +88,7 @@ def compiled_with(*metrics):
     [
         (EarlyStopping("val_loss"), {"validation_split": 0.25}),
         (EarlyStopping("val_area"), {"model": compiled_with(keras.metrics.AUC(name="area"))}),
-        (EarlyStopping("val_auc"), {"model": compiled_with(keras.metrics.AUC())}),
+        (EarlyStopping("val_auc"), {"model": compiled_with(keras.metrics.AUC)}),
         (EarlyStopping("mean_squared_error"), {"metrics": [keras.losses.mean_squared_error]}),
         (EarlyStopping("weighted_accuracy", mode="max"), WEIGHTED),
         (keras.callbacks.ModelCheckpoint("never.keras", save_freq=10**6), {}),
