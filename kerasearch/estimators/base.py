@@ -390,7 +390,8 @@ class KerasEstimator(RoutedParameters):
     def _predict_raw(self, X: Any, **kwargs: Any) -> Any:
         """The model's own output: an array, or a list or dict of them."""
         check_is_fitted(self)
-        features = self.feature_encoder_.transform(check_X(self, X))
+        X = check_X(self, X)
+        features = self.feature_encoder_.transform(X)
         check_categories(self.model_, features)
         for name in kwargs:
             self._check_name(f"predict__{name}", f"predict__{name}")

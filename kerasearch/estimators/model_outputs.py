@@ -46,13 +46,16 @@ def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[Model
         Built.
     predict_one : callable
         Gives the model's output for one row. It is called for a model that knows its outputs only
-        when it is called, such as a subclass.
+        when it is called, such as a subclass, and for one with outputs of more axes than two.
     """
     tensors = getattr(model, "outputs", None)
     if tensors:
+        shapes = [(None, *tensor.shape[1:]) for tensor in tensors]
+        if any(len(shape) > 2 for shape in shapes):
+            shapes = _shapes_found(predict_one, shapes)
         return [
-            ModelOutput(name, (None, *tensor.shape[1:]), *_end(tensor))
-            for name, tensor in zip(_names(model, tensors), tensors, strict=True)
+            ModelOutput(name, shape, *_end(tensor))
+            for name, tensor, shape in zip(_names(model, tensors), tensors, shapes, strict=True)
         ]
     structure = predict_one()
     shapes = [tuple(int(n) for n in o.shape) for o in keras.tree.flatten(structure)]
@@ -61,6 +64,20 @@ def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[Model
         ModelOutput(name, (None, *shape[1:]) if shape[:1] == (1,) else shape)
         for name, shape in zip(names, shapes, strict=True)
     ]
+
+
+def _shapes_found(
+    predict_one: Callable[[], Any], said: list[tuple[int | None, ...]]
+) -> list[tuple[int | None, ...]]:
+    """Look at the output for one row: some of Keras' layers say an axis more than they give.
+
+    So does `TextVectorization` of one column with ``output_mode="multi_hot"``.
+    """
+    try:
+        found = [tuple(int(n) for n in o.shape) for o in keras.tree.flatten(predict_one())]
+    except Exception:  # one row may be no batch of the model's: then what Keras says counts
+        return said
+    return [(None, *shape[1:]) if shape[:1] == (1,) else shape for shape in found]
 
 
 def _names(model: keras.Model, tensors: list[Any]) -> list[str | None]:

@@ -133,13 +133,14 @@ def ties(
         return made
     table, remark = made
     tied = table.query("tied_with_best").iloc[1:]
+    shown = [_texts(results, name) for name in results.names]
     rows = [
         [
             str(row.Index),
             f"{row.mean:.4g}",
             f"{row.difference:.2g}",
             f"{row.difference_low:.2g} to {row.difference_high:.2g}",
-            *(_written(results, name, int(row.Index)) for name in results.names),
+            *(texts[int(row.Index)] for texts in shown),
         ]
         for row in tied[_COMPARED].head(MOST_TIED).itertuples()
     ]
@@ -166,7 +167,7 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
 def _tried(results: SearchResults, full: str) -> str:
     """List few values; of many numbers, say how many and from where to where."""
     values, numbers = results.values(full), results.numbers(full)
-    texts = [_written(results, full, i) for i in range(len(values))]
+    texts = _texts(results, full)
     given = [
         (text, as_python(value))
         for text, value in zip(texts, values, strict=True)
@@ -216,7 +217,7 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
     for the text itself) and whether it is a number.
     """
     table = summarize(results, metric, top=MOST_ROWS)
-    short = [[_written(results, name, i) for i in range(len(results))] for name in results.names]
+    short = [_texts(results, name) for name in results.names]
     shown = dict(zip(parameter_columns(results), short, strict=True))
     if table.index.name is not None:
         table = table.reset_index()
@@ -303,20 +304,25 @@ def _or_reason(compute: Callable[[], Any]) -> Any:
         return str(error)
 
 
-def _written(results: SearchResults, name: str, i: int, digits: int = 4) -> str:
-    """Write a candidate's value with its floats rounded; nothing for one that it does not have."""
-    value = as_python(results.params[i].get(name, MISSING))
-    if value is MISSING:
-        return ""
-    rounded = _rounded(value, digits)
-    return results.labels(name)[i] if rounded is value else readable(rounded)
+def _texts(results: SearchResults, name: str, digits: int = 4) -> list[str]:
+    """Write each candidate's value with its floats rounded; nothing where it does not have one."""
+
+    def text(value: Any, label: str) -> str:
+        value = as_python(value)
+        rounded = _rounded(value, digits)
+        return label if rounded is value else readable(rounded)
+
+    return [
+        "" if value is MISSING else text(value, label)
+        for value, label in zip(results.values(name), results.labels(name), strict=True)
+    ]
 
 
 def _typed(results: SearchResults, name: str, i: int) -> str:
     """Write a candidate's value as it would be typed, where that is short; floats in six digits."""
     value = as_python(results.params[i][name])
     short = value is None or isinstance(value, str | int | float)
-    return repr(_rounded(value, 6)) if short else _written(results, name, i, 6)
+    return repr(_rounded(value, 6)) if short else _texts(results, name, 6)[i]
 
 
 def _rounded(value: Any, digits: int) -> Any:

@@ -138,6 +138,20 @@ def test_outputs_of_one_axis_or_the_right_two_are_none():
         assert fitted.fit(SERIES, VALUES).predict(SERIES).shape == (30,)
 
 
+def test_an_output_whose_shape_keras_says_wrong_is_accepted():
+    def build():
+        inputs = keras.Input((6, 2))
+        text = keras.layers.StringLookup(vocabulary=["a", "b"], invert=True)(
+            keras.layers.Hashing(2)(keras.ops.cast(inputs[:, :1, 0], "int64"))
+        )
+        words = keras.layers.TextVectorization(3, vocabulary=["a"], output_mode="multi_hot")(text)
+        assert words.shape == (None, 1, 2)  # of which the middle axis is not there
+        return keras.Model(inputs, dense(1)()(words))
+
+    fitted = quick(KerasRegressor, build, epochs=1).fit(SERIES, VALUES)
+    assert fitted.predict(SERIES).shape == (30,)
+
+
 # ------------------------------------------------------- losses in lists and dicts
 
 

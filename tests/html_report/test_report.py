@@ -203,9 +203,9 @@ def test_no_figure_is_left_open(fitted, tmp_path):
 
 @pytest.mark.slow
 def test_five_hundred_candidates_are_two_megabytes_and_ten_seconds_at_most(tmp_path):
-    begin = time.perf_counter()
+    begin = time.process_time()
     path = report(random(500), tmp_path / "a.html", test_fraction=1 / 3)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     assert path.stat().st_size < 2e6
 
 
