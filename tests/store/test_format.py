@@ -52,7 +52,7 @@ def rewritten(change, content=None):
         for name in old.namelist():
             changed = change(name, old.read(name))
             if changed is not None:
-                new.writestr(name, changed)
+                new.writestr(zipfile.ZipInfo(name), changed)
     return file.getvalue()
 
 
@@ -149,6 +149,7 @@ def test_reading_a_file_runs_no_code(tmp_path):
         (b"PK\x05\x06" + bytes(18), "not a stored fit"),  # an empty archive
         (of_format_1(), "has format 1, and 2 is known"),
     ],
+    ids=["empty", "an array", "an empty archive", "another format"],
 )
 def test_what_is_no_stored_fit_is_damaged(content, message):
     with pytest.raises(file_format.DamagedFile, match=message):
