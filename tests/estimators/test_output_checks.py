@@ -145,7 +145,6 @@ def test_an_output_whose_shape_keras_says_wrong_is_accepted():
             keras.layers.Hashing(2)(keras.ops.cast(inputs[:, :1, 0], "int64"))
         )
         words = keras.layers.TextVectorization(3, vocabulary=["a"], output_mode="multi_hot")(text)
-        assert words.shape == (None, 1, 2)  # of which the middle axis is not there
         return keras.Model(inputs, dense(1)()(words))
 
     fitted = quick(KerasRegressor, build, epochs=1).fit(SERIES, VALUES)
