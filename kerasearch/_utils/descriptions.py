@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .plain_values import as_python, equal
+from .plain_values import as_python, attributes, equal
 
 _MOST_ENTRIES = 1000  # an array that is larger is told by its shape
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -169,18 +169,9 @@ def _object(value: Any, how: _How) -> str:
         return _call(kind.__name__, {"name": value.name} if how.detail > 1 else {}, how)
     given = _given(value)
     if how.detail and not given:  # a constructor may keep its arguments by other names
-        held = {n: inner for n, inner in _attributes(value).items() if _is_plain(inner)}
+        held = {n: inner for n, inner in attributes(value).items() if _is_plain(inner)}
         return _call(kind.__name__, held, how)
     return _call(kind.__name__, _told(kind, given, how), how)
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    """The attributes of an object, in its dict and its slots."""
-    slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__]
-    names = [n for s in slots for n in ((s,) if isinstance(s, str) else s)]
-    return {n: getattr(value, n) for n in names if hasattr(value, n)} | getattr(
-        value, "__dict__", {}
-    )
 
 
 def _is_plain(value: Any) -> bool:

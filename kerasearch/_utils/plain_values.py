@@ -1,4 +1,4 @@
-"""Values as Python has them, and when two of any kind are equal."""
+"""Values as Python has them: when two are equal, and what an object keeps."""
 
 from __future__ import annotations
 
@@ -18,3 +18,11 @@ def equal(a: Any, b: Any) -> bool:
         return bool(np.all(a == b))
     except (TypeError, ValueError):
         return False
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """Get the attributes of an object, those in its slots and those in its dict."""
+    slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__]
+    names = [n for s in slots for n in ((s,) if isinstance(s, str) else s)]
+    held = {n: getattr(value, n) for n in names if hasattr(value, n)}
+    return held | getattr(value, "__dict__", {})

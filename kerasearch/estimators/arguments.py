@@ -12,6 +12,7 @@ import keras
 
 from .._utils.plain_values import as_python
 from ..training.code_reading import names_read
+from ..training.trusted_libraries import package_of
 
 # what a builder may ask for and a fit fills in
 FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
@@ -126,7 +127,7 @@ def _refuses_others(cls: type | None) -> bool:
 
     So do Keras' own optimizers and callbacks, and the classes above them.
     """
-    if cls is None or not cls.__module__.startswith("keras."):
+    if cls is None or package_of(cls) != "keras":
         return False
     kinds = (keras.optimizers.Optimizer, keras.callbacks.Callback)
     return any(issubclass(cls, kind) or issubclass(kind, cls) for kind in kinds)

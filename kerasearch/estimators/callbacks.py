@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from .._utils.descriptions import is_filled
+from .._utils.plain_values import attributes
 from . import keras_objects
 from .arguments import route
 
@@ -110,13 +111,8 @@ def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.call
 
 def instances(callbacks: Any) -> list[keras.callbacks.Callback]:
     """The instances in nested lists and dicts of callbacks and classes, each once."""
-    found: dict[int, keras.callbacks.Callback] = {}
-    keras_objects.map_instances(
-        keras.callbacks.Callback,
-        lambda callback: found.setdefault(id(callback), callback),
-        callbacks,
-    )
-    return list(found.values())
+    found = (c for c in keras_objects.leaves(callbacks) if isinstance(c, keras.callbacks.Callback))
+    return list({id(callback): callback for callback in found}.values())
 
 
 def watches_prediction(callback: keras.callbacks.Callback) -> bool:
@@ -132,7 +128,7 @@ def _make(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Cal
     """Make instances of the classes, and one list of all."""
     if callbacks is None:
         return []
-    made = _flatten(_instantiate(callbacks, params, {}))
+    made = keras_objects.leaves(_instantiate(callbacks, params, {}))
     for callback in made:
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
@@ -169,14 +165,6 @@ def _replace_instances(callbacks: Any) -> Any:
     return keras_objects.map_instances(
         keras.callbacks.Callback, lambda callback: twins[id(callback)], callbacks
     )
-
-
-def _flatten(callbacks: Any) -> list[Any]:
-    if isinstance(callbacks, Mapping):
-        callbacks = list(callbacks.values())
-    if not isinstance(callbacks, (list, tuple)):
-        return [callbacks]
-    return [flat for callback in callbacks for flat in _flatten(callback)]
 
 
 # ------------------------------------------------------------- whose an object is
@@ -273,9 +261,7 @@ def _leads_back(value: Any) -> bool:
 
 def _attributes(callback: keras.callbacks.Callback) -> list[str]:
     """The names of an instance's attributes, the model excepted, which each fit sets."""
-    slots = [vars(cls).get("__slots__", ()) for cls in type(callback).__mro__]
-    names = [n for s in slots for n in ((s,) if isinstance(s, str) else s) if hasattr(callback, n)]
-    return [name for name in (*vars(callback), *names) if name != "_model"]
+    return [name for name in attributes(callback) if name != "_model"]
 
 
 # ---------------------------------------------------------------------- the copies

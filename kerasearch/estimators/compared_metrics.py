@@ -13,6 +13,8 @@ from typing import Any
 import keras
 
 from .._utils.text import counted
+from ..training import serialization
+from ..training.trusted_libraries import package_of
 from . import keras_objects
 from .model_outputs import ModelOutput
 
@@ -44,7 +46,7 @@ def check_metrics(
         Naming the metrics and what would make them right.
     """
     each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * len(outputs)
-    for metrics in compiled_metrics(model):
+    for metrics in serialization.compiled_metrics(model):
         for output, its_metrics, columns in zip(
             outputs, _of_each(metrics, outputs), each_one_hot, strict=True
         ):
@@ -115,16 +117,6 @@ def _raise(kinds: Sequence[tuple[str, str]], wrong: set[str], what: str, advice:
         raise ValueError(f"metrics: {', '.join(names)} cannot compare with {what}; {advice}")
 
 
-def compiled_metrics(model: keras.Model) -> list[Any]:
-    """The metrics and weighted metrics that a model was compiled with, as they were given.
-
-    Keras has no public way to get them before the first batch. Checked for Keras 3.10 to 3.15.
-    """
-    compiled = getattr(model, "_compile_metrics", None)
-    names = ("_user_metrics", "_user_weighted_metrics")
-    return [getattr(compiled, name, None) for name in names if compiled is not None]
-
-
 def _of_each(metrics: Any, outputs: Sequence[ModelOutput]) -> list[Any]:
     """The metrics of each output, as Keras hands them out."""
     if len(outputs) == 1:
@@ -138,23 +130,23 @@ def _of_each(metrics: Any, outputs: Sequence[ModelOutput]) -> list[Any]:
 
 def _kinds(metrics: Any) -> list[tuple[str, str]]:
     """The name of each metric and its kind; those of the user's own are left out."""
-    if isinstance(metrics, Mapping):
-        metrics = list(metrics.values())
-    if isinstance(metrics, (list, tuple)):
-        return [kind for metric in metrics for kind in _kinds(metric)]
-    if metrics is None:
+    return [kind for metric in keras_objects.leaves(metrics) for kind in _kind(metric)]
+
+
+def _kind(metric: Any) -> list[tuple[str, str]]:
+    if metric is None:
         return []
-    resolved = keras_objects.resolve("metrics", metrics)
+    resolved = keras_objects.resolve("metrics", metric)
     if isinstance(resolved, str):  # Keras chooses the kind of these by output and target
         return [(resolved, "accuracy" if resolved.startswith("acc") else "crossentropy")]
     plain = resolved if hasattr(resolved, "__name__") else type(resolved)
-    if not (getattr(plain, "__module__", None) or "").startswith("keras."):
+    if package_of(plain) != "keras":
         return []
     name = plain.__name__
     label = name.replace("_", "").lower()
     if label == "accuracy":
         label = "accuracyclass"
-    config = keras_objects.config(metrics) if isinstance(metrics, keras.metrics.Metric) else {}
+    config = keras_objects.config(metric) if isinstance(metric, keras.metrics.Metric) else {}
     if label in ("f1score", "fbetascore") and config.get("threshold") is None:
         label += " without threshold"
     if label in ("iou", "meaniou") and config.get("sparse_y_pred", True):

@@ -17,6 +17,7 @@ import keras
 
 from .._utils.names import did_you_mean
 from ..training import serialization
+from ..training.trusted_libraries import package_of
 from .label_encoder import unflatten_params
 from .number_checks import check_numbers
 
@@ -58,7 +59,7 @@ def make_optimizer(optimizer: Any, params: Mapping[str, Any]) -> Any:
 
 def make_loss(loss: Any, params: Mapping[str, Any]) -> Any:
     """Make the loss of one fit; without parameters, names and functions stay what they are."""
-    for name in _names_in(loss):
+    for name in filter(_is_name, leaves(loss)):
         if resolve("loss", name) is UNKNOWN:
             raise ValueError(_unknown("loss", name, _classes("losses")))
     if not params:
@@ -75,7 +76,7 @@ def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
     """Make the metrics of one fit, as a list or dict, or None."""
     if metrics is None:
         return None
-    for name in _names_in(metrics):
+    for name in filter(_is_name, leaves(metrics)):
         if resolve("metrics", name) is UNKNOWN:
             raise ValueError(_unknown("metrics", name, _classes("metrics")))
     if params:
@@ -132,7 +133,7 @@ def is_keras_loss(loss: Any) -> bool:
     loss = resolve("loss", loss)
     if isinstance(loss, keras.losses.Loss):
         loss = type(loss)
-    return (getattr(loss, "__module__", None) or "").startswith("keras.")
+    return package_of(loss) == "keras"
 
 
 def loss_label(loss: Any) -> str:
@@ -141,6 +142,15 @@ def loss_label(loss: Any) -> str:
     if isinstance(loss, keras.losses.Loss):
         loss = type(loss)
     return getattr(loss, "__name__", str(loss)).replace("_", "").lower()
+
+
+def leaves(items: Any) -> list[Any]:
+    """List what is in nested lists, tuples and dicts, in their order; anything else is a leaf."""
+    if isinstance(items, Mapping):
+        items = list(items.values())
+    if isinstance(items, (list, tuple)):
+        return [leaf for item in items for leaf in leaves(item)]
+    return [items]
 
 
 def map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any:
@@ -200,9 +210,5 @@ def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     return f"{kind}={name!r} is none of Keras' {module}{hint}"
 
 
-def _names_in(items: Any) -> list[str]:
-    if isinstance(items, Mapping):
-        items = list(items.values())
-    if isinstance(items, (list, tuple)):
-        return [name for item in items for name in _names_in(item)]
-    return [items] if isinstance(items, str) else []
+def _is_name(item: Any) -> bool:
+    return isinstance(item, str)

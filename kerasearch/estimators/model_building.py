@@ -154,7 +154,7 @@ def _build(inputs: BuildInputs) -> BuiltModel:
         # here, so that its weights are drawn under the seed
         output = None if model.built else model_inputs.called_on(model, features)
         outer_layers.check_called(model, record)
-    if record.clearings.by_builder:
+    if record.watch.cleared_here:
         _warn_of_clearing(inputs.builder)
     outputs = outputs_of(model, lambda: model(features) if output is None else output)
     if not model.compiled or (made is not None and _lacks_loss(model)):

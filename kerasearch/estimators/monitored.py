@@ -12,7 +12,9 @@ import keras
 
 from .._utils.names import did_you_mean
 from .._utils.text import listed
-from . import compared_metrics
+from ..training import serialization
+from ..training.trusted_libraries import package_of
+from . import keras_objects
 
 _MONITORING = (
     keras.callbacks.EarlyStopping,
@@ -102,7 +104,7 @@ def _is_the_users(callback: keras.callbacks.Callback, method: str) -> bool:
     if method in vars(callback):
         return True
     owner = next((cls for cls in type(callback).__mro__ if method in vars(cls)), None)
-    return owner is not None and not owner.__module__.startswith("keras.")
+    return owner is not None and package_of(owner) != "keras"
 
 
 def _logs_the_rate(callback: keras.callbacks.Callback) -> bool:
@@ -112,12 +114,11 @@ def _logs_the_rate(callback: keras.callbacks.Callback) -> bool:
 
 def _names_in_training(model: keras.Model) -> list[str] | None:
     """What a step of training logs, and perhaps more; None where that is not known."""
-    given = [metric for some in compared_metrics.compiled_metrics(model) for metric in _flat(some)]
+    compiled = keras_objects.leaves(serialization.compiled_metrics(model))
+    given = [metric for metric in compiled if metric is not None]
     owned = [m for m in model.metrics if m.name != "compile_metrics"]
     for metric in (*given, *owned):  # the result of a user's own may be a dict
-        if isinstance(metric, keras.metrics.Metric) and not type(metric).__module__.startswith(
-            "keras."
-        ):
+        if isinstance(metric, keras.metrics.Metric) and package_of(type(metric)) != "keras":
             return None
     names: list[str] = []
     for name in map(_name, given):  # Keras tells those apart that have one name
@@ -136,11 +137,3 @@ def _name(metric: Any) -> str:
     if isinstance(metric, keras.metrics.Metric):
         return str(metric.name)
     return str(getattr(metric, "__name__", type(metric).__name__))
-
-
-def _flat(metrics: Any) -> list[Any]:
-    if isinstance(metrics, Mapping):
-        metrics = list(metrics.values())
-    if isinstance(metrics, (list, tuple)):
-        return [one for metric in metrics for one in _flat(metric)]
-    return [] if metrics is None else [metrics]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from ..training.serialization import to_numpy
+from ..training.trusted_libraries import package_of
 
 _Bound = tuple[str, Callable[[float], bool]]
 
@@ -95,17 +96,19 @@ def _numbers(one: Any) -> Iterator[tuple[str, str, float]]:
     """Path, name and value of the numbers that have bounds."""
     if isinstance(one, keras.losses.Loss):
         # not all are in its configuration; checked for Keras 3.10 to 3.15
-        settings = vars(one).get("_fn_kwargs", {}) if _is_keras_own(one) else {}
+        settings = _kept_by_keras(one).get("_fn_kwargs", {})
     elif isinstance(one, keras.optimizers.Optimizer):
         # a model of reduced precision wraps its optimizer
         one = getattr(one, "inner_optimizer", one)
         # `learning_rate` of a schedule is its present value; checked for the same
         rate = one._learning_rate
         rate = float(str(to_numpy(rate))) if isinstance(rate, keras.Variable) else rate
-        settings = {**(vars(one) if _is_keras_own(one) else {}), "learning_rate": rate}
+        settings = {
+            **(vars(one) if package_of(type(one)) == "keras" else {}),
+            "learning_rate": rate,
+        }
         if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-            of_schedule = vars(rate) if _is_keras_own(rate) else {}
-            settings.update({f"learning_rate__{n}": v for n, v in of_schedule.items()})
+            settings.update({f"learning_rate__{n}": v for n, v in _kept_by_keras(rate).items()})
     else:
         return
     for path, value in settings.items():
@@ -116,5 +119,6 @@ def _numbers(one: Any) -> Iterator[tuple[str, str, float]]:
                 yield path, name, float(number)
 
 
-def _is_keras_own(one: Any) -> bool:
-    return type(one).__module__.startswith("keras.")
+def _kept_by_keras(one: Any) -> dict[str, Any]:
+    """The attributes of an object of Keras' own classes; those of others may mean anything."""
+    return vars(one) if package_of(type(one)) == "keras" else {}

@@ -147,8 +147,8 @@ def in_units_of_y(
     return output
 
 
-def check_loss(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
-    """Raise for a loss of Keras' that is not for such values, or not for such an output.
+def check_target(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
+    """Raise where a regressor's target, its model's output and its loss do not go together.
 
     Parameters
     ----------
@@ -162,9 +162,16 @@ def check_loss(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
     Raises
     ------
     ValueError
-        Naming the loss, what it compares, and one that fits.
+        If the loss is not for such values or not for such an output, or if the activation of the
+        output cannot reach the values; the message names one that can.
     """
     (loss,) = losses_of(loss, 1)
+    least, most = float(y.min()), float(y.max())
+    _check_loss(output, least, most, loss)
+    _check_reach(output, least, most, loss)
+
+
+def _check_loss(output: ModelOutput, least: float, most: float, loss: Any) -> None:
     if not keras_objects.is_keras_loss(loss):
         return
     label, text = keras_objects.loss_label(loss), loss_text(loss)
@@ -184,7 +191,6 @@ def check_loss(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
             f"ends in Dense({output.units}, activation={activation!r})"
         )
     low, high = _VALUES_COMPARED.get(label, (-np.inf, np.inf))
-    least, most = float(y.min()), float(y.max())
     if least < low or most > high:
         between = f"of {low:g} or more" if high == np.inf else f"between {low:g} and {high:g}"
         raise ValueError(
@@ -204,30 +210,12 @@ _VALUES_COMPARED = {
 }
 
 
-def check_reach(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
-    """Raise for an output whose activation cannot reach the values of the target.
-
-    Parameters
-    ----------
-    output : ModelOutput
-        Of the model.
-    y : ndarray
-        The target of the rows that train.
-    loss : any
-        What the model is compiled with.
-
-    Raises
-    ------
-    ValueError
-        Naming the activation, its range and that of y.
-    """
+def _check_reach(output: ModelOutput, least: float, most: float, loss: Any) -> None:
     low, high = _RANGES.get(output.activation or "", (-np.inf, np.inf))
-    least, most = float(y.min()), float(y.max())
     slack = 1e-6 * max(abs(least), abs(most))  # y may have been rounded
-    directions = "cosinesimilarity"  # a loss that compares nothing else
-    if (least >= low - slack and most <= high + slack) or keras_objects.loss_label(
-        losses_of(loss, 1)[0]
-    ) == directions:
+    if least >= low - slack and most <= high + slack:
+        return
+    if keras_objects.loss_label(loss) == "cosinesimilarity":  # it compares directions alone
         return
     reach = f"from {low:g} up" if high == np.inf else f"up to {high:g}"
     if np.isfinite([low, high]).all():

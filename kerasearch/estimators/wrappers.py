@@ -409,8 +409,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         loss = built.model.loss
         if not built.encoding or loss is None:  # a target, or a loss, that only the user knows
             return
-        target_scale.check_loss(built.outputs[0], train.y, loss)
-        target_scale.check_reach(built.outputs[0], train.y, loss)
+        target_scale.check_target(built.outputs[0], train.y, loss)
         target_scale.warn_of_scale(built.outputs[0], loss, self.y_mean_, self.y_scale_)
 
     def _type_of_target(self, y: np.ndarray) -> str:

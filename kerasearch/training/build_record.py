@@ -19,7 +19,7 @@ import keras
 # Keras has no public way to be told of new layers. Checked for Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
-from .cleared_session import Clearings, kept_when_cleared
+from .cleared_session import ClearingWatch, kept_when_cleared
 
 _SCOPES = "remat_scope_stack"
 _NAME_SCOPES = "name_scope_stack"
@@ -31,7 +31,7 @@ class BuildRecord:
     def __init__(self) -> None:
         self._made: dict[int, keras.Operation] = {}  # with the layers, so that ids stay theirs
         self._before: dict[int, LayerState] = {}
-        self.clearings: Clearings  # whether ``keras.utils.clear_session`` was called
+        self.watch: ClearingWatch  # whether ``keras.utils.clear_session`` was called
         # outer layers that code of layers of this build called, with the layer that called
         self.called_unheld: list[tuple[keras.Layer, keras.Layer]] = []
 
@@ -76,7 +76,7 @@ def recorded() -> Iterator[BuildRecord]:
         stack.extend(kept[name] or ())
         global_state.set_global_attribute(name, stack)
     try:
-        with kept_when_cleared(stacks) as record.clearings:
+        with kept_when_cleared(stacks) as record.watch:
             yield record
     finally:
         for name, value in kept.items():

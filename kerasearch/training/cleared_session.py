@@ -15,21 +15,8 @@ from typing import Any
 from keras.src.backend.common import global_state
 
 
-class Clearings:
-    """Whether `clear_session` was called.
-
-    Attributes
-    ----------
-    by_builder : bool
-        In the thread of the build. Other threads' calls do not touch the build.
-    """
-
-    def __init__(self) -> None:
-        self.by_builder = False
-
-
 @contextlib.contextmanager
-def kept_when_cleared(state: Mapping[str, Any]) -> Iterator[Clearings]:
+def kept_when_cleared(state: Mapping[str, Any]) -> Iterator[ClearingWatch]:
     """Keep Keras' state of this thread when another thread clears it, and `state` in any case.
 
     Parameters
@@ -39,28 +26,35 @@ def kept_when_cleared(state: Mapping[str, Any]) -> Iterator[Clearings]:
 
     Yields
     ------
-    clearings : Clearings
-        Who has called it.
+    watch : ClearingWatch
+        Tells whether this thread has cleared it.
     """
-    clearings = Clearings()
-    stand_in: Any = _Threading(state, clearings)
+    watch: Any = ClearingWatch(state)
     before = global_state.threading
-    global_state.threading = stand_in
+    global_state.threading = watch
     try:
-        yield clearings
+        yield watch
     finally:
         global_state.threading = before
-        stand_in.is_active = False
+        watch.is_active = False
 
 
-class _Threading:
-    """Stands in for the module `threading` in Keras' module."""
+class ClearingWatch:
+    """Stands in for the module `threading` in Keras' module.
 
-    def __init__(self, state: Mapping[str, Any], clearings: Clearings) -> None:
+    Attributes
+    ----------
+    cleared_here : bool
+        Whether the thread of the build called `clear_session`. Others' calls do not touch it.
+    is_active : bool
+        Whether the build goes on.
+    """
+
+    def __init__(self, state: Mapping[str, Any]) -> None:
+        self.cleared_here = False
         self.is_active = True
         self._thread = threading.get_ident()
         self._state = dict(state)
-        self._clearings = clearings
         # of this thread; Keras goes on writing into it
         self._all: dict[str, Any] = vars(global_state.GLOBAL_STATE_TRACKER)
         self._halfway: set[int] = set()
@@ -73,7 +67,7 @@ class _Threading:
             return threading.local()
         self._halfway.add(caller)
         if caller == self._thread:
-            self._clearings.by_builder = True
+            self.cleared_here = True
             self._all = self._state
         return _Tracker(self)
 
@@ -90,5 +84,5 @@ class _Tracker(threading.local):
     Python calls the constructor in each thread that uses the object.
     """
 
-    def __init__(self, stand_in: _Threading) -> None:
-        stand_in.begin(vars(self))
+    def __init__(self, watch: ClearingWatch) -> None:
+        watch.begin(vars(self))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import keras
 
 from .stateful import stateful_layers
+from .trusted_libraries import package_of
 
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
@@ -56,7 +57,7 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
     only use it if their settings say so.
     """
     name = type(callback).__name__
-    own = type(callback).__module__.startswith("keras.")
+    own = package_of(type(callback)) == "keras"
     if own and isinstance(callback, keras.callbacks.ProgbarLogger):
         return None
     if own and isinstance(
@@ -96,7 +97,7 @@ def has_own_fit(model: keras.Model) -> bool:
     if "fit" in vars(model):
         return True
     owner = next(cls for cls in type(model).__mro__ if "fit" in vars(cls))
-    return not owner.__module__.startswith("keras.")
+    return package_of(owner) != "keras"
 
 
 def _about_process() -> str | None:

@@ -80,7 +80,7 @@ def with_own_layers(
 
 def copied(layer: keras.Layer, record: BuildRecord) -> keras.Layer:
     """Copy a layer or model from outside attribute by attribute, as one that the build made."""
-    return _Replacement(record).of_template(layer)
+    return _Replacement(record).copied(layer)
 
 
 def check_called(model: keras.Model, record: BuildRecord) -> None:
@@ -166,20 +166,16 @@ class _Replacement:
         """Copy the outer ones among `layers`, and put the copies into those that were built."""
         outer = [layer for layer in layers if self._record.is_outside(layer)]
         for layer in outer:
-            self._copied(layer)
+            self.copied(layer)
         for layer in layers:
             if not self._record.is_outside(layer):
                 self._put_into(layer)
         self._release(layers)
         return self._new.get(id(model), model)
 
-    def of_template(self, layer: keras.Layer) -> keras.Layer:
-        """Copy an outer layer that nothing of this build uses yet."""
-        return self._copied(layer)
-
     # ---------------------------------------------------------- copying what is outside
 
-    def _copied(self, value: Any) -> Any:
+    def copied(self, value: Any) -> Any:
         """Copy layers, variables, and containers of them; share everything else."""
         value = plain(value)
         if id(value) in self._new:
@@ -197,11 +193,11 @@ class _Replacement:
         if isinstance(value, (list, dict, set)):
             return self._copied_container(value)
         if isinstance(value, tuple):
-            return _like(value, map(self._copied, value))
+            return _like(value, map(self.copied, value))
         if isinstance(value, types.MethodType) and id(value.__self__) in self._new:
             return types.MethodType(value.__func__, self._new[id(value.__self__)])
         if type(value).__name__ == "TrackableReference":  # TensorFlow's, for checkpoints
-            return type(value)(value.name, self._copied(value.ref))
+            return type(value)(value.name, self.copied(value.ref))
         return value
 
     def _known(self, old: Any, new: Any) -> Any:
@@ -234,7 +230,7 @@ class _Replacement:
             elif name in _TRACED:
                 vars(new)[name] = None
             elif name not in _OWN and not (isinstance(old, Functional) and name in _GRAPH):
-                vars(new)[name] = self._copied(value)
+                vars(new)[name] = self.copied(value)
         _note_what_is_tracked(new)
         return new
 
@@ -243,18 +239,18 @@ class _Replacement:
         if hasattr(value, "default_factory"):
             new.default_factory = value.default_factory
         for name, attribute in getattr(value, "__dict__", {}).items():
-            vars(new)[name] = self._copied(attribute)
+            vars(new)[name] = self.copied(attribute)
         if isinstance(value, dict):
-            refill(new, {self._copied(key): self._copied(item) for key, item in value.items()})
+            refill(new, {self.copied(key): self.copied(item) for key, item in value.items()})
         else:
-            refill(new, [self._copied(item) for item in value])
+            refill(new, [self.copied(item) for item in value])
         return new
 
     def _copied_optimizer(self, optimizer: keras.optimizers.Optimizer) -> Any:
         new = self._known(optimizer, copy_object(optimizer))
         if optimizer.built:
             # checked for Keras 3.10 to 3.15
-            new.build([self._copied(variable) for variable in optimizer._trainable_variables])
+            new.build([self.copied(variable) for variable in optimizer._trainable_variables])
             for mine, theirs in zip(new.variables, optimizer.variables, strict=True):
                 mine.assign(to_numpy(theirs))
         return new
@@ -284,7 +280,7 @@ class _Replacement:
         if id(held) in self._new:
             return self._new[id(held)]
         if isinstance(held, types.MethodType) and id(held.__self__) in self._new:
-            return self._copied(held)
+            return self.copied(held)
         if isinstance(held, tuple):
             items = [self._replaced(item) for item in held]
             changed = any(new is not old for new, old in zip(items, held, strict=True))
@@ -315,11 +311,11 @@ class _Replacement:
         changed = any(id(tensor) in self._new for tensor in node.input_tensors)
         is_layer = isinstance(operation, keras.Layer)
         if is_layer and self._record.is_outside(operation):
-            new_operation = self._copied(operation)
+            new_operation = self.copied(operation)
         elif not changed:
             return
         else:  # an operation that is no layer has no state
-            new_operation = operation if is_layer else self._copied(operation)
+            new_operation = operation if is_layer else self.copied(operation)
         if id(node) in self._new:
             return
         args, kwargs = node.arguments.convert(lambda value: self._new.get(id(value), value))

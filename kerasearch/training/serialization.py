@@ -21,10 +21,13 @@ import numpy as np
 # takes an open file as well. Checked for Keras 3.10 to 3.15.
 from keras.src.saving import saving_lib
 
+from .trusted_libraries import FRAMEWORKS, package_of
+
 __all__ = [
     "ModelState",
     "PackedModel",
     "PackedObject",
+    "compiled_metrics",
     "contains_keras_objects",
     "copy_containers",
     "copy_contents",
@@ -70,6 +73,15 @@ def to_numpy(variable: keras.Variable) -> np.ndarray:
     if keras.backend.backend() == "tensorflow":
         return variable.value.numpy()
     return np.array(keras.ops.convert_to_numpy(variable.value))
+
+
+def compiled_metrics(model: keras.Model) -> list[Any]:
+    """The metrics and weighted metrics that a model was compiled with, as they were given.
+
+    Keras has no public way to get them before the first batch. Checked for Keras 3.10 to 3.15.
+    """
+    compiled = model._compile_metrics if model.compiled else None
+    return [] if compiled is None else [compiled._user_metrics, compiled._user_weighted_metrics]
 
 
 def pack(value: Any) -> Any:
@@ -254,7 +266,7 @@ def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
     """Name and object of each class and function in `model` that is not Keras' own."""
     waiting: list[Any] = [model, *model._flatten_layers(include_self=False)]
     if model.compiled:
-        waiting += [model.optimizer, model.loss, *_listed(model._compile_metrics)]
+        waiting += [model.optimizer, model.loss, *compiled_metrics(model)]
     seen: set[int] = set()
     while waiting:
         value = waiting.pop()
@@ -268,24 +280,14 @@ def _custom_objects(model: keras.Model) -> Iterator[tuple[str, Any]]:
         elif isinstance(value, types.FunctionType):
             # Keras wraps a layer's methods in functions that belong to the instance
             wraps_method = hasattr(value, "__wrapped__")
-            if not (_is_keras_own(value) or wraps_method or value.__name__ == "<lambda>"):
+            if not (_is_of_framework(value) or wraps_method or value.__name__ == "<lambda>"):
                 yield value.__name__, value
         elif isinstance(value, type):
-            if not _is_keras_own(value):
+            if not _is_of_framework(value):
                 yield value.__name__, value
         elif hasattr(value, "get_config"):
             waiting += [type(value), *vars(value).values()]
 
 
-def _listed(compile_metrics: Any) -> list[Any]:
-    """The metrics that a model was compiled with, which Keras keeps under private names.
-
-    Checked for Keras 3.10 to 3.15.
-    """
-    if compile_metrics is None:
-        return []
-    return [compile_metrics._user_metrics, compile_metrics._user_weighted_metrics]
-
-
-def _is_keras_own(value: Any) -> bool:
-    return (value.__module__ or "").partition(".")[0] in ("keras", "tensorflow", "builtins")
+def _is_of_framework(value: Any) -> bool:
+    return package_of(value) in FRAMEWORKS | {"builtins"}

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from . import data
+from .trusted_libraries import package_of
 
 
 def stateful_layers(model: keras.Model) -> list[keras.Layer]:
@@ -28,26 +29,20 @@ def stateful_layers(model: keras.Model) -> list[keras.Layer]:
 
 def reset_states(model: keras.Model) -> None:
     """Reset the state of every layer that has one."""
-    for layer in stateful_layers(model):
-        variables = _states_of(layer)
-        # Keras' own method fails where a cell has states in a list of their own
-        if variables and _reset_method(layer).__module__.startswith("keras."):
-            for variable in variables:
-                variable.assign(keras.ops.zeros_like(variable.value))
-        else:
-            _reset_method(layer)()
+    _reset(stateful_layers(model))
 
 
 @contextlib.contextmanager
 def with_states_reset(model: keras.Model) -> Iterator[None]:
     """Reset the states for a prediction or an evaluation; afterwards they are as before."""
+    layers = stateful_layers(model)
     variables = [
         variable
-        for layer in stateful_layers(model)
+        for layer in layers
         for variable in [*_states_of(layer), *layer.non_trainable_weights]
     ]
     values = [keras.ops.copy(variable.value) for variable in variables]
-    reset_states(model)
+    _reset(layers)
     try:
         yield
     finally:
@@ -101,11 +96,22 @@ def fixed_batch_size(model: keras.Model) -> int | None:
     return min((variable.shape[0] for variable in states), default=None)
 
 
+def _reset(layers: list[keras.Layer]) -> None:
+    for layer in layers:
+        variables = _states_of(layer)
+        # Keras' own method fails where a cell has states in a list of their own
+        if variables and package_of(_reset_method(layer)) == "keras":
+            for variable in variables:
+                variable.assign(keras.ops.zeros_like(variable.value))
+        else:
+            _reset_method(layer)()
+
+
 def _is_stateful(layer: keras.Layer) -> bool:
     stateful = getattr(layer, "stateful", None)
     method = _reset_method(layer)
     if stateful is None and method is not None:
-        return not (method.__module__ or "").startswith("keras.")
+        return package_of(method) != "keras"
     return bool(stateful) and method is not None
 
 

@@ -51,6 +51,6 @@ def is_framework_class(cls: type) -> bool:
     return any(package_of(base) in FRAMEWORKS for base in cls.__mro__)
 
 
-def package_of(cls: type) -> str:
-    """The top-level package that a class says it comes from."""
-    return cls.__module__.partition(".")[0]
+def package_of(value: Any) -> str:
+    """The top-level package that a class or function says it comes from; "" where it says none."""
+    return (getattr(value, "__module__", None) or "").partition(".")[0]
