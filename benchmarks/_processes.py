@@ -13,6 +13,7 @@ PACKAGES = (
     "kerasearch",
     "keras",
     "tensorflow",
+    "jax",
     "scikit-learn",
     "scikeras",
     "keras-tuner",
@@ -21,14 +22,14 @@ PACKAGES = (
 )
 
 
-def measure(module: str, *args: str, timeout: int = 1800) -> dict:
+def measure(module: str, *args: str, timeout: int = 1800, backend: str = "tensorflow") -> dict:
     """Run ``python -m module --run args`` and return the JSON object of its last line."""
     done = subprocess.run(
         [sys.executable, "-m", module, "--run", *args],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": backend},
     )
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(args)} failed:\n{done.stderr[-3000:]}")

@@ -21,7 +21,7 @@ def run(rounds: int = 15) -> dict[str, float]:
     from sklearn.datasets import load_digits
 
     from kerasearch import KerasClassifier, training
-    from kerasearch.training import compiled_loop, data, tensorflow_backend
+    from kerasearch.training import backends, data, program_cache
     from kerasearch.training.preparation import prepare
 
     from .search_speed import build_mlp
@@ -39,14 +39,14 @@ def run(rounds: int = 15) -> dict[str, float]:
         model = training.build(build, 0)
         arrays = data.as_keras_takes_them(X, y)
         prepare(model, arrays, 0)
-        step = compiled_loop.training_program(model, arrays, 0).program.bind(model)
-        tensors = tensorflow_backend.tensors(arrays)
-        orders = [tensorflow_backend.tensors(data.order_of_epoch(0, e, len(X))) for e in range(10)]
-        scalars = [tensorflow_backend.scalar(v) for v in (32, 0, math.ceil(len(X) / 32))]
+        work = program_cache.Work("train", model, arrays, seed=0, batch_size=32, n_rows=len(X))
+        step = program_cache.choose(work).program.bind(model)
+        rows = backends.rows(arrays)
+        orders = [data.order_of_epoch(0, epoch, len(X)) for epoch in range(10)]
 
         def run_epochs() -> None:
             for order in orders:
-                logs = step(*tensors, *order, *scalars)
+                logs = step(rows, order, 32, 0, math.ceil(len(X) / 32))
             float(logs["loss"])
 
         return run_epochs

@@ -8,7 +8,9 @@ works, ``--repeat`` takes the median of several rounds.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -25,9 +27,18 @@ SEARCHES = {
     "shapes": ("12 random MLP shapes, digits, 37 fits", 6, 10),
     "cnn": ("small CNN, 2 widths x 2 learning rates, digits 8x8, 13 fits", 5, 8),
     "lstm": ("LSTM(32) on 30x8 sequences, 2 rates x 2 batch sizes, 13 fits", 3, 6),
+    "long": ("the first row with 100 epochs, jit_compile='auto', 19 fits", 20, 35),
+    "lstm40": ("the LSTM row with 40 epochs, jit_compile='auto', 13 fits", 4, 6),
+    "drop": (
+        "3 dropout rates x 2 learning rates, MLP(64), 30 epochs, jit_compile='auto', 19 fits",
+        12,
+        25,
+    ),
 }
 FITS = {
     "big": ("MLP(512, 512), 20,000 x 784, 3 epochs, first fit", 1.5, 2.5),
+    "big_xla": ("the same with jit_compile=True here", 2.2, 3),
+    "big_jax": ("the same, against model.fit on JAX", 1.0, 1.2),
     "zoo": ("each model of the exactness list, first fit of 10 epochs on 1,000 rows", 1.0, 1.0),
 }
 
@@ -40,6 +51,19 @@ def build_mlp(meta: dict[str, Any], hidden: tuple[int, ...] = (64,)) -> Any:
         model.add(keras.layers.Dense(units, activation="relu"))
     model.add(keras.layers.Dense(meta["n_classes_"], activation="softmax"))
     return model
+
+
+def build_drop(meta: dict[str, Any], rate: float = 0.2) -> Any:
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input(meta["X_shape_"][1:]),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dropout(rate),
+            keras.layers.Dense(meta["n_classes_"], activation="softmax"),
+        ]
+    )
 
 
 def build_cnn(meta: dict[str, Any], width: int = 16) -> Any:
@@ -75,9 +99,12 @@ def work(name: str) -> tuple[Callable[..., Any], dict[str, Any], dict[str, Any],
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype("float32")
     rates = [0.01, 0.001, 0.0001]
-    if name == "grid":
+    if name in ("grid", "long"):
         grid = {"optimizer__learning_rate": rates, "batch_size": [32, 64]}
-        return build_mlp, {"epochs": 10}, grid, (X, y)
+        return build_mlp, {"epochs": 10 if name == "grid" else 100}, grid, (X, y)
+    if name == "drop":
+        grid = {"model__rate": [0.1, 0.2, 0.5], "optimizer__learning_rate": rates[:2]}
+        return build_drop, {"epochs": 30, "model__rate": 0.2}, grid, (X, y)
     if name == "shapes":
         rng = np.random.default_rng(0)
         shapes = [tuple(map(int, rng.integers(16, 129, rng.integers(1, 4)))) for _ in range(12)]
@@ -90,7 +117,12 @@ def work(name: str) -> tuple[Callable[..., Any], dict[str, Any], dict[str, Any],
     y = rng.integers(3, size=600)
     sequences = rng.normal(size=(600, 30, 8)) + 0.3 * y[:, None, None]
     grid = {"optimizer__learning_rate": rates[:2], "batch_size": [32, 64]}
-    return build_lstm, {"epochs": 10}, grid, (sequences.astype("float32"), y)
+    return (
+        build_lstm,
+        {"epochs": 10 if name == "lstm" else 40},
+        grid,
+        (sequences.astype("float32"), y),
+    )
 
 
 def search(library: str, name: str) -> dict[str, Any]:
@@ -102,6 +134,8 @@ def search(library: str, name: str) -> dict[str, Any]:
     else:
         from kerasearch import KerasClassifier
     builder, settings, grid, (X, y) = work(name)
+    if library == "kerasearch" and name in ("long", "lstm40", "drop"):
+        settings = {**settings, "jit_compile": "auto"}
     estimator = KerasClassifier(
         builder,
         loss="sparse_categorical_crossentropy",
@@ -155,8 +189,10 @@ def keras_tuner(name: str) -> dict[str, Any]:
     return {"seconds": seconds, "fits": 6}
 
 
-def big(library: str) -> dict[str, Any]:
-    """One fit of a large network."""
+def big(library: str, jit_compile: Any) -> dict[str, Any]:
+    """One fit of a large network, by ``model.fit`` or here."""
+    if library == "keras-jax":
+        os.environ["KERAS_BACKEND"] = "jax"
     import keras
 
     from kerasearch import training
@@ -166,15 +202,18 @@ def big(library: str) -> dict[str, Any]:
 
     def build() -> Any:
         model = build_mlp({"X_shape_": X.shape, "n_classes_": 10}, (512, 512))
-        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        jit = "auto" if library != "kerasearch" else jit_compile
+        model.compile(
+            "adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=jit
+        )
         return model
 
     model = training.build(build, 0)
     started = time.perf_counter()
-    if library == "keras":
-        model.fit(X, y, epochs=3, batch_size=32, verbose=0)
-    else:
+    if library == "kerasearch":
         training.fit(model, X, y, epochs=3, batch_size=32)
+    else:
+        model.fit(X, y, epochs=3, batch_size=32, verbose=0)
     keras.backend.clear_session()
     return {"seconds": time.perf_counter() - started}
 
@@ -203,8 +242,8 @@ def zoo(library: str) -> dict[str, Any]:
 
 def run(library: str, name: str) -> dict[str, Any]:
     """Do one measurement in this process."""
-    if name == "big":
-        return big(library)
+    if name in ("big", "big_xla", "big_jax"):
+        return big(library, jit_compile="auto" if name == "big" else True)
     if name == "zoo":
         return zoo(library)
     return keras_tuner(name) if library == "keras-tuner" else search(library, name)
@@ -241,7 +280,10 @@ def main() -> None:
     for name, (what, owed, aim) in {**SEARCHES, **FITS}.items():
         if arguments.only and name not in arguments.only:
             continue
-        peer = "scikeras" if name in SEARCHES else "keras"
+        peer = "scikeras" if name in SEARCHES else "keras-jax" if name == "big_jax" else "keras"
+        if name == "big_jax" and importlib.util.find_spec("jax") is None:
+            print("big_jax is left out: jax is not installed", flush=True)
+            continue
         libraries = ("kerasearch", peer, *(["keras-tuner"] if name == "grid" else []))
         results[name] = compare(name, libraries, arguments.repeat)
         ours, theirs = results[name]["kerasearch"], results[name][peer]

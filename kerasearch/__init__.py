@@ -1,7 +1,7 @@
 """Tune Keras networks the scikit-learn way.
 
-The public names are loaded on first use (PEP 562), so that ``import kerasearch`` is quick and
-needs neither TensorFlow nor Keras.
+The public names are loaded on first use (PEP 562). Therefore ``import kerasearch`` is fast and
+imports neither TensorFlow nor Keras.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .estimators import KerasClassifier, KerasRegressor, mlp
+    from .estimators import (
+        KerasClassifier,
+        KerasRegressor,
+        KerasTransformer,
+        mlp,
+        stack_inputs,
+    )
     from .exceptions import DivergenceError
     from .html_report import report
     from .integrations import from_keras_tuner, keras_tuner_model
@@ -58,7 +64,7 @@ if TYPE_CHECKING:
 
 try:
     __version__ = version("kerasearch")
-except PackageNotFoundError:  # run from a source tree that was never installed
+except PackageNotFoundError:  # the package runs from a source tree that was never installed
     __version__ = "0+unknown"
 
 __all__ = [
@@ -70,6 +76,7 @@ __all__ = [
     "HyperbandSearchCV",
     "KerasClassifier",
     "KerasRegressor",
+    "KerasTransformer",
     "ManualSearchCV",
     "OptimizationHistoryDisplay",
     "ParallelCoordinatesDisplay",
@@ -96,6 +103,7 @@ __all__ = [
     "report",
     "search_cost",
     "sobol",
+    "stack_inputs",
     "summarize",
     "to_optuna_study",
     "training_history",
@@ -109,7 +117,9 @@ _ROOMS = {
     "estimators": (
         "KerasClassifier",
         "KerasRegressor",
+        "KerasTransformer",
         "mlp",
+        "stack_inputs",
     ),
     "exceptions": ("DivergenceError",),
     "html_report": ("report",),
@@ -159,13 +169,14 @@ _ROOMS = {
     "store": ("FitStore",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_ROOM_OF["dask_setup"] = "estimators.dask_preload"  # what `dask worker --preload kerasearch` calls
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOM_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_ROOM_OF[name]}", __name__), name)
-    globals()[name] = value  # the next use does not come here
+    globals()[name] = value  # the next use finds the name and does not call this function
     return value
 
 

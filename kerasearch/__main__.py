@@ -1,4 +1,4 @@
-"""``python -m kerasearch``: the command line."""
+"""Run the command line with ``python -m kerasearch``."""
 
 from .cli.main import run
 

@@ -8,6 +8,15 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, loa
 from sklearn.preprocessing import StandardScaler
 
 
+def pytest_runtest_setup(item):
+    mark = item.get_closest_marker("tensorflow")
+    if mark is not None:
+        import keras  # here: most of what the tests read needs none
+
+        if (backend := keras.backend.backend()) != "tensorflow":
+            pytest.skip(f"not on {backend}: {mark.args[0]}")
+
+
 def _scaled(load):
     X, y = load(return_X_y=True)
     X = StandardScaler().fit_transform(X)

@@ -1,4 +1,4 @@
-"""Which cases of a parametrized test stay in the fast part, ``pytest -m "not slow"``."""
+"""Which cases of a parametrized test stay in the fast part."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable
 import pytest
 
 
-def slow_but(names: Iterable[str], *fast: str) -> list:
-    """All names as parameters; every one is marked slow but those named `fast`."""
+def long_but(names: Iterable[str], *fast: str) -> list:
+    """All names as parameters; those not named `fast` are left to ``pytest -m long``."""
     names = list(names)
     assert set(fast) <= set(names), f"there is no {set(fast) - set(names)}"
-    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+    marks = (pytest.mark.slow, pytest.mark.long)
+    return [name if name in fast else pytest.param(name, marks=marks) for name in names]

@@ -37,6 +37,7 @@ def test_every_public_name_is_there_and_documented():
         kerasearch.KerasClasifier  # noqa: B018
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_standard_error_and_the_environment_are_the_users():
     begin = (
@@ -55,6 +56,7 @@ def test_standard_error_and_the_environment_are_the_users():
     assert json.loads(plain.stdout) == json.loads(ours.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_fit_through_keras_own_loop_prints_nothing():
     process = run(
@@ -69,6 +71,7 @@ def test_a_fit_through_keras_own_loop_prints_nothing():
     assert process.stdout == ""
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_keras_keeps_its_own_pickling_after_the_import():
     process = run(

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks._processes import measure
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]  # of the benchmarks
 
 
 @pytest.mark.parametrize("library", ["kerasearch", "keras-tuner"])

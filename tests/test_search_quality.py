@@ -90,6 +90,7 @@ def test_a_search_never_loses_what_it_had_on_validation(method):
     assert (np.diff(found) >= 0).all()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_tpe_proposes_nothing_twice_and_beats_random_where_there_is_order():
     pytest.importorskip("optuna")
@@ -183,6 +184,7 @@ def test_draws_until_an_even_chance():
     assert search_quality._draws(2016, 1, 0.5) is None  # more than is followed
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_alone_matters_explains_all_the_variance():
     places = np.array(list(product(*map(range, SHAPE))))
@@ -191,6 +193,7 @@ def test_what_alone_matters_explains_all_the_variance():
     assert row["importance"] == "20 of 20"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_two_explain_together_is_told_apart():
     places = np.array(list(product(*map(range, SHAPE))))

@@ -1,1 +1,1 @@
-"""Helpers that know the standard library and NumPy only; every other room may use them."""
+"""Helpers that import only the standard library and NumPy; every other room may use them."""

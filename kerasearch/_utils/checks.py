@@ -1,4 +1,4 @@
-"""The one check of whole numbers and the one of numbers, for every setting that is one."""
+"""The checks of integers and of finite numbers that all settings share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 
 
 def as_integer(value: Any) -> int | None:
-    """Convert an integer of any kind to Python's; None for anything else, booleans included."""
+    """Convert an integer of any type to a Python int; return None for any other value.
+
+    A boolean is not an integer here.
+    """
     if isinstance(value, bool | np.bool_):
         return None
     try:
@@ -20,7 +23,10 @@ def as_integer(value: Any) -> int | None:
 
 
 def as_real(value: Any) -> float | None:
-    """Convert a finite number to Python's float; None for anything else, booleans included."""
+    """Convert a finite number to a Python float; return None for any other value.
+
+    A boolean or a text is not a number here.
+    """
     if isinstance(value, bool | np.bool_ | str | bytes):
         return None
     try:
@@ -31,28 +37,28 @@ def as_real(value: Any) -> float | None:
 
 
 def check_integer(name: str, value: Any, at_least: int | None = None, hint: str = "") -> int:
-    """Check that a setting is an integer, of Python or of NumPy, and large enough.
+    """Check that a setting is an integer of Python or NumPy and is not below its lower bound.
 
     Parameters
     ----------
     name : str
-        What the setting is called, for the message.
+        The name of the setting, for the error message.
     value : object
-        What it was given. A boolean is no integer.
+        The value of the setting. A boolean is not an integer.
     at_least : int, default=None
-        The smallest integer that is allowed; None allows all.
+        The smallest integer that is allowed; None allows every integer.
     hint : str, default=""
-        The end of the message: what else is allowed, or what to do.
+        The end of the error message. It says which other values are allowed, or what to do.
 
     Returns
     -------
     number : int
-        The same as Python's integer.
+        The value as a Python int.
 
     Raises
     ------
     ValueError
-        If it is no integer, or too small.
+        If the value is not an integer, or is below `at_least`.
     """
     number = as_integer(value)
     if number is None or (at_least is not None and number < at_least):
@@ -74,23 +80,25 @@ def check_number(
     Parameters
     ----------
     name : str
-        What the setting is called, for the message.
+        The name of the setting, for the error message.
     value : object
-        What it was given. A boolean is no number.
+        The value of the setting. A boolean is not a number.
     what : str, default="a finite number"
-        What it must be, in words: ``"a positive number of seconds"``.
-    above, at_least : float, default=None
-        The bound, excluded or included; None for none.
+        The requirement in words, such as ``"a positive number of seconds"``.
+    above : float, default=None
+        The value must be larger than this bound; None sets no bound.
+    at_least : float, default=None
+        The value must not be smaller than this bound; None sets no bound.
 
     Returns
     -------
     number : float
-        The same as Python's float.
+        The value as a Python float.
 
     Raises
     ------
     ValueError
-        If it is no finite number, or beyond the bound.
+        If the value is not a finite number, or violates a bound.
     """
     number = as_real(value)
     if (

@@ -1,4 +1,4 @@
-"""Values of hyperparameters as text: objects by their class and what they were made with."""
+"""Values of hyperparameters as text: an object is written as its class with its arguments."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ import numpy as np
 
 from .plain_values import as_python, attributes, equal
 
-_MOST_ENTRIES = 1000  # an array that is larger is told by its shape
+_MOST_ENTRIES = 1000  # of a larger array only the shape is written
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_INCIDENTAL = ("name", "dtype", "trainable")  # what Keras numbers or sets by itself
+_INCIDENTAL = ("name", "dtype", "trainable")  # arguments that Keras numbers or sets by itself
 
 
 def describe(value: Any, detail: int = 0) -> str:
-    """Write a value for people: an object with its arguments that are not the defaults.
+    """Write a value as readable text.
+
+    An object is written as its class with the arguments that differ from their defaults.
 
     Parameters
     ----------
     value : object
         Any value of a hyperparameter.
     detail : {0, 1, 2}, default=0
-        How much to write, for values that less does not tell apart. 1: text in quotes, and the
-        variables that a function closes over. 2: modules too, and the names of layers.
+        How much to write. A higher level distinguishes values whose texts are equal at a lower
+        level. Level 1 puts text in quotes, and adds the variables that a function closes over.
+        Level 2 also adds the names of modules and layers.
 
     Returns
     -------
     text : str
-        On one line, the same in every process: without addresses.
+        One line without memory addresses, so that it is the same in every process.
 
     Examples
     --------
@@ -48,9 +51,22 @@ def describe(value: Any, detail: int = 0) -> str:
 
 
 def describe_all(values: Sequence[Any], detail: int = 0) -> list[str]:
-    """Write several values, objects of one class with the same arguments.
+    """Write several values as text; all objects of one class show the same arguments.
 
-    An argument that is not at its default in one of them is written for all.
+    If an argument differs from its default in one object, it is written for all objects of that
+    class.
+
+    Parameters
+    ----------
+    values : sequence of object
+        Values of a hyperparameter.
+    detail : {0, 1, 2}, default=0
+        How much to write, as in `describe`.
+
+    Returns
+    -------
+    texts : list of str
+        One text for each value.
 
     Examples
     --------
@@ -67,18 +83,29 @@ def describe_all(values: Sequence[Any], detail: int = 0) -> list[str]:
 
 @dataclass
 class _How:
-    """How to write: in which detail, and which arguments of each class at their defaults too."""
+    """How values are written.
+
+    Attributes
+    ----------
+    detail : int
+        How much to write.
+    also : mapping of type to set of str
+        For each class, the arguments that are written although they have their defaults.
+    told : dict of type to set of str
+        For each class, the arguments that were found to differ from their defaults.
+    """
 
     detail: int
     also: Mapping[Any, set[str]] = field(default_factory=dict)
-    told: dict[Any, set[str]] = field(default_factory=dict)  # what was not at its default
+    told: dict[Any, set[str]] = field(default_factory=dict)
 
 
 def configuration(value: Any) -> dict[str, Any] | None:
-    """Get the configuration that an object can be made again from; None where there is none.
+    """Get the configuration from which an object can be created again; None if it has none.
 
-    It is Keras' ``get_config`` or scikit-learn's ``get_params``, of an object that has no other
-    state, as layers have weights. One that leaves out an argument of the constructor is none.
+    The configuration is the result of Keras' ``get_config`` or scikit-learn's ``get_params``. An
+    object with more state than its arguments, such as a layer with weights, has none. A
+    configuration that lacks an argument of the constructor does not count either.
     """
     if isinstance(value, type):
         return None
@@ -87,10 +114,10 @@ def configuration(value: Any) -> dict[str, Any] | None:
         is_whole = bool(config) and _arguments(type(value)).keys() <= config.keys()
         if not is_whole:
             return None
-        # of a policy of dtypes it is all that there is
+        # the configuration of a dtype policy consists of the name alone
         return {n: inner for n, inner in config.items() if n != "name"} or config
     if hasattr(value, "get_params") and hasattr(value, "set_params"):
-        # whatever is cloned in another way may carry what was learned, as a frozen estimator does
+        # an estimator with its own way of cloning may keep fitted state, as FrozenEstimator does
         cloning = getattr(type(value), "__sklearn_clone__", None)
         if getattr(cloning, "__module__", "") == "sklearn.base":
             return dict(value.get_params(deep=False))
@@ -150,7 +177,7 @@ def _function(value: Any, how: _How) -> str:
 
 
 def is_filled(cell: Any) -> bool:
-    """Tell whether the variable of a closure has a value yet."""
+    """Tell whether the variable of a closure already has a value."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:
@@ -159,23 +186,23 @@ def is_filled(cell: Any) -> bool:
 
 
 def _object(value: Any, how: _How) -> str:
-    """Write an object by its arguments, or by its own text where it has one."""
+    """Write an object as its class with arguments, or as its own ``repr`` if it defines one."""
     kind = type(value)
     if not hasattr(value, "get_config") and kind.__repr__ is not object.__repr__:
         text = _ADDRESS.sub("", " ".join(repr(value).split()))
         if not text.startswith("<"):
             return text
-    if hasattr(value, "layers"):  # a model: its configuration takes pages
+    if hasattr(value, "layers"):  # a model, whose configuration would fill pages
         return _call(kind.__name__, {"name": value.name} if how.detail > 1 else {}, how)
     given = _given(value)
-    if how.detail and not given:  # a constructor may keep its arguments by other names
+    if how.detail and not given:  # the constructor may have stored its arguments by other names
         held = {n: inner for n, inner in attributes(value).items() if _is_plain(inner)}
         return _call(kind.__name__, held, how)
     return _call(kind.__name__, _told(kind, given, how), how)
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether it is a number, text, or a container of such: nothing that leads further."""
+    """Tell whether a value is a number, a text, an array, or a container of such values."""
     if isinstance(value, Mapping):
         return all(map(_is_plain, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
@@ -184,7 +211,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _told(kind: Any, given: Mapping[str, Any], how: _How) -> dict[str, Any]:
-    """Keep of the arguments of a class those to write."""
+    """Select the arguments of a class that are written."""
     arguments = _arguments(kind)
     if arguments and not _takes_more(kind):
         given = {name: inner for name, inner in given.items() if name in arguments}
@@ -200,24 +227,24 @@ def _told(kind: Any, given: Mapping[str, Any], how: _How) -> dict[str, Any]:
 
 
 def _given(value: Any) -> dict[str, Any]:
-    """Find what an object was made with: its configuration, and what it keeps of the rest."""
+    """Find the arguments of an object in its configuration and in its attributes."""
     kept = getattr(value, "__dict__", {})
     found: dict[str, Any] = {}
     for name in _arguments(type(value)):
-        # a loss of Keras' keeps the arguments of its function in a dict
+        # a Keras loss keeps the arguments of its function in a dict
         for place in (kept, kept.get("_fn_kwargs")):
             if isinstance(place, Mapping):
                 found |= {name: place[k] for k in (f"_{name}", name) if k in place}  # noqa: B035
     if hasattr(value, "get_config"):
         try:
             found |= value.get_config()
-        except Exception:  # of anybody's code: then the attributes have to tell
+        except Exception:  # get_config may be the user's code; then only the attributes are used
             return found
     return found
 
 
 def _call(kind: str, arguments: Mapping[str, Any], how: _How) -> str:
-    """Write what makes an object: its class with the arguments."""
+    """Write the call that creates an object: its class with the arguments."""
     texts = [f"{name}={_argument(inner, how)}" for name, inner in arguments.items()]
     return f"{kind}({', '.join(texts)})"
 
@@ -230,7 +257,7 @@ def _argument(value: Any, how: _How) -> str:
 
 
 def _arguments(kind: Any) -> dict[str, inspect.Parameter]:
-    """The arguments of a class, without ``*args`` and ``**kwargs``."""
+    """Get the arguments of a class, without ``*args`` and ``**kwargs``."""
     return {name: each for name, each in _signature(kind).items() if each.kind not in _VARIABLE}
 
 
@@ -246,7 +273,10 @@ def _signature(kind: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def _is_default(value: Any, default: Any) -> bool:
-    """Tell whether an argument has its default, also where Keras made an object of its name."""
+    """Tell whether an argument has its default value.
+
+    The default may be a name from which Keras created an object.
+    """
     if _is_serialized(value) and isinstance(default, str):
         return str(value["class_name"]).lower() == default.replace("_", "")
     if isinstance(value, float) and isinstance(default, float):
@@ -255,13 +285,13 @@ def _is_default(value: Any, default: Any) -> bool:
 
 
 def _single(value: float) -> float:
-    """Undo the rounding to a float32, as which Keras keeps a learning rate: 0.1 stays 0.1."""
+    """Undo the rounding to float32, in which Keras keeps a learning rate, so that 0.1 stays 0.1."""
     single = np.float32(value)
     return float(str(single)) if float(single) == value else value
 
 
 def _is_serialized(value: Any) -> bool:
-    """Tell whether it is what Keras makes of an object in a configuration."""
+    """Tell whether a value is an object that Keras serialized into a configuration."""
     return (
         isinstance(value, Mapping)
         and {"module", "class_name", "config"} <= value.keys()

@@ -1,4 +1,4 @@
-"""Values of parameters as JSON has them: for tables and files, and to notice a change."""
+"""Values of parameters in the types of JSON: for tables and files, and to notice a change."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .plain_values import as_python, equal
 
 
 def as_json(value: Any) -> Any:
-    """Numbers, text, booleans and lists of them as they are, anything else by its name.
+    """Convert a value to the types of JSON; an object of another type becomes its name.
 
-    Addresses differ from run to run, so an object without a name of its own goes by its class and
-    what it was made with.
+    Memory addresses differ from run to run. An object without a name is therefore written as its
+    class with its arguments.
     """
     value = as_python(value)
     if value is None or isinstance(value, bool | int | float | str):
@@ -23,20 +23,34 @@ def as_json(value: Any) -> Any:
         return [as_json(item) for item in value]
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
-    if hasattr(value, "shape"):  # data
+    if hasattr(value, "shape"):  # data, such as an array or a data frame
         return type(value).__name__
     return getattr(value, "__qualname__", None) or describe(value)
 
 
-def parameters_as_json(estimator: Any) -> dict[str, Any]:
-    """The parameters that are not at their defaults: what a store's tables say of a fit.
+# a store records `epochs` separately, and the result of a fit does not depend on the other two
+_LEFT_OUT = ("store", "verbose", "epochs")
 
-    Not among them are `epochs`, which a store counts by itself, and what no fit depends on.
+
+def parameters_as_json(estimator: Any) -> dict[str, Any]:
+    """Get the parameters that differ from their defaults, as the tables of a store show them.
+
+    `epochs` is left out, because a store records it separately. `store` and `verbose` are left
+    out, because the result of a fit does not depend on them.
     """
     defaults = inspect.signature(type(estimator).__init__).parameters
     return {
         name: as_json(value)
         for name, value in estimator.get_params(deep=False).items()
-        if name not in ("store", "verbose", "epochs")
-        and not (name in defaults and equal(defaults[name].default, value))
+        if name not in _LEFT_OUT and not (name in defaults and equal(defaults[name].default, value))
+    }
+
+
+def defaults_as_json(estimator: Any) -> dict[str, Any]:
+    """Get the parameters that have their default values."""
+    stated = parameters_as_json(estimator)
+    return {
+        name: as_json(value)
+        for name, value in estimator.get_params().items()
+        if name not in _LEFT_OUT and name not in stated
     }

@@ -1,4 +1,4 @@
-"""Values as Python has them: when two are equal, and what an object keeps."""
+"""Values in Python's own types: their equality, and the attributes of an object."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import numpy as np
 
 
 def as_python(value: Any) -> Any:
-    """Turn a NumPy scalar into Python's: Keras refuses ``np.float64(0.01)`` as a learning rate."""
+    """Turn a NumPy scalar into a Python scalar; return any other value unchanged.
+
+    Keras refuses ``np.float64(0.01)`` as a learning rate.
+    """
     return value.item() if isinstance(value, np.generic) else value
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Compare two values of a parameter, arrays as a whole."""
+    """Compare two values of a parameter; two arrays are equal if all their entries are."""
     try:
         return bool(np.all(a == b))
     except (TypeError, ValueError):
@@ -21,7 +24,7 @@ def equal(a: Any, b: Any) -> bool:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Get the attributes of an object, those in its slots and those in its dict."""
+    """Get the attributes of an object from its slots and from its ``__dict__``."""
     slots = [vars(cls).get("__slots__", ()) for cls in type(value).__mro__]
     names = [n for s in slots for n in ((s,) if isinstance(s, str) else s)]
     held = {n: getattr(value, n) for n in names if hasattr(value, n)}

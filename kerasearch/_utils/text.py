@@ -1,4 +1,4 @@
-"""Counts, durations and lists in words, for people to read."""
+"""Counts, durations and lists of names as text for messages."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Iterable, Sequence
 
 
 def listed(names: Iterable[object], limit: int = 12) -> str:
-    """Join names by commas, the first `limit` of them."""
+    """Join names with commas; of more than `limit` names, write the first ones and the number."""
     texts = [str(name) for name in names]
     more = f", ... ({len(texts)} in all)" if len(texts) > limit else ""
     return ", ".join(texts[:limit]) + more
 
 
 def counted(n: int, noun: str, plural: str | None = None) -> str:
-    """Write a number with its noun: ``1 row``, ``1,797 rows``."""
+    """Write a count with its noun: ``1 row``, ``1,797 rows``."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Write a time span as a person would: ``0.42 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    """Write a duration in fitting units: ``0.42 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
     if seconds < 10:
         return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -32,21 +32,21 @@ def duration(seconds: float) -> str:
 
 
 def time_left(done: float, total: float, seconds: float, most: float = math.inf) -> str:
-    """Say about how long the rest takes if it goes on as so far: ``about 12 s left``.
+    """Estimate the time that the rest of the work takes at the same speed: ``about 12 s left``.
 
     Parameters
     ----------
     done, total : float
-        How much work is done, and how much there is, in the same unit.
+        The finished work and the whole work, in the same unit.
     seconds : float
-        How long it took so far.
-    most : float, default=infinity
-        Seconds after which it ends in any case.
+        The time that the finished work took, in seconds.
+    most : float, default=math.inf
+        The time in seconds after which the work ends in any case.
 
     Returns
     -------
     text : str
-        Empty where nothing is done, or nothing left.
+        The estimate; empty if no work or all work is done.
     """
     if not 0 < done < total:
         return ""
@@ -54,13 +54,13 @@ def time_left(done: float, total: float, seconds: float, most: float = math.inf)
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    """Put a text on one line, and cut it where it is long."""
+    """Put a text on one line, and cut it after `limit` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[:limit]}..."
 
 
 def shortened(text: str, longest: int) -> str:
-    """Cut a text in the middle, since both its ends may tell it from others."""
+    """Cut a text in the middle, because either end may distinguish it from other texts."""
     if len(text) <= longest:
         return text
     head = (longest - 1) // 2
@@ -68,7 +68,19 @@ def shortened(text: str, longest: int) -> str:
 
 
 def cut_apart(texts: Sequence[str], longest: int) -> list[str]:
-    """Cut different texts to a length, so that they stay different.
+    """Cut texts to a length so that different texts stay different.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Texts that all differ.
+    longest : int
+        The largest number of characters in a text.
+
+    Returns
+    -------
+    cut : list of str
+        The shortened texts; an ellipsis stands for the characters that were cut.
 
     Examples
     --------
@@ -94,7 +106,7 @@ def cut_apart(texts: Sequence[str], longest: int) -> list[str]:
 
 
 def alike(texts: Sequence[str]) -> list[list[int]]:
-    """Find the texts that are there more than once: for each, its places."""
+    """Find the texts that occur more than once; return the list of positions of each."""
     places: dict[str, list[int]] = {}
     for i, text in enumerate(texts):
         places.setdefault(text, []).append(i)

@@ -1,4 +1,4 @@
-"""Values of hyperparameters: what counts as a list of them, and when two are the same."""
+"""Values of hyperparameters: which objects are lists of values, and when two values are equal."""
 
 from __future__ import annotations
 
@@ -12,38 +12,45 @@ from .descriptions import configuration
 
 
 def as_list(values: Any, name: str) -> list[Any]:
-    """Make a list of what scikit-learn takes for one, NumPy's scalars turned into Python's.
+    """Make a list of the values that a search tries; NumPy scalars become Python scalars.
 
     Parameters
     ----------
     values : sequence, array or Series
-        One-dimensional.
+        The values, on one axis.
     name : str
-        The parameter, for error messages.
+        The name of the parameter, for error messages.
+
+    Returns
+    -------
+    found : list
+        The values, in the same order.
 
     Raises
     ------
     TypeError
-        If it is a string, a set, a mapping or no sequence.
+        If `values` is a string, a set, a mapping, an array with several axes, or not a sequence.
     ValueError
-        If it is empty.
+        If `values` is empty.
     """
     if hasattr(values, "to_numpy"):  # pandas
         values = values.to_numpy()
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise TypeError(
-                f"{name}: an array of values must have one axis, this one has {values.ndim}; "
-                "for values that are arrays, give a list of them"
+                f"{name}: an array of values must have one axis, but this array has {values.ndim}; "
+                "if each value is an array, pass a list of arrays"
             )
         values = values.tolist()
     elif isinstance(values, str | bytes):
-        raise TypeError(f"{name}: {values!r} is one string; give a list, [{values!r}]")
+        raise TypeError(f"{name}: {values!r} is one string; pass a list, [{values!r}]")
     elif isinstance(values, Set):
-        raise TypeError(f"{name}: a set has no order; give a list")
+        raise TypeError(f"{name}: a set has no order; pass a list")
     elif not isinstance(values, Sequence):
         what = type(values).__name__ if isinstance(values, Mapping | Iterable) else repr(values)
-        raise TypeError(f"{name}: {what} is not a list of values; give a list, even of one value")
+        raise TypeError(
+            f"{name}: {what} is not a list of values; pass a list, even for a single value"
+        )
     found = [value.item() if isinstance(value, np.generic) else value for value in values]
     if not found:
         raise ValueError(f"{name}: the list of values is empty")
@@ -51,7 +58,7 @@ def as_list(values: Any, name: str) -> list[Any]:
 
 
 def unique(values: Iterable[Any]) -> list[Any]:
-    """Keep the first of the values that are the same, in order."""
+    """Remove repeated values; keep the first of equal values, and the order."""
     first: dict[Hashable, Any] = {}
     for value in values:
         first.setdefault(identity(value), value)
@@ -59,12 +66,12 @@ def unique(values: Iterable[Any]) -> list[Any]:
 
 
 def identity(value: Any) -> Hashable:
-    """What two values share if and only if they are the same value of a hyperparameter.
+    """Make a key that is equal for two values if and only if they are the same value.
 
-    True, 1 and 1.0 are three values; NaN is one; a list and a tuple differ. NumPy's scalars are
-    what they are in Python. Objects that can be made again from a configuration, as regularizers,
-    optimizers and estimators can, are the same if that is; other objects without equality of their
-    own are compared by identity.
+    True, 1 and 1.0 are three different values. All NaN are one value. A list differs from a
+    tuple. A NumPy scalar equals the Python scalar of the same value. Objects with a configuration,
+    such as regularizers, optimizers and estimators, are the same if their configurations are the
+    same. Other objects are compared by their own equality, or by identity if they define none.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -89,5 +96,5 @@ def identity(value: Any) -> Hashable:
 
 
 def candidate_identity(params: Mapping[str, Any]) -> Hashable:
-    """What two candidates share if and only if each parameter is the same for both."""
+    """Make a key that is equal for two candidates if and only if all their parameters are."""
     return frozenset((name, identity(value)) for name, value in params.items())

@@ -1,1 +1,1 @@
-"""The command line: its arguments, its data, what it prints."""
+"""The command line: its arguments, its data and its output."""

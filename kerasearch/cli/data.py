@@ -1,4 +1,4 @@
-"""From a CSV file or the name of a bundled data set to rows, target and preprocessing."""
+"""Read rows and target from a CSV file or a bundled data set, and choose the preprocessing."""
 
 from __future__ import annotations
 
@@ -28,34 +28,34 @@ BUNDLED = {
     "breast_cancer": datasets.load_breast_cancer,
     "diabetes": datasets.load_diabetes,
 }
-# whole numbers with at most so many distinct values are taken for classes
+# an integer target with at most this many distinct values is taken for classes
 MAX_CLASSES = 20
-# a text column keeps so many categories; the rarer ones become one
+# a text column has at most this many categories; the rarest categories are merged into one
 MAX_CATEGORIES = 50
-# a text column with more distinct values than this, most of them once, is taken for an identifier
+# a text column with more distinct values, and more than half as many as rows, is an identifier
 MAX_IDENTIFIERS = 20
 
 
 @dataclass
 class Dataset:
-    """What a search trains on.
+    """The training data of a search.
 
     Attributes
     ----------
     name : str
-        The file's name or the bundled data set's.
+        The name of the file or of the bundled data set.
     X : DataFrame
-        The raw rows, with the used columns alone.
+        The raw rows with only the columns that are used.
     y : Series
         The target: labels, or floats for a regression.
     task : {"classification", "regression"}
-        What kind of target it is.
+        The kind of target.
     numbers, dates, categories : list of str
-        The columns of X by how they are encoded.
+        The columns of X, grouped by their encoding.
     notes : list of str
-        What was left out or decided, for the user to know.
+        Notes for the user on what was left out or inferred.
     read_options : dict
-        What ``pandas.read_csv`` must be told to find the same columns in the file.
+        The options with which ``pandas.read_csv`` finds the same columns in the file.
     """
 
     name: str
@@ -69,10 +69,11 @@ class Dataset:
     read_options: dict[str, Any] = field(default_factory=dict)
 
     def preprocessing(self) -> ColumnTransformer:
-        """Make the transformer from raw rows to numbers, not yet fitted.
+        """Make the unfitted transformer from raw rows to numbers.
 
-        Numbers are imputed with the median and standardized; dates count as days and are treated
-        likewise; the others are one-hot encoded, where a missing value is a category of its own.
+        Missing numbers are replaced by the median, and numbers are standardized. Dates become
+        numbers of days, and are treated as numbers. Other columns are one-hot encoded, and a
+        missing value is a separate category.
         """
         branches: list[tuple[str, Any, list[str]]] = []
         if self.numbers:
@@ -90,15 +91,18 @@ class Dataset:
         return ColumnTransformer(branches, verbose_feature_names_out=False)
 
     def folds(self, n_folds: int, seed: int) -> BaseCrossValidator:
-        """Make the splitter: stratified for classes, shuffled for both.
+        """Make the splitter: shuffled folds, which are stratified for classes.
 
         Raises
         ------
         UsageError
-            If there are fewer rows, or rows of one class, than folds.
+            If the data set, or one class, has fewer rows than there are folds.
         """
         if len(self.y) < n_folds:
-            raise UsageError(f"{counted(len(self.y), 'row')} cannot make {n_folds} folds (--cv)")
+            raise UsageError(
+                f"--cv {n_folds}: {counted(len(self.y), 'row')} cannot be split into {n_folds} "
+                "folds"
+            )
         if self.task == "regression":
             return KFold(n_folds, shuffle=True, random_state=seed)
         sizes = self.y.value_counts()
@@ -108,34 +112,36 @@ class Dataset:
             )
             raise UsageError(
                 f"class {sizes.idxmin()} of {self.y.name!r} has {counted(sizes.min(), 'row')}, "
-                f"fewer than the {n_folds} folds: use a smaller --cv{hint}, or leave the class out"
+                f"fewer than the {n_folds} folds; use a smaller --cv{hint}, or remove the class "
+                "from the file"
             )
         return StratifiedKFold(n_folds, shuffle=True, random_state=seed)
 
 
 def load(source: str, target: str | None, task: str | None, drop: Sequence[str] = ()) -> Dataset:
-    """Read a data set and decide how each column is used.
+    """Read a data set and choose how each column is used.
 
     Parameters
     ----------
     source : str
         The name of a bundled data set, or the path of a CSV file.
     target : str or None
-        The column to predict; None for a bundled data set, which has its own.
+        The column to predict. Pass None for a bundled data set, whose target is known.
     task : {"classification", "regression"} or None
-        None infers it: text, booleans, and whole numbers with at most 20 distinct values are
-        classes; any other numbers are a regression.
+        The kind of target. None infers it: text, booleans, and integers with at most 20 distinct
+        values are classes; other numbers are a regression.
     drop : sequence of str, default=()
-        Columns not to use.
+        The columns that are not used.
 
     Returns
     -------
     dataset : Dataset
+        The rows, the target and the encodings of the columns.
 
     Raises
     ------
     UsageError
-        If there is nothing to learn from; the message says why.
+        If the file cannot be read, or if it cannot be used for training; the message says why.
     """
     if source in BUNDLED:
         frame, target = _bundled(source, target), "target"
@@ -146,14 +152,14 @@ def load(source: str, target: str | None, task: str | None, drop: Sequence[str] 
         name = Path(source).name
     _check_columns(frame, drop, "--drop")
     if target in drop:
-        raise UsageError(f"--drop {target}: that is the target")
+        raise UsageError(f"--drop {target}: this column is the target")
     unused = [target, *drop]
     row_numbers = [c for c in frame.columns.difference(unused) if _numbers_the_rows(frame[c])]
     y = frame[target].replace([np.inf, -np.inf], np.nan)
     kept = y.notna()
     frame, y = frame[kept].reset_index(drop=True), y[kept].reset_index(drop=True).infer_objects()
     if y.empty:
-        raise UsageError(f"column {target!r} of {name} has no values")
+        raise UsageError(f"the column {target!r} of {name} has no values")
     task, why = _task(y, task)
     labels = _as_classes(y) if task == "classification" else y.astype(float)
     dataset = Dataset(name, frame, labels, task, read_options=options)
@@ -163,7 +169,7 @@ def load(source: str, target: str | None, task: str | None, drop: Sequence[str] 
         rows = counted((~kept).sum(), "row")
         dataset.notes.append(f"left out {rows} without a value of {target!r}")
     if drop:
-        dataset.notes.append(f"left out {listed(drop)}, as told")
+        dataset.notes.append(f"left out {listed(drop)}, because of --drop")
     for column in row_numbers:
         dataset.notes.append(f"left out {column!r}: it numbers the rows")
     _choose_encodings(dataset, frame.drop(columns=[*unused, *row_numbers]))
@@ -171,17 +177,17 @@ def load(source: str, target: str | None, task: str | None, drop: Sequence[str] 
 
 
 def as_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns into floats; what is no finite number becomes NaN."""
+    """Turn columns into floats; a value that is not a finite number becomes NaN."""
     return frame.apply(_numbers)
 
 
 def days_since_epoch(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn columns of ISO 8601 dates into days since 1970, as floats; others become NaN."""
+    """Turn columns of ISO 8601 dates into days since 1970, as floats; other values become NaN."""
     return frame.apply(_days)
 
 
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Turn every value into text, so that True and "True" are the same, as are all missing ones."""
+    """Turn every value into text, so that True equals "True", and all missing values are equal."""
     text = frame.astype(object)
     return text.where(text.notna(), "(missing)").map(lambda value: str(value).strip())
 
@@ -198,7 +204,7 @@ def _days(column: pd.Series) -> pd.Series:
 
 def _bundled(name: str, target: str | None) -> pd.DataFrame:
     if target not in (None, "target"):
-        raise UsageError(f"the bundled data set {name} has its own target; leave --target out")
+        raise UsageError(f"--target: the bundled data set {name} has its own target; omit --target")
     return BUNDLED[name](as_frame=True).frame
 
 
@@ -208,17 +214,17 @@ def _csv(source: str, target: str | None) -> tuple[pd.DataFrame, str, dict[str, 
         near = did_you_mean(source, BUNDLED)
         raise UsageError(f"no such file: {source}{near}")
     frame, options = _read(path)
-    columns = f"its columns are {listed(frame.columns)}"
+    columns = f"the columns are {listed(frame.columns)}"
     if target is None:
-        raise UsageError(f"--target COLUMN must say what to predict in {path.name}; {columns}")
+        raise UsageError(f"--target must name the column to predict in {path.name}; {columns}")
     if frame.empty:
-        raise UsageError(f"{path.name} has a header and no rows")
+        raise UsageError(f"{path.name} has a header but no rows")
     _check_columns(frame, [target], "--target")
     return frame, target, options
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a CSV file with the separator that makes the most columns of its header."""
+    """Read a CSV file with the separator that splits its header into the most columns."""
 
     def header(**options: Any) -> list[str]:
         return list(pd.read_csv(path, nrows=0, **options).columns)
@@ -249,27 +255,32 @@ def _check_columns(frame: pd.DataFrame, names: Sequence[str], option: str) -> No
 
 
 def _task(y: pd.Series, given: str | None) -> tuple[str, str]:
-    """Decide between classes and numbers, and say why where it was a guess."""
+    """Choose between classification and regression; return a note if the choice is uncertain."""
     n_distinct = y.nunique()
     numeric = types.is_numeric_dtype(y) and not types.is_bool_dtype(y)
     whole = numeric and bool((y % 1 == 0).all())
     if given == "regression" and not numeric:
-        raise UsageError(f"--task regression needs numbers; {y.name!r} has {y.iloc[0]}")
+        raise UsageError(
+            f"--task regression needs numbers, but {y.name!r} has values such as {y.iloc[0]}"
+        )
     if given == "classification" and numeric and not whole:
         fraction = y[y % 1 != 0].iloc[0]
         raise UsageError(
-            f"--task classification needs classes; {y.name!r} has fractions, such as {fraction:g}"
+            f"--task classification needs classes, but {y.name!r} has fractions such as "
+            f"{fraction:g}"
         )
     if n_distinct == 1:
-        raise UsageError(f"{y.name!r} has one value alone, {y.iloc[0]}: nothing to learn")
+        raise UsageError(
+            f"the target {y.name!r} has only one value, {y.iloc[0]}, so there is nothing to predict"
+        )
     if given or not numeric:
         return given or "classification", ""
     if whole and n_distinct <= MAX_CLASSES:
         if n_distinct == 2:
             return "classification", ""
         return "classification", (
-            f"{y.name!r} has {n_distinct} distinct whole numbers, taken for classes "
-            "(--task regression takes them for numbers)"
+            f"{y.name!r} has {n_distinct} distinct integers, which are taken for classes (use "
+            "--task regression to predict numbers)"
         )
     return "regression", ""
 
@@ -283,12 +294,12 @@ def _as_classes(y: pd.Series) -> pd.Series:
 
 
 def _choose_encodings(dataset: Dataset, frame: pd.DataFrame) -> None:
-    """Decide how each column is encoded; keep those that say something."""
+    """Choose the encoding of each column, and leave out columns without information."""
     for name in frame.columns:
         column = frame[name]
         present = column.dropna()
         if present.empty:
-            dataset.notes.append(f"left out {name!r}: no values")
+            dataset.notes.append(f"left out {name!r}: it has no values")
         elif types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
             dataset.numbers.append(name)
         elif types.is_bool_dtype(column):
@@ -297,8 +308,8 @@ def _choose_encodings(dataset: Dataset, frame: pd.DataFrame) -> None:
             dataset.dates.append(name)
         elif present.nunique() > max(MAX_IDENTIFIERS, len(present) / 2):
             dataset.notes.append(
-                f"left out {name!r}: {present.nunique()} distinct texts in {len(present)} rows, "
-                "too many to learn from"
+                f"left out {name!r}: it has {present.nunique()} distinct texts in {len(present)} "
+                "rows, which are too many to learn from"
             )
         else:
             dataset.categories.append(name)

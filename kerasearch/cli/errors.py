@@ -1,11 +1,11 @@
-"""What ends the command line with one line that says why."""
+"""The exceptions that end the command line with a message of one line."""
 
 from __future__ import annotations
 
 
 class UsageError(Exception):
-    """What the user asked for cannot be done; the message says why and what to do instead."""
+    """The arguments or the data are wrong; the message says why and what to do instead."""
 
 
 class SearchFailed(Exception):
-    """The search ran and has no result."""
+    """The search ran but has no result."""

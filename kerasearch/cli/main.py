@@ -1,7 +1,7 @@
 """The command line: ``python -m kerasearch`` tunes a network on a CSV file or a bundled data set.
 
-Without arguments it runs the textbook search on scikit-learn's digits. Keras, scikit-learn and
-pandas are imported where they are needed, so that ``--help`` and most errors are instant.
+Without arguments it runs a grid search on scikit-learn's digits. Keras, scikit-learn and pandas are
+imported only when they are needed, so that ``--help`` and most errors appear at once.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from .data import Dataset
 
 
-# what `stop_reason_` of a search that did not finish is called
-_STOP_REASONS = {"timeout": "The time was up", "interrupted": "Interrupted"}
-# warnings that the table of the candidates makes superfluous
+# values of `stop_reason_` of a search that did not finish, and the text for them
+_STOP_REASONS = {
+    "timeout": "The time limit was reached",
+    "interrupted": "The search was interrupted",
+}
+# the table of the candidates shows what these warnings say
 _TELLS_OF_NO_SCORE = re.compile("test scores are non-finite|have no finite score")
 
 
@@ -41,12 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, default=None
-        The arguments; None takes those of the process.
+        The arguments. None uses the arguments of the process.
 
     Returns
     -------
     status : int
-        0; 1 if every candidate failed; 2 for wrong arguments or data; 130 after Ctrl-C.
+        0 after a successful search; 1 if every candidate failed; 2 for wrong arguments or data;
+        130 after Ctrl-C.
     """
     args = None
     try:
@@ -59,19 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _print_error(error, 1)
     except KeyboardInterrupt:
         stored = args is not None and args.store
-        hint = "; run it again to go on" if stored else ""
-        return _print_error(f"interrupted, nothing was saved{hint}", 130)
+        hint = "; run the same command again to continue" if stored else ""
+        return _print_error(f"interrupted; nothing was saved{hint}", 130)
     return 0
 
 
 def _print_error(error: object, status: int) -> int:
-    """Print one line, and give the exit status on."""
+    """Print an error on one line, and return the exit status."""
     print(f"kerasearch: {one_line(error)}", file=sys.stderr)
     return status
 
 
 def _run(args: argparse.Namespace) -> None:
-    """Check the cheap things first, then search and print what was found."""
+    """Check what can be checked quickly, then search and print the results."""
     typed = arguments.typed_space(args)
     arguments.check_writable(args.save)
     arguments.check_writable(args.report, "--report")
@@ -80,7 +84,7 @@ def _run(args: argparse.Namespace) -> None:
 
     from ..cv_results.reading import read
     from . import data, output
-    from .parameters import resolve
+    from .space_checks import check_values, resolve
 
     dataset = data.load(args.data, args.target, args.task, args.drop)
     folds = dataset.folds(args.cv, args.seed)
@@ -88,8 +92,11 @@ def _run(args: argparse.Namespace) -> None:
     baseline = _baseline(dataset, folds, metric)
     print(output.describe_dataset(dataset), flush=True)
 
+    if "keras" not in sys.modules:
+        print("Starting Keras and its backend, which takes a few seconds ...", flush=True)
     estimator = _estimator(args, dataset)
     space = resolve(estimator, typed)
+    check_values(estimator, dict(zip(typed, space, strict=True)), space, dataset)
     n_candidates = arguments.n_candidates(args, space)
     print(output.describe_search(args, space, n_candidates), flush=True)
 
@@ -99,7 +106,7 @@ def _run(args: argparse.Namespace) -> None:
     seconds = time.monotonic() - begin
     reason = getattr(search, "stop_reason_", "finished")
     if reason in _STOP_REASONS:
-        print(f"\n{_STOP_REASONS[reason]}; this is what was finished by then.")
+        print(f"\n{_STOP_REASONS[reason]}. The table has the candidates that were finished.")
     result = output.Result(read(search.cv_results_), space, metric, baseline, errors)
     print(output.describe_result(result, seconds), flush=True)
     if args.report is not None:
@@ -110,7 +117,7 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
-    """Score a model that ignores the features, which shows too whether the score can be used."""
+    """Score a model that ignores the features; this also checks that the score can be computed."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.metrics import get_scorer_names
     from sklearn.model_selection import cross_val_score
@@ -118,7 +125,7 @@ def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
     known = get_scorer_names()
     if metric not in known:
         hint = did_you_mean(metric, known)
-        raise UsageError(f"--scoring {metric}: scikit-learn has no such score{hint}")
+        raise UsageError(f"--scoring {metric}: scikit-learn has no score of this name{hint}")
     dummy = DummyClassifier() if dataset.task == "classification" else DummyRegressor()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -128,7 +135,7 @@ def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
             )
         except Exception as error:
             variants = [name for name in known if name.startswith(f"{metric}_")]
-            hint = f"; there are {', '.join(variants)}" if variants else ""
+            hint = f"; other variants are {', '.join(variants)}" if variants else ""
             raise UsageError(
                 f"--scoring {metric} does not suit this target: {one_line(error)}{hint}"
             ) from None
@@ -136,7 +143,7 @@ def _baseline(dataset: Dataset, folds: Any, metric: str) -> float:
 
 
 def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
-    """One pipeline from raw rows to predictions."""
+    """Make a pipeline from raw rows to predictions."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import StandardScaler
@@ -151,7 +158,7 @@ def _estimator(args: argparse.Namespace, dataset: Dataset) -> Pipeline:
         random_state=args.seed,
         store=args.store,
     )
-    if dataset.task == "regression":  # a network learns a target of any scale once it is standard
+    if dataset.task == "regression":  # a network learns best if the target is standardized
         network = TransformedTargetRegressor(network, transformer=StandardScaler())
     return Pipeline([("preprocess", dataset.preprocessing()), ("network", network)])
 
@@ -163,7 +170,7 @@ def _search(
     n_candidates: int,
     folds: Any,
 ) -> Any:
-    """The search, without the fit on all rows: only ``--save`` needs that."""
+    """Make the search without a refit, because only ``--save`` needs a fit on all rows."""
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
     from ..search import BayesSearchCV, HyperbandSearchCV
@@ -183,7 +190,7 @@ def _search(
 def _fit(
     search: Any, dataset: Dataset, metric: str, space: dict[str, Any], n_candidates: int
 ) -> dict[str, int]:
-    """Run the search under a progress line; tell how many fits failed with which error."""
+    """Run the search with a progress line; count the failed fits by their error messages."""
     import joblib
     import numpy as np
     from sklearn.exceptions import FitFailedWarning
@@ -195,36 +202,36 @@ def _fit(
     errors: Counter[str] = Counter()
     names = list(space)
     resource = None
-    if hasattr(search, "resource"):  # which tells the rungs of Hyperband's candidates apart
+    if hasattr(search, "resource"):  # in Hyperband it distinguishes the rungs of a candidate
         resource = next(n for n in search.estimator.get_params() if n.endswith("__epochs"))
         names.append(resource)
     progress = Progress(n_candidates, search.cv.get_n_splits(), sys.stderr)
     with warnings.catch_warnings(record=True) as caught, progress:
         warnings.simplefilter("always", FitFailedWarning)
+        # the help of --n-jobs says the same, and the warning would interrupt the progress line
+        warnings.filterwarnings("ignore", ".* processes that took .* to import ")
         search.set_params(scoring=progress.watch(get_scorer(metric), names, resource))
         try:
-            # the processes that joblib may start have the same standard error
+            # worker processes of joblib write to the same standard error
             with joblib.parallel_config("loky", initializer=quiet.start_keras):
                 search.fit(dataset.X, dataset.y)
-        except ValueError as error:  # scikit-learn's, where no fit succeeded
-            if str(error).startswith("Invalid parameter"):  # with some of the values alone
+        except ValueError as error:  # scikit-learn raises it if no fit succeeded
+            if str(error).startswith("Invalid parameter"):  # it occurs only with some values
                 raise UsageError(f"--param: {error}") from None
             if "fits failed" not in str(error):
                 raise
             ((reason, _),) = count_errors(str(error)).most_common(1)
             raise SearchFailed(f"every fit failed: {reason}") from None
-        if not hasattr(search, "cv_results_"):  # stopped before a candidate was finished
-            raise KeyboardInterrupt
     for warning in caught:
         if issubclass(warning.category, FitFailedWarning):
             errors += count_errors(str(warning.message))
         elif issubclass(warning.category, DeprecationWarning):
-            pass  # for the libraries' developers
+            pass  # these warnings are for the developers of the libraries
         elif not _TELLS_OF_NO_SCORE.search(str(warning.message)):
             print(f"kerasearch: warning: {one_line(warning.message)}", file=sys.stderr)
     if not np.isfinite(search.cv_results_["mean_test_score"]).any():
         reason = next(iter(errors), f"{metric} was not a number")
-        raise SearchFailed(f"every candidate failed in a fold or more: {reason}")
+        raise SearchFailed(f"every candidate failed in at least one fold: {reason}")
     return {one_line(error, limit=1000): n for error, n in errors.most_common()}
 
 
@@ -235,10 +242,10 @@ def _write_report(
     errors: Mapping[str, int],
     args: argparse.Namespace,
 ) -> None:
-    """Write what was found as one HTML file."""
+    """Write the report as one HTML file."""
     from ..html_report import report
 
-    search.set_params(scoring=metric)  # by its name, not as the scorer that counts the fits
+    search.set_params(scoring=metric)  # replace the scorer that counts the fits by the name
     title = f"{metric} on {dataset.name}"
     share = 1 / args.cv
     try:
@@ -249,7 +256,7 @@ def _write_report(
 
 
 def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: Path) -> None:
-    """Train one candidate on all rows, and keep the whole pipeline."""
+    """Train one candidate on all rows, and save the whole pipeline."""
     import joblib
     from sklearn.base import clone
 
@@ -258,22 +265,24 @@ def _save(estimator: Pipeline, dataset: Dataset, params: dict[str, Any], path: P
         best = clone(estimator).set_params(**params).fit(dataset.X, dataset.y)
     except Exception as error:
         what = f"{type(error).__name__}: {one_line(error)}"
-        raise SearchFailed(f"training on all rows failed, nothing was saved: {what}") from None
-    best.set_params(**{n: None for n in best.get_params() if n.endswith("__store")})  # stays here
+        raise SearchFailed(f"training on all rows failed; nothing was saved: {what}") from None
+    # the saved pipeline may be used where the fit store does not exist
+    best.set_params(**{n: None for n in best.get_params() if n.endswith("__store")})
     try:
         joblib.dump(best, path)
     except OSError as error:
         raise SearchFailed(f"--save {path}: {error.strerror}") from None
-    print(f"Saved it, with its preprocessing, to {path}.")
+    print(f"Saved the candidate with its preprocessing to {path}.")
 
 
 def run() -> None:
-    """Run the command line in a process of its own, and leave with its status."""
-    # this process is ours, so TensorFlow may be told to be silent; workers inherit the first line
+    """Run the command line as the main program of the process, and exit with its status."""
+    # the process belongs to the command line, so TensorFlow may be silenced here; worker processes
+    # inherit the environment variable
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         sys.exit(main())
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except BrokenPipeError:  # the reader of the output, such as `head`, has stopped reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What the command line prints."""
+"""The texts that the command line prints."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Result:
-    """A finished search, and what is needed to judge it.
+    """A finished search, and the data to judge it.
 
     Attributes
     ----------
     results : SearchResults
-        What the search found.
+        The candidates and their scores.
     space : dict of str to list or distribution
-        What was searched, by full names.
+        The search space by full names.
     metric : str
-        The name of the score; larger is better.
+        The name of the score; a larger score is better.
     baseline : float
         The score of a model that ignores the features.
     errors : dict of str to int
-        The messages of failed fits, and how many fits failed with each.
+        The error messages of failed fits, each with the number of fits.
     """
 
     results: SearchResults
@@ -54,19 +54,19 @@ class Result:
 
     @property
     def ranking(self) -> np.ndarray:
-        """The candidates that compare, best first: of Hyperband's, those with the most epochs."""
+        """The numbers of the comparable candidates, best first; see `SearchResults.comparable`."""
         order = self.results.order()
         return order[self.results.comparable[order]]
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """The best candidate, in the order of the space."""
+        """The parameters of the best candidate, in the order of the space."""
         params = self.results.params[self.results.best()]
         return {name: as_python(params[name]) for name in self.space}
 
 
 def describe_dataset(dataset: Dataset) -> str:
-    """Say what there is to learn from, and what was left out."""
+    """Describe the rows, columns and target, and list what was left out."""
     kinds = {
         "numeric": len(dataset.numbers),
         "date": len(dataset.dates),
@@ -87,7 +87,7 @@ def describe_dataset(dataset: Dataset) -> str:
 
 
 def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candidates: int) -> str:
-    """Say what will be tried, and how many fits that is."""
+    """Describe the search space and the number of fits."""
     names = short_names(list(space))
     width = max(map(len, names.values()))
     n_epochs = arguments.n_epochs(args)
@@ -104,7 +104,7 @@ def describe_search(args: argparse.Namespace, space: Mapping[str, Any], n_candid
 
 
 def describe_result(result: Result, seconds: float) -> str:
-    """Write the ranked table, the best candidate, and how far to trust it."""
+    """Write the ranked table, the best candidate, and remarks on the certainty of the result."""
     results, best = result.results, result.results.best()
     lines = [
         "",
@@ -112,17 +112,20 @@ def describe_result(result: Result, seconds: float) -> str:
         "",
         f"Best: {assignments(result.best_params)}",
         f"  {result.metric} {_score(result, best)} over {results.n_folds} folds; "
-        f"a model that ignores the features has {number(result.baseline)}",
+        f"a model that ignores the features scores {number(result.baseline)}",
     ]
     means = results.mean()[result.ranking]
     worst_of_close = results.mean()[best] - results.std()[best]
     if worst_of_close <= result.baseline:
-        lines.append("  That is not clearly better: these columns may not tell the target")
+        lines.append(
+            "  The best candidate is not clearly better: the columns may not predict the target"
+        )
     n_close = int((means >= worst_of_close).sum()) - 1
     if n_close:
+        verb = "scores" if n_close == 1 else "score"
         lines.append(
-            f"  {counted(n_close, 'other candidate')} within one standard deviation of it: more "
-            f"folds (--cv {max(10, 2 * results.n_folds)}) would tell them apart better"
+            f"  {counted(n_close, 'other candidate')} {verb} within one standard deviation of the "
+            f"best; more folds (--cv {max(10, 2 * results.n_folds)}) would separate them better"
         )
     for error, n_failed in result.errors.items():
         lines.append(f"{counted(n_failed, 'fit')} failed: {one_line(error)}")
@@ -131,7 +134,7 @@ def describe_result(result: Result, seconds: float) -> str:
 
 
 def table(result: Result) -> str:
-    """Write the ranked candidates, one a line: parameters, score, time of a fit."""
+    """Write the ranked candidates, one per line: the parameters, the score, the time of a fit."""
     results, ranks, seconds = result.results, result.results.rank(), result.results.time("fit")
     heads = ["rank", *short_names(list(result.space)).values()]
     rows = [[*heads, f"{result.metric} (mean ± std)", "fit time"]]
@@ -143,14 +146,14 @@ def table(result: Result) -> str:
 
 
 def _left_out(result: Result) -> list[str]:
-    """Say how many candidates are not in the table, and why."""
+    """Write how many candidates are not in the table, and why."""
     n_more = len(result.ranking) - MAX_ROWS
     n_below = len(result.results) - len(result.ranking)
     notes = [f"... and {counted(n_more, 'more candidate')}"] if n_more > 0 else []
     if n_below:
         notes.append(
-            f"Not in the table: {counted(n_below, 'candidate')} with fewer epochs, whose scores do "
-            "not compare with these"
+            f"The table leaves out {counted(n_below, 'candidate')} with fewer epochs, because "
+            "their scores are not comparable"
         )
     return notes
 
@@ -158,42 +161,42 @@ def _left_out(result: Result) -> list[str]:
 def next_steps(
     args: argparse.Namespace, dataset: Dataset, typed: Mapping[str, Any], result: Result
 ) -> str:
-    """Write what to do now: commands to paste, and lines of Python."""
+    """Suggest what to do next: commands to paste, and lines of Python."""
     best = dict(zip(typed, result.best_params.values(), strict=True))
-    steps = [f"The best {edge}; beyond may be better." for edge in _edges(typed, best)]
+    steps = [f"{edge}; values beyond it may be better." for edge in _edges(typed, best)]
     nearer = {name: _narrower(typed[name], best[name]) for name in typed}
     if any(nearer.values()):
         space = {name: nearer[name] or show(best[name], digits=4) for name in typed}
         method = "random" if args.method == "grid" else args.method
-        steps += ["Look closer, around the best:", f"  {_command(args, space, method)}"]
+        steps += ["Search a narrower range around the best:", f"  {_command(args, space, method)}"]
     if args.save is None:
         fixed = {name: show(value) for name, value in best.items()}
         steps += [
-            "Train the best on all rows and keep it:",
+            "Train the best candidate on all rows and save it:",
             f"  {_command(args, fixed, 'grid', save='best.joblib')}",
         ]
     if args.data in BUNDLED:
         steps += [
-            "Search on your own data, a CSV file with a header:",
+            "Search on your own data in a CSV file with a header:",
             "  python -m kerasearch data.csv --target COLUMN --save best.joblib",
         ]
-    lines = ["", "What next", *(f"  {step}" for step in steps)]
-    # Python starts at the margin, to be pasted
+    lines = ["", "Next steps", *(f"  {step}" for step in steps)]
+    # Python code is not indented, so that it can be pasted
     if args.save is not None:
-        lines += ["  Use what was saved, in Python:", "", *_loading(args, dataset)]
+        lines += ["  Use the saved candidate in Python:", "", *_loading(args, dataset)]
     elif _is_textbook(args, dataset):
-        lines += ["  The same search in Python:", "", *_searching(args, result)]
+        lines += ["  Run the same search in Python:", "", *_searching(args, result)]
     return "\n".join(lines)
 
 
 def assignments(params: Mapping[str, Any]) -> str:
-    """Write parameters by their short names."""
+    """Write parameters and their values with short names."""
     names = short_names(list(params))
     return ", ".join(f"{names[name]}={show(value, digits=6)}" for name, value in params.items())
 
 
 def number(score: float) -> str:
-    """Write a score: four decimals, or six digits for large ones."""
+    """Write a score with four decimals, or a large score with six digits."""
     return f"{score:.4f}" if abs(score) < 100 else f"{score:.6g}"
 
 
@@ -208,19 +211,19 @@ def _score(result: Result, i: int) -> str:
 
 
 def _edges(space: Mapping[str, Any], best: Mapping[str, Any]) -> list[str]:
-    """Name the numbers that are best at an end of three or more values."""
+    """Describe the parameters whose best value is the smallest or largest of three or more."""
     edges = []
     for name, values in space.items():
         if is_distribution(values) or len(values) < 3 or None in map(as_real, values):
             continue
         if best[name] in (min(values), max(values)):
             which = "smallest" if best[name] == min(values) else "largest"
-            edges.append(f"{name}, {show(best[name])}, is the {which} that was tried")
+            edges.append(f"The best {name}, {show(best[name])}, is the {which} tried value")
     return edges
 
 
 def _narrower(values: Any, best: Any) -> str | None:
-    """Write a log range round the best of floats that span more than a factor of ten, or None."""
+    """Write a log range around the best value; None if the range is not of floats or is narrow."""
     if not isinstance(best, float):
         return None
     tried = values.support() if hasattr(values, "support") else (min(values), max(values))
@@ -232,7 +235,7 @@ def _narrower(values: Any, best: Any) -> str | None:
 def _command(
     args: argparse.Namespace, space: Mapping[str, str], method: str, save: str | None = None
 ) -> str:
-    """Write a command like the present one, for another search."""
+    """Write a command with the present options for another search."""
     kept = ("target", "task", "scoring", "model", "epochs", "drop", "cv", "seed", "n_jobs", "store")
     options = {name: getattr(args, name) for name in kept}
     if args.method == "hyperband" and method != "hyperband":
@@ -249,7 +252,7 @@ def _command(
 
 
 def _loading(args: argparse.Namespace, dataset: Dataset) -> list[str]:
-    """Lines that load what was saved and predict."""
+    """Write lines of Python that load the saved pipeline and predict."""
     if args.data in BUNDLED:
         imported = f"from sklearn.datasets import load_{args.data}"
         rows = f"load_{args.data}(as_frame=True).data"
@@ -267,13 +270,13 @@ def _loading(args: argparse.Namespace, dataset: Dataset) -> list[str]:
 
 
 def _is_textbook(args: argparse.Namespace, dataset: Dataset) -> bool:
-    """Tell whether the search is plain enough to be written in a few lines."""
+    """Tell whether the search is simple enough to be written in a few lines of Python."""
     plain = args.method == "grid" and not (args.model or args.drop or args.scoring)
     return plain and args.data in BUNDLED and dataset.task == "classification"
 
 
 def _searching(args: argparse.Namespace, result: Result) -> list[str]:
-    """Lines that do the present grid search without the command line."""
+    """Write lines of Python that run the same grid search."""
     settings = f"epochs={args.epochs or arguments.EPOCHS}, random_state={args.seed}"
     if args.store is not None:
         settings += f", store={str(args.store)!r}"
@@ -300,7 +303,7 @@ def _searching(args: argparse.Namespace, result: Result) -> list[str]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad columns to one width: numbers to the right, anything else to the left."""
+    """Pad the cells of each column; numbers are right-aligned, and text is left-aligned."""
     justify: list[Callable[[str, int], str]] = []
     for column in zip(*rows[1:], strict=True):
         numeric = all(cell[:1] in set("-0123456789") and "±" not in cell for cell in column)

@@ -1,4 +1,4 @@
-"""``--param name=values``: from the text of the options to a grid or to distributions."""
+"""Read ``--param name=values``: from the text of the options to lists and distributions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import inspect
 import keyword
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from .._utils.text import one_line
 from .._utils.values import unique
@@ -27,13 +26,12 @@ from ..space import (
     log_uniform,
     uniform,
 )
-from ..space.names import resolve as full_names
 from ..space.scipy_distributions import is_distribution as is_distribution
 from .errors import UsageError
 
 Space = dict[str, Any]
 
-# the names to type, and those of the same distributions in Python
+# the short names for the command line, and the names of the same distributions in Python
 _DISTRIBUTIONS: dict[str, Callable[..., Any]] = {
     "log": log_uniform,
     "uniform": uniform,
@@ -46,29 +44,29 @@ _DISTRIBUTIONS: dict[str, Callable[..., Any]] = {
     "log_integers": log_integers,
 }
 _CONSTANTS = {"true": True, "false": False, "none": None}
-# words that Python reads as a difference or an attribute: he-normal, glorot.uniform
+# words that Python would read as a difference or an attribute: he-normal, glorot.uniform
 _WORD = re.compile(r"[A-Za-z_][\w.\-]*")
 
 
 def parse(options: Sequence[str]) -> Space:
-    """Read ``name=values`` options.
+    """Read the options ``name=values``.
 
-    A name that is given twice has the values of both lists; a distribution stands alone.
+    Two lists of the same name are joined.
 
     Parameters
     ----------
     options : sequence of str
-        What stood after each ``--param``.
+        The value of each ``--param``.
 
     Returns
     -------
     space : dict of str to list or distribution
-        By the names as they were typed.
+        The values by the names as they were typed.
 
     Raises
     ------
     UsageError
-        If an option cannot be read.
+        If an option cannot be read, or if a name with a distribution is given twice.
     """
     space: Space = {}
     for option in options:
@@ -76,7 +74,7 @@ def parse(options: Sequence[str]) -> Space:
         name = name.strip()
         if not equals or not name.isidentifier():
             raise UsageError(
-                f"--param {option!r} is not name=values, such as learning_rate=0.01,0.001"
+                f"--param {option!r} must be name=values, such as learning_rate=0.01,0.001"
             )
         values = parse_values(name, text.strip())
         if name not in space:
@@ -84,34 +82,38 @@ def parse(options: Sequence[str]) -> Space:
         elif isinstance(values, list) and isinstance(space[name], list):
             space[name] = unique(space[name] + values)
         else:
-            raise UsageError(f"--param {name} has a distribution and is given twice; keep one")
+            raise UsageError(
+                f"--param {name} is given twice, but a distribution cannot be joined with other "
+                "values; keep one of the two"
+            )
     return space
 
 
 def parse_values(name: str, text: str) -> Any:
-    """Read the values of one parameter: a list, or a distribution with ``rvs``.
+    """Read the values of one parameter: a list or a distribution.
 
-    The text is parsed as Python is, and never evaluated: it may hold literals, names, tuples,
-    lists, dicts and one call of a distribution, and nothing else.
+    The text is parsed as Python code but never evaluated. It may contain only literals, words,
+    tuples, lists, dicts, and one call of a distribution.
 
     Parameters
     ----------
     name : str
-        The parameter, for error messages.
+        The name of the parameter, for error messages.
     text : str
-        Python literals or bare words with commas between them, or one of ``log(low,high)``,
+        Python literals or words, separated by commas; or one of ``log(low,high)``,
         ``uniform(low,high)``, ``int(low,high,step)``, ``logint(low,high)``, ``choice(a,b,...)``
-        and ``layer_sizes(depth,units,shape)``, whose bounds are all included. The names
-        ``log_uniform``, ``integers`` and ``log_integers`` are understood too.
+        and ``layer_sizes(depth,units,shape)``. All bounds are included. The names
+        ``log_uniform``, ``integers`` and ``log_integers`` are accepted as well.
 
     Returns
     -------
     values : list or distribution
+        The values.
 
     Raises
     ------
     UsageError
-        If it is none of these.
+        If the text cannot be read.
     """
     try:
         match _parsed(text):
@@ -126,7 +128,7 @@ def parse_values(name: str, text: str) -> Any:
 
 
 def describe(values: Any) -> str:
-    """Write values as they could have been typed."""
+    """Write values in the form in which they are typed on the command line."""
     match values:
         case Uniform(low, high, log):
             return f"{'log' if log else 'uniform'}({low:g},{high:g})"
@@ -141,7 +143,7 @@ def describe(values: Any) -> str:
 
 
 def show(value: Any, digits: int | None = None) -> str:
-    """Write one value: a word without quotes, a tuple without spaces, a float to `digits`."""
+    """Write one value: a word without quotes, a tuple without spaces, a float with `digits`."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
@@ -152,39 +154,25 @@ def show(value: Any, digits: int | None = None) -> str:
     return repr(value).replace(", ", ",")
 
 
-def resolve(estimator: BaseEstimator, space: Mapping[str, Any]) -> Space:
-    """Turn the names of a space into full names of the estimator's parameters.
-
-    Raises
-    ------
-    UsageError
-        If a name is unknown or could be several; the message has the nearest or all of them.
-    """
-    try:
-        return full_names(estimator, space)
-    except ValueError as error:
-        raise UsageError(f"--param {error}") from None
-
-
 def _parsed(text: str) -> list[ast.expr]:
     """Parse the values between the outermost commas."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's, of unusual literals
+        warnings.simplefilter("ignore")  # Python warns of unusual literals
         try:
-            ast.parse(text.strip() or "()", mode="eval")  # for an error of the text as typed
+            ast.parse(text.strip() or "()", mode="eval")  # an error then refers to the typed text
             values = ast.parse(f"[{text}\n]", mode="eval").body
         except SyntaxError as error:
             place = one_line((error.text or "")[max(error.offset or 1, 1) - 1 :], 30)
             raise ValueError(
-                f"{error.msg.partition(' (')[0]}{f' at {place!r}' if place else ''}; values have "
-                "commas between them, and what is neither a number nor a plain word has quotes"
+                f"{error.msg.partition(' (')[0]}{f' at {place!r}' if place else ''}; separate "
+                "values with commas, and put text that is not a plain word in quotes"
             ) from None
-    assert isinstance(values, ast.List)  # since the text by itself is an expression
+    assert isinstance(values, ast.List)  # because the text alone is an expression
     return values.elts
 
 
 def _value(node: ast.expr) -> Any:
-    """Read a literal, a word, or a tuple, list or dict of them."""
+    """Read a literal, a word, or a tuple, list or dict of such values."""
     match node:
         case ast.Constant(value=value) if value is not ...:
             return value
@@ -205,12 +193,12 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.BinOp | ast.Attribute) and _WORD.fullmatch(word):
         return word
     if isinstance(node, ast.Call):
-        raise ValueError(f"{text} must stand alone, as a distribution does")
-    raise ValueError(f"{text} is neither a number, a word nor another value; text has quotes")
+        raise ValueError(f"the distribution {text} cannot be combined with other values")
+    raise ValueError(f"{text} is not a value; put text in quotes")
 
 
 def _distribution(call: ast.Call) -> Any:
-    """Make the distribution that a call is of."""
+    """Make the distribution of a call."""
     name = ast.unparse(call.func)
     if name not in _DISTRIBUTIONS:
         raise ValueError(f"the distributions are {', '.join(map(_form, _DISTRIBUTIONS))}")
@@ -220,18 +208,18 @@ def _distribution(call: ast.Call) -> Any:
     try:
         inspect.signature(make).bind(*positional, **named)
     except TypeError:
-        raise ValueError(f"it is not of the form {_form(name)}") from None
+        raise ValueError(f"the form must be {_form(name)}") from None
     if len(named) < len(call.keywords):
         raise ValueError("an argument is given twice")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values given twice, as in a list
+            warnings.simplefilter("ignore")  # repeated values of a list give no warning either
             return make(*positional, **named)
     except (TypeError, ValueError) as error:
         raise ValueError(str(error).partition(": ")[2] or error) from None
 
 
 def _form(name: str) -> str:
-    """Write how a distribution is called: ``log(low,high)``."""
+    """Write the form of a distribution, such as ``log(low,high)``."""
     arguments = inspect.signature(_DISTRIBUTIONS[name]).parameters
     return f"{name}({'a,b,...' if name == 'choice' else ','.join(arguments)})"

@@ -1,8 +1,9 @@
-"""A live line about a running search.
+"""A progress line for a running search.
 
-scikit-learn's searches report nothing that a line could be made of, the same way in one process and
-in several, in all versions. But they call the scorer once after each fit, wherever the fit ran. So
-the scorer appends each score to a temporary file, and a thread of the main process reads it.
+The searches of scikit-learn do not report their progress in a way that works in all versions, and
+in one process as well as in several. But they call the scorer once after each fit, in the process
+of the fit. Therefore the scorer appends each score to a temporary file, and a thread of the main
+process reads the file.
 """
 
 from __future__ import annotations
@@ -27,18 +28,19 @@ _LINES_WITHOUT_TERMINAL = 5
 
 @dataclass(frozen=True)
 class ReportingScorer:
-    """A scorer that also writes down each score that it gives.
+    """A scorer that also writes each score to a file.
 
     Parameters
     ----------
     scorer : callable
         The scorer, ``scorer(estimator, X, y)``.
     names : tuple of str
-        The parameters that tell one candidate from another.
+        The parameters that identify a candidate.
     path : str
-        The file to append to. One line is one write, so that processes do not mix theirs.
+        The file to append to. Each line is written in one call, so that lines of different
+        processes do not mix.
     resource : str, default=None
-        The parameter of which candidates get different amounts, as epochs in Hyperband.
+        The parameter that is the resource of the search, such as the epochs in Hyperband.
     """
 
     scorer: Callable[..., float]
@@ -47,7 +49,7 @@ class ReportingScorer:
     resource: str | None = None
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
-        """Score, and write it down."""
+        """Compute the score, and append it to the file."""
         score = float(self.scorer(estimator, X, y))
         params = estimator.get_params()
         candidate = repr([params.get(name) for name in self.names])
@@ -58,17 +60,17 @@ class ReportingScorer:
 
 
 class Progress:
-    """Fits done, best mean score so far, time spent and time left, on one line of a terminal.
+    """A line in a terminal with the finished fits, the best mean score and the remaining time.
 
-    Where the stream is no terminal, it gets a few plain lines. A fit that fails is never scored
-    and so not counted; the table after the search has it.
+    If the stream is not a terminal, a few plain lines are written to it. A failed fit is not
+    scored, so the line does not count it. The table after the search shows it.
 
     Parameters
     ----------
     n_candidates, n_folds : int
-        What the search will fit.
+        The number of candidates and of folds in the search.
     stream : text stream
-        Where to write, usually standard error.
+        The stream to write to, usually standard error.
 
     Examples
     --------
@@ -83,7 +85,7 @@ class Progress:
         self.n_folds = n_folds
         self.stream = stream
         self.live = stream.isatty()
-        # by candidate and what it got of the resource
+        # scores by candidate and by its amount of the resource
         self._scores: dict[tuple[str, int], list[float]] = defaultdict(list)
         self._read_to = 0
         self._lines = 0
@@ -92,7 +94,10 @@ class Progress:
     def watch(
         self, scorer: Callable[..., float], names: Sequence[str], resource: str | None = None
     ) -> ReportingScorer:
-        """Make a scorer whose calls this line counts; the best has most of the resource."""
+        """Make a scorer whose calls this line counts.
+
+        The best candidate on the line is one with the largest amount of `resource`.
+        """
         return ReportingScorer(scorer, tuple(names), self._path, resource)
 
     def __enter__(self) -> Progress:
@@ -122,7 +127,7 @@ class Progress:
         with open(self._path, "rb") as file:
             file.seek(self._read_to)
             lines = file.read()
-        lines = lines[: lines.rfind(b"\n") + 1]  # a line may still be on its way
+        lines = lines[: lines.rfind(b"\n") + 1]  # the last line may be incomplete
         self._read_to += len(lines)
         for line in lines.splitlines():
             candidate, amount, score = json.loads(line)

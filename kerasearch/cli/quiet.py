@@ -1,8 +1,9 @@
-"""Keras' import and first tensor, without TensorFlow's messages on standard error.
+"""Import Keras and make a first tensor without TensorFlow's messages on standard error.
 
-The C++ side of TensorFlow writes them to file descriptor 2 before it reads any log level that
-Python can set (seen with 2.21), so the descriptor itself is turned aside meanwhile. That is done to
-a process of the command line's own, and never by the library: there, standard error is the user's.
+The C++ code of TensorFlow writes these messages to file descriptor 2 before it reads any log level
+that Python can set (checked with TensorFlow 2.21). Therefore the descriptor itself is redirected
+during the import. Only the command line does this, in its own process. The library never redirects
+the standard error of a user's process.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# glog lines ("I0000 00:00:1795518936.453703 ..." or "2026-11-24 11:05:01.1: I tensorflow/...")
-# and the two that TensorFlow prints without such a head
+# lines of glog ("I0000 00:00:1795518936.453703 ..." or "2026-11-24 11:05:01.1: I tensorflow/..."),
+# and two lines that TensorFlow prints without this prefix
 _CHATTER = re.compile(
     rb"^(?:[IWEF]\d{4} \d\d:\d\d:\d"
     rb"|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWEF] "
@@ -25,7 +26,7 @@ _CHATTER = re.compile(
 
 
 def start_keras() -> None:
-    """Import Keras and make a first tensor, with which TensorFlow starts its devices."""
+    """Import Keras and make a first tensor, so that the backend initializes its devices."""
     with without_chatter():
         import keras
 
@@ -34,12 +35,12 @@ def start_keras() -> None:
 
 @contextlib.contextmanager
 def without_chatter() -> Iterator[None]:
-    """Turn standard error aside; in the end, write out what is no message of TensorFlow's."""
+    """Redirect standard error; at the end, write the lines that are not TensorFlow's messages."""
     if sys.stderr is not None:
         sys.stderr.flush()
     try:
         saved = os.dup(2)
-    except OSError:  # no standard error at all: nobody to keep the chatter from
+    except OSError:  # the process has no standard error
         yield
         return
     with tempfile.TemporaryFile() as aside:

@@ -1,8 +1,8 @@
-"""The one reading of ``cv_results_``, which spaces, searches and results all go through.
+"""Reading of ``cv_results_``, which all other packages share.
 
-`reading.read` takes a search, its ``cv_results_`` or a table of it, and `candidates` the parameters
-in it, also from files. What comes back is a `search_results.SearchResults`: the metric, which
-candidates compare, their rank, what they cost. `store_lookup` asks the fit store of the search, and
-`values` tells what hyperparameters' values are: missing, numbers, on a logarithmic scale. Knows
-pandas, scikit-learn and the fit store, never Keras.
+`reading.read` reads a search, its ``cv_results_`` or a table of them. It returns a
+`search_results.SearchResults` with metrics, comparable candidates, ranks and costs. `candidates`
+reads the parameters of the candidates, also from files. `store_lookup` reads the fit store of the
+search. `values` examines values of hyperparameters: whether they are missing, are numbers, or lie
+on a logarithmic scale. This package imports pandas, scikit-learn and the fit store, but not Keras.
 """

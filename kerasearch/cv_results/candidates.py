@@ -1,8 +1,8 @@
 """The parameters of the candidates, also from tables that were written to CSV or Parquet.
 
-A CSV file has every value as text, and what has no text of its own as Python's ``repr``. A Parquet
-file makes arrays of sequences, and in its dicts gives ``None`` to every parameter that a candidate
-does not have. In both, integers beside a gap are floats.
+A CSV file contains every value as text; an object is written as its ``repr``. A Parquet file turns
+sequences into arrays. In its dicts, a parameter that a candidate does not have is ``None``. In both
+kinds of file, integers become floats if a value of the column is missing.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .._utils.user_warnings import warn
 from .values import MISSING
 
 _NUMPY_SCALAR = re.compile(r"\bnp\.(?:float|int|uint|str|bool)\w*\(([^()]*)\)")
-# what a CSV file has of an object without a text of its own: its address tells it from others
+# the text in a CSV file of an object with the default repr; the address distinguishes objects
 _OBJECT = re.compile(r"<(?:[\w.<>]*\.)?(\w+) object at 0x\w+>")
-# what a CSV file has of a callable; its name is the last part
+# the text in a CSV file of a callable; the last part is its name
 _CALLABLE = re.compile(
     r"<(?:built-in function|function|cyfunction|class|ufunc) "
     r"'?(?:[\w.<>]*\.)?(<?\w+>?)'?(?: at 0x\w+)?>"
@@ -31,26 +31,28 @@ _CALLABLE = re.compile(
 
 
 def read_params(table: Mapping[str, Any], is_frame: bool) -> list[dict[str, Any]]:
-    """Read each candidate's parameters.
+    """Read the parameters of each candidate.
 
-    They are in ``params``. A CSV file may have there what no literal is, such as ``SVC(C=1)``: then
-    the columns ``param_...`` are read, which are enough without ``params`` too.
+    The parameters are in the column ``params``. In a CSV file this column may contain text that is
+    not a literal, such as ``SVC(C=1)``. Then the columns ``param_...`` are read, and also if there
+    is no column ``params``.
 
     Parameters
     ----------
     table : mapping of str to column
         The columns of ``cv_results_``.
     is_frame : bool
-        Whether it was a data frame, and may have come from a file.
+        Whether the table is a data frame, which may have been read from a file.
 
     Returns
     -------
     params : list of dict
+        The parameters of each candidate.
 
     Raises
     ------
     ValueError
-        If there is neither.
+        If the table has neither ``params`` nor columns ``param_...``.
     """
     columns = {
         name.removeprefix("param_"): values
@@ -64,7 +66,7 @@ def read_params(table: Mapping[str, Any], is_frame: bool) -> list[dict[str, Any]
             return _undo_parquet(params, columns)
         return [dict(each) for each in params]
     if not columns:
-        raise ValueError("cv_results_ has neither params nor a column param_... to read")
+        raise ValueError("cv_results_ has neither a column params nor a column param_...")
     cells = {name: _read_column(list(values)) for name, values in columns.items()}
     return [
         {name: value for name, value in zip(cells, row, strict=True) if value is not MISSING}
@@ -73,7 +75,7 @@ def read_params(table: Mapping[str, Any], is_frame: bool) -> list[dict[str, Any]
 
 
 def _parsed(value: Any) -> Any:
-    """Read the text of a literal, as a CSV file has it; anything unreadable stays as it is."""
+    """Evaluate the text of a literal from a CSV file; return any other value unchanged."""
     if not isinstance(value, str):
         return value
     simpler = _NUMPY_SCALAR.sub(r"\1", value)
@@ -88,10 +90,10 @@ def _parsed(value: Any) -> Any:
 def _undo_parquet(
     params: Sequence[Mapping[str, Any]], columns: Mapping[str, pd.Series]
 ) -> list[dict[str, Any]]:
-    """Take out what fills the gaps, and make integers and tuples again.
+    """Remove the ``None`` of absent parameters, and restore integers and tuples.
 
-    ``None`` in a parameter of numbers shows that it fills gaps; then it does so everywhere. It may
-    have been a value of that parameter, which a warning says.
+    If a parameter with numbers contains ``None``, then ``None`` stands for absent parameters in the
+    whole table. As ``None`` may also have been a value of the parameter, a warning is issued.
     """
     filled = {
         name
@@ -100,9 +102,9 @@ def _undo_parquet(
     }
     if filled:
         warn(
-            f"a Parquet file does not tell None from a parameter that a candidate does not have: "
-            f"None in {listed(sorted(filled))} is read as not there. A CSV file, and the search's "
-            "own cv_results_, tell them apart"
+            "a Parquet file does not distinguish the value None from a parameter that a candidate "
+            f"does not have: None in {listed(sorted(filled))} is read as an absent parameter. A "
+            "CSV file and cv_results_ itself distinguish the two"
         )
     whole = {name for name in filled if _are_whole(each.get(name) for each in params)}
     return [
@@ -116,7 +118,10 @@ def _undo_parquet(
 
 
 def _read_column(values: Sequence[Any]) -> list[Any]:
-    """Read one ``param_...`` column: masked and NaN are missing, text of a literal is its value."""
+    """Read one ``param_...`` column.
+
+    Masked and NaN entries are missing values. The text of a literal becomes its value.
+    """
     cells: list[Any] = [
         MISSING if _is_missing(value) else _read_cell(as_python(value)) for value in values
     ]
@@ -141,13 +146,13 @@ def _read_cell(value: Any) -> Any:
 
 
 def _are_whole(cells: Iterable[Any]) -> bool:
-    """Tell whether all are whole floats: integers, before gaps made them floats."""
+    """Tell whether all given values are whole floats, which were integers before a value lacked."""
     given = [cell for cell in cells if cell is not MISSING and cell is not None]
     return all(isinstance(cell, float) and cell.is_integer() for cell in given)
 
 
 def _as_tuple(value: Any) -> Any:
-    """Make tuples of arrays, and of arrays within them."""
+    """Turn lists and arrays into tuples, also inside other lists and arrays."""
     if isinstance(value, np.ndarray):
         return tuple(map(_as_tuple, value.tolist()))
     return tuple(map(_as_tuple, value)) if isinstance(value, list) else value

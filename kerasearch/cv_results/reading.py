@@ -1,4 +1,4 @@
-"""One reading of every form in which the results of a search come."""
+"""Read the results of a search in every form: a search, a dict or a data frame."""
 
 from __future__ import annotations
 
@@ -27,33 +27,34 @@ class _OtherFrame(Protocol):
     def to_pandas(self) -> pd.DataFrame: ...
 
 
-#: A fitted search, its ``cv_results_``, or that as a data frame.
+#: A fitted search, its ``cv_results_``, or ``cv_results_`` as a data frame.
 SearchLike: TypeAlias = (
     _FittedSearch | Mapping[str, Any] | pd.DataFrame | _OtherFrame | SearchResults
 )
 
 
 def read(source: SearchLike) -> SearchResults:
-    """Read a search, a bare ``cv_results_`` or a table made of one.
+    """Read a search, its ``cv_results_``, or ``cv_results_`` as a data frame.
 
     Parameters
     ----------
     source : fitted search, dict, DataFrame or SearchResults
-        A search of scikit-learn or of this library, its ``cv_results_``, or that as a DataFrame,
-        also one that was read back from CSV or Parquet.
+        A search of scikit-learn or kerasearch, its ``cv_results_``, or ``cv_results_`` as a
+        DataFrame. The DataFrame may have been read from a CSV or Parquet file.
 
     Returns
     -------
     results : SearchResults
+        The results; `source` itself if it is a SearchResults.
 
     Raises
     ------
     NotFittedError
         If the search was not fitted.
     TypeError
-        If the source is none of these.
+        If `source` has another type.
     ValueError
-        If there are no mean test scores, no parameters or no candidates in it.
+        If `source` has no mean test scores, no parameters or no candidates.
     """
     if isinstance(source, SearchResults):
         return source
@@ -63,8 +64,8 @@ def read(source: SearchLike) -> SearchResults:
     metrics = [name.removeprefix(prefix) for name in table if name.startswith(prefix)]
     if not metrics:
         raise ValueError(
-            "no column mean_test_... found: this is not a cv_results_ "
-            f"(it has {listed(table) or 'no columns'})"
+            "cv_results_ must have a column mean_test_..., but its columns are "
+            f"{listed(table) or 'none'}"
         )
     params = read_params(table, isinstance(results, pd.DataFrame))
     if not params:
@@ -86,17 +87,17 @@ def read(source: SearchLike) -> SearchResults:
 
 
 def _search_and_results(source: Any) -> tuple[Any, Any]:
-    """Find the search, where there is one, and its ``cv_results_``."""
+    """Find the search and its ``cv_results_``; the search is None if only a table was given."""
     if isinstance(source, Mapping | pd.DataFrame):
         return None, source
     if hasattr(source, "cv_results_"):
         return source, source.cv_results_
-    if hasattr(source, "to_pandas"):  # a data frame of another library
+    if hasattr(source, "to_pandas"):  # a data frame of a library other than pandas
         return None, source.to_pandas()
     name = type(source).__name__
     if not hasattr(source, "fit") or isinstance(source, type):
         raise TypeError(
-            f"expected a fitted search, its cv_results_ or a DataFrame of that, got {name}"
+            f"expected a fitted search, its cv_results_, or a DataFrame of cv_results_; got {name}"
         )
     if hasattr(source, "estimator"):
         raise NotFittedError(f"this {name} is not fitted: call fit first")
@@ -104,7 +105,10 @@ def _search_and_results(source: Any) -> tuple[Any, Any]:
 
 
 def _read_folds(table: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Read ``split<k>_<part>_<metric>``: ``<part>_<metric>`` to (n_candidates, n_folds)."""
+    """Read the columns ``split<k>_<part>_<metric>`` into one array for each part and metric.
+
+    An array has the shape (n_candidates, n_folds).
+    """
     columns: dict[str, dict[int, np.ndarray]] = {}
     for name in table:
         if match := _SPLIT.fullmatch(name):
@@ -115,7 +119,7 @@ def _read_folds(table: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def _read_extras(table: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Keep the columns that are none of scikit-learn's usual ones."""
+    """Read the columns that are not among the usual columns of scikit-learn."""
     return {
         name: np.asarray(values)
         for name, values in table.items()

@@ -1,4 +1,4 @@
-"""The candidates of a search and their scores: what compares, what is best, what it cost."""
+"""The candidates of a search: their parameters, scores, comparability, ranks and costs."""
 
 from __future__ import annotations
 
@@ -16,48 +16,51 @@ from .._utils.values import identity
 from .store_lookup import StoredOutcomes, stored_outcomes
 from .values import MISSING, column, labels, numeric
 
-# The names under which a scorer returns how many epochs a fit ran: that is a cost, not a score.
+# A scorer may return the number of epochs of a fit by one of these names. It is a cost, no score.
 EPOCH_COUNTS = ("epochs", "n_epochs")
 
 
 def scores_among(metrics: Iterable[str]) -> list[str]:
-    """List the metrics that are scores, the first of which a search goes by unless told."""
+    """List the metrics that are scores and not costs; the first is the default metric."""
     metrics = list(metrics)
     return [metric for metric in metrics if metric not in EPOCH_COUNTS] or metrics
 
 
 def default_metric(metrics: Iterable[str], refit: Any) -> str:
-    """Tell which of several metrics a search goes by: the one that `refit` names, or the first."""
+    """Get the metric that ranks the candidates: the one that `refit` names, or the first score."""
     scores = scores_among(metrics)
     return refit if isinstance(refit, str) and refit in scores else scores[0]
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResults:
-    """The candidates of a search and what they scored. Higher scores are better.
+    """The candidates of a search and their scores. Higher scores are better.
 
-    A candidate's number is its place in ``cv_results_``; all arrays are in that order.
+    The number of a candidate is its position in ``cv_results_``. All arrays have this order.
 
     Attributes
     ----------
     params : list of dict
-        Each candidate's parameters by full name; those that it does not have are absent.
+        The parameters of each candidate by full name. A parameter that a candidate does not have
+        is absent from its dict.
     names : dict of str to str
-        Full name to short name (the last routed part; the full one where two would clash).
+        The short name of each full name. The short name is the last part of the full name, or the
+        full name if two last parts are equal.
     metrics : list of str
-        Names of the scores; ``["score"]`` for a search of one metric.
+        The names of the scores; ``["score"]`` for a search with one metric.
     extras : dict of str to ndarray of shape (n_candidates,)
         Further columns, such as ``iter``, ``n_resources``, ``bracket``, ``rung``, ``search``.
     messages : list of str
-        Why a candidate failed, where the search kept it; else ``""``.
+        The error message of each failed candidate if the search recorded it, or else ``""``.
     default_metric : str
-        The score that the search refitted by, or else the first one; a count of epochs is none.
+        The metric that ranks the candidates: the metric that `refit` of the search names, or else
+        the first score. It is never a count of epochs.
     cv, estimator, search : object or None
-        What the search has; None for a bare ``cv_results_``. ``search`` is the search itself.
+        The attributes of the search, and the search itself; None if only ``cv_results_`` was read.
     statistics : dict of str to ndarray of shape (n_candidates,)
         The columns ``mean_...``, ``std_...`` and ``rank_...``, as floats.
     folds : dict of str to ndarray of shape (n_candidates, n_folds)
-        The scores of folds by part and metric, such as ``"test_score"``.
+        The scores in each fold by part and metric, such as ``"test_score"``.
     """
 
     params: list[dict[str, Any]]
@@ -77,11 +80,11 @@ class SearchResults:
 
     @cached_property
     def n_folds(self) -> int:
-        """How many fits a candidate had; 0 where the source has no scores of folds."""
+        """The number of folds; 0 if the source has no scores of folds."""
         return max((scores.shape[1] for scores in self.folds.values()), default=0)
 
     def metric(self, name: str | None = None) -> str:
-        """Check the name of a metric; None is the default one."""
+        """Check the name of a metric; None stands for the default metric."""
         if name is None:
             return self.default_metric
         counts = [count for count in EPOCH_COUNTS if f"mean_test_{count}" in self.statistics]
@@ -93,45 +96,49 @@ class SearchResults:
         return name
 
     def metric_label(self, name: str | None = None) -> str:
-        """Name a metric for people: what a search of one metric calls ``"score"`` by its name."""
+        """Get the name of a metric for display.
+
+        A search with one metric calls it ``"score"``; then the value of ``scoring`` is returned if
+        it is a name.
+        """
         name = self.metric(name)
         scoring = getattr(self.search, "scoring", None)
         return scoring if name == "score" and isinstance(scoring, str) else name
 
     def parameter(self, name: str) -> str:
-        """Find the full name of a parameter given by its full or its short name."""
+        """Find the full name of a parameter from its full or short name."""
         if name in self.names:
             return name
         full = [full for full in self.names if last_part(full) == name]
         if len(full) == 1:
             return full[0]
         if full:
-            raise ValueError(f"parameter {name!r} may be any of {listed(full)}: give the full name")
+            raise ValueError(f"parameter {name!r} is ambiguous; use the full name, {listed(full)}")
         near = did_you_mean(str(name), dict.fromkeys([*self.names, *self.names.values()]))
         raise ValueError(
-            f"no parameter {name!r} in the search, which has {listed(self.names)}{near}"
+            f"the search has no parameter {name!r}; its parameters are {listed(self.names)}{near}"
         )
 
     def values(self, name: str) -> list[Any]:
-        """Get a parameter's value of each candidate, ``MISSING`` where it has none."""
+        """Get a parameter's value in each candidate; ``MISSING`` if the candidate has none."""
         full = self.parameter(name)
         return [params.get(full, MISSING) for params in self.params]
 
     def labels(self, name: str) -> list[str]:
-        """Write a parameter's value of each candidate as text, different values differently."""
+        """Write a parameter's value in each candidate; different values have different texts."""
         return labels(self.values(name))
 
     def parameters(self, taken: Iterable[str] = ()) -> pd.DataFrame:
-        """Get a column for each parameter, by short names that are not ``taken``.
+        """Make a table with a column for each parameter, named by short names not in ``taken``.
 
-        Dtypes are those of the values, objects are text, and what is missing is NA.
+        A column has the dtype of its values. Objects become text, and missing values become NA.
         """
         names = short_names(list(self.names), taken)
         columns = {short: column(self.values(full)) for full, short in names.items()}
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self), name="candidate"))
 
     def numbers(self, name: str) -> np.ndarray | None:
-        """Get a parameter's values as floats, NaN where missing; None if it is not numeric."""
+        """Get a parameter's values as floats, with NaN for missing values; None if not numeric."""
         return numeric(self.values(name))
 
     def varying(self) -> list[str]:
@@ -139,15 +146,15 @@ class SearchResults:
         return [name for name in self.names if len(set(map(identity, self.values(name)))) > 1]
 
     def scores(self, metric: str | None = None) -> np.ndarray:
-        """Test scores, shape (n_candidates, n_folds); NaN where a fit failed."""
+        """Get the test scores, shape (n_candidates, n_folds); NaN if a fit failed."""
         return self.folds.get(f"test_{self.metric(metric)}", np.empty((len(self), 0)))
 
     def mean(self, metric: str | None = None) -> np.ndarray:
-        """Mean test score over folds; NaN where a fold failed."""
+        """Get the mean test score over folds; NaN if a fold failed."""
         return self.statistics[f"mean_test_{self.metric(metric)}"]
 
     def std(self, metric: str | None = None) -> np.ndarray:
-        """Standard deviation over folds, of the population (``ddof=0``) as in ``cv_results_``."""
+        """Get the standard deviation over folds, with ``ddof=0`` as in ``cv_results_``."""
         known = self.statistics.get(f"std_test_{self.metric(metric)}")
         if known is not None:
             return known
@@ -155,17 +162,20 @@ class SearchResults:
         return scores.std(axis=1) if scores.shape[1] else np.full(len(self), np.nan)
 
     def train_mean(self, metric: str | None = None) -> np.ndarray | None:
-        """Mean training score over folds, where the search kept it."""
+        """Get the mean training score over folds; None if the search has no training scores."""
         return self.statistics.get(f"mean_train_{self.metric(metric)}")
 
     def time(self, part: str, total: bool = False) -> np.ndarray | None:
-        """Seconds of ``part`` ("fit" or "score") of one fold, or of all; None where not known."""
+        """Get the seconds of a ``part`` ("fit" or "score").
+
+        It is the mean over folds, or the sum if `total` is True; None if the search has no times.
+        """
         mean = self.statistics.get(f"mean_{part}_time")
         return mean * max(self.n_folds, 1) if total and mean is not None else mean
 
     @cached_property
     def epochs(self) -> np.ndarray | None:
-        """Mean number of epochs that a fold ran, where a scorer, the search or the store knows."""
+        """Mean number of epochs of a fold, from a scorer, the search or the store; else None."""
         for name in EPOCH_COUNTS:
             if f"mean_test_{name}" in self.statistics:
                 return self.statistics[f"mean_test_{name}"]
@@ -176,7 +186,7 @@ class SearchResults:
 
     @property
     def all_epochs(self) -> np.ndarray | None:
-        """The same, where no candidate with a score lacks them: only then there is a sum."""
+        """The same as `epochs`, but None if the epochs of a candidate with a score are unknown."""
         epochs = self.epochs
         if epochs is None or np.isnan(epochs[np.isfinite(self.mean())]).any():
             return None
@@ -184,7 +194,7 @@ class SearchResults:
 
     @cached_property
     def errors(self) -> list[str]:
-        """Why each candidate failed, where the search or the store knows; else ``""``."""
+        """The error message of each failed candidate, from the search or the store; else ``""``."""
         failed = np.isnan(self.mean())
         if not failed.any() or any(self.messages) or self._stored_outcomes is None:
             return self.messages
@@ -199,10 +209,10 @@ class SearchResults:
 
     @cached_property
     def resources(self) -> np.ndarray | None:
-        """What each candidate was given in successive halving or Hyperband; None elsewhere.
+        """The resource of each candidate in successive halving or Hyperband; None elsewhere.
 
-        Where a merged table has no ``n_resources`` for a candidate, another search evaluated it
-        with all that it was to have: that counts as the most there is.
+        A merged table may lack ``n_resources`` for a candidate, which then came from another kind
+        of search and was trained completely. It counts as a candidate with the largest resource.
         """
         if "n_resources" not in self.extras:
             return None
@@ -212,15 +222,15 @@ class SearchResults:
 
     @property
     def comparable(self) -> np.ndarray:
-        """The same as ``comparable_by()``: by the default metric."""
+        """The result of `comparable_by` for the default metric."""
         return self.comparable_by()
 
     def comparable_by(self, metric: str | None = None) -> np.ndarray:
-        """Tell which candidates' scores compare with the best one's, bool of (n_candidates,).
+        """Tell which candidates are comparable with the best, as bool of shape (n_candidates,).
 
-        In successive halving and Hyperband, scores of different resources do not compare. Those
-        compare that had the largest resource with which any candidate has a score, failed ones
-        among them. Where no resource is recorded, all do.
+        In successive halving and Hyperband, scores of different resources are not comparable.
+        Candidates are comparable if they had the largest resource with which any candidate has a
+        score; failed candidates are included. Without resources, all candidates are comparable.
         """
         if self.resources is None:
             return np.ones(len(self), dtype=bool)
@@ -229,21 +239,22 @@ class SearchResults:
         return self.resources == most
 
     def n_failed(self, metric: str | None = None) -> np.ndarray:
-        """How many folds of each candidate have no score."""
+        """Count the folds without a score of each candidate."""
         return np.isnan(self.scores(metric)).sum(axis=1)
 
     def rank(self, metric: str | None = None) -> np.ndarray:
-        """Rank of each candidate, int; 1 is best, ties have the same, failed ones come last.
+        """Get the integer rank of each candidate; 1 is best.
 
-        Candidates of a larger resource come first: so the best is one of `comparable_by`, whose
-        scores alone compare with its own.
+        Candidates with equal scores have equal ranks. Failed candidates come last. A candidate with
+        a larger resource ranks before a candidate with a smaller one, so that only comparable
+        candidates compete for the first rank.
         """
         mean = self.mean(metric)
         failed = np.isnan(mean)
         frame = pd.DataFrame({"failed": failed, "resource": 0.0, "score": -mean})
         if self.resources is not None:
             frame["resource"] = -self.resources
-        frame.loc[failed, ["resource", "score"]] = 0.0  # which all failed ones share
+        frame.loc[failed, ["resource", "score"]] = 0.0  # so that all failed candidates share a rank
         ordered = frame.sort_values(["failed", "resource", "score"], kind="stable")
         is_new = ordered.ne(ordered.shift()).any(axis=1).to_numpy()
         rank = np.empty(len(self), dtype=int)
@@ -251,14 +262,17 @@ class SearchResults:
         return rank
 
     def order(self, metric: str | None = None) -> np.ndarray:
-        """Candidates' numbers, best first, failed ones last; ties in the order of the search."""
+        """Get the numbers of the candidates from best to worst; failed candidates come last.
+
+        Candidates with equal ranks stay in the order of the search.
+        """
         return np.argsort(self.rank(metric), kind="stable")
 
     def best_so_far(self, metric: str | None = None, rows: Any = slice(None)) -> np.ndarray:
-        """Get after each candidate of `rows` the mean score of the one that would be chosen then.
+        """Get, after each candidate of `rows`, the mean score of the best candidate until then.
 
-        It falls where the first candidate with a larger resource scores less than those before it.
-        NaN before the first finite score.
+        The value may fall when the first candidate with a larger resource has a lower score than
+        earlier candidates. It is NaN before the first finite score.
         """
         amounts = np.zeros(len(self)) if self.resources is None else self.resources
         chosen, best = (-np.inf, np.nan), []
@@ -269,7 +283,7 @@ class SearchResults:
         return np.array(best)
 
     def best(self, metric: str | None = None) -> int:
-        """Get the number of the best candidate."""
+        """Get the number of the best candidate; raise `ValueError` if every candidate failed."""
         first = int(self.order(metric)[0])
         if np.isnan(self.mean(metric)[first]):
             reason = next((f": {error}" for error in self.errors if error), "")

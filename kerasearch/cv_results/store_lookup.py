@@ -1,4 +1,4 @@
-"""What a search's fit store knows of its candidates: epochs that ran, and why fits diverged."""
+"""Look up the fits of a search in its fit store: their epochs, histories and divergences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from ..store import FitStore, StoredFit
 
 
 class StoredOutcomes(NamedTuple):
-    """By candidate: mean epochs of a fold, NaN where not known, and messages, else ``""``."""
+    """The outcomes of each candidate's fits.
+
+    Attributes
+    ----------
+    epochs : ndarray of shape (n_candidates,)
+        The mean number of epochs of a fold; NaN if it is unknown.
+    errors : list of str
+        The message of a diverged fit, or else ``""``.
+    """
 
     epochs: np.ndarray
     errors: list[str]
@@ -24,21 +32,22 @@ class StoredOutcomes(NamedTuple):
 def stored_outcomes(
     estimator: Any, params: Sequence[Mapping[str, Any]], n_folds: int
 ) -> StoredOutcomes | None:
-    """Look up how long a search's fits ran, and why some diverged.
+    """Look up the epochs of a search's fits, and the reasons why some fits diverged.
 
     Parameters
     ----------
     estimator : estimator
-        Of the search: one with a ``store``, or with one inside it, as a pipeline.
+        The estimator of the search: an estimator with a ``store``, or one that contains such an
+        estimator, such as a pipeline.
     params : sequence of mapping
-        The candidates.
+        The parameters of the candidates.
     n_folds : int
-        How many fits each had.
+        The number of fits of each candidate.
 
     Returns
     -------
     outcomes : StoredOutcomes or None
-        None where no fit of the candidates is found.
+        The outcomes; None if no epochs and no divergence of any candidate are found.
     """
     epochs, errors = np.full(len(params), np.nan), [""] * len(params)
     for i, fits in enumerate(stored_fits(estimator, params, n_folds)):
@@ -51,12 +60,17 @@ def stored_outcomes(
 def stored_fits(
     estimator: Any, params: Sequence[Mapping[str, Any]], n_folds: int
 ) -> list[list[StoredFit]]:
-    """Look up a search's fits in the store of its estimator: those of each candidate's folds.
+    """Look up the fits of each candidate's folds in the store of the search's estimator.
 
-    A store knows what was trained and not who asked. A candidate's fits are those with its
-    parameters and epochs, if they are on as many sets of rows as there are folds, and perhaps on a
-    larger one, of the refit. Otherwise it has none here, as have candidates that differ in nothing
-    that the network's estimator has.
+    A store records what was trained, but not for which search. The fits of a candidate are the
+    fits with its parameters and epochs. They are used only if their training sets are as many as
+    the folds, or fewer; one larger training set, which belongs to the refit, is allowed besides.
+    No fits are returned for candidates that differ only in parameters outside the Keras estimator.
+
+    Returns
+    -------
+    fits : list of list of StoredFit
+        The fits of each candidate; an empty list if they cannot be identified.
     """
     if _with_store(estimator) is None or not n_folds:
         return [[] for _ in params]
@@ -74,7 +88,7 @@ def stored_fits(
 
 
 def _with_store(estimator: Any) -> Any | None:
-    """The one estimator with a store that this is or has inside."""
+    """Find the estimator with a store: this estimator or one inside it; None unless just one."""
     parts = [estimator, *estimator.get_params().values()]
     stored = {id(part): part for part in parts if hasattr(part, "get_params") and _store(part)}
     return next(iter(stored.values())) if len(stored) == 1 else None
@@ -89,7 +103,7 @@ def _path(store: Any) -> str:
 
 
 def _wanted(estimator: Any, params: Mapping[str, Any]) -> tuple[Any, str, int]:
-    """The store of a candidate, its parameters as the store has them, and its epochs."""
+    """Get the store of a candidate, its parameters in the form of the store, and its epochs."""
     part = _with_store(clone(estimator).set_params(**clone(dict(params), safe=False)))
     return _store(part), _as_key(parameters_as_json(part)), getattr(part, "epochs", 0)
 
@@ -99,10 +113,10 @@ def _as_key(parameters: Mapping[str, Any]) -> str:
 
 
 def _of_folds(fits: Iterable[StoredFit], epochs: int, n_folds: int) -> list[StoredFit]:
-    """The fits of a candidate's folds, without that of the refit; none where they are too many."""
+    """Select the fits of a candidate's folds, without the refit; none if there are too many."""
     by_rows: dict[str, StoredFit] = {}
     for fit in fits:
-        # a loss that is NaN ends every longer fit too, which is then not stored anew
+        # a fit that diverged also stands for longer fits, which diverge at the same epoch
         if fit.epochs == epochs or (fit.divergence and fit.epochs < epochs):
             best = by_rows.get(fit.data)
             if best is None or fit.epochs > best.epochs:

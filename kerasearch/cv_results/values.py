@@ -1,4 +1,4 @@
-"""Values of hyperparameters as columns: dtypes restored, anything else as readable text."""
+"""Values of hyperparameters as columns: with their dtypes, or as readable text."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from .._utils.plain_values import as_python
 from .._utils.text import alike, cut_apart, shortened
 from .._utils.values import identity
 
-_CLEARLY = 0.1  # so much nearer to the middle must the median lie on a logarithmic scale
-LONGEST = 60  # characters of a value's text
+# on a logarithmic scale, the median must be closer to the middle by this share of the range
+_CLEARLY = 0.1
+LONGEST = 60  # the largest number of characters of a value's text
 
 
 class _Missing:
@@ -26,7 +27,7 @@ class _Missing:
         return "MISSING"
 
     def __reduce__(self) -> str:
-        return "MISSING"  # one object, in every process
+        return "MISSING"  # every process has one such object
 
     def __bool__(self) -> bool:
         return False
@@ -36,28 +37,28 @@ MISSING = _Missing()
 
 
 def readable(value: Any) -> str:
-    """Write one value for people: an object with its arguments, a list on one line, never a page.
+    """Write one value as short readable text; an object is written with its arguments.
 
-    Where there are several values, `labels` tells them apart.
+    For several values, use `labels`, which gives different texts to different values.
     """
     return shortened(describe(value), LONGEST)
 
 
 def labels(values: Iterable[Any], detail: int = 0) -> list[str]:
-    """Write the values of a parameter for people, so that different ones have different texts.
+    """Write the values of a parameter as readable text; different values have different texts.
 
     Parameters
     ----------
     values : iterable of object
-        One value a candidate, ``MISSING`` where it has none.
+        One value for each candidate; ``MISSING`` if the candidate does not have the parameter.
     detail : {0, 1, 2}, default=0
-        How much to write at least, as `describe` has it: with 1, text is in quotes.
+        The smallest amount of detail, as in `describe`. With 1, text is in quotes.
 
     Returns
     -------
     texts : list of str
-        As `readable` writes a value. Of those that this does not tell apart, more is written; what
-        remains alike is numbered.
+        The texts, as `readable` writes them. Different values with equal texts are written in more
+        detail. If their texts are still equal, they are numbered.
 
     Examples
     --------
@@ -90,21 +91,22 @@ def _different_texts(values: Sequence[Any], detail: int) -> list[str]:
 
 
 def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
-    """Make a column of a parameter's values, with the dtype that they have.
+    """Make a column of a parameter's values, with a dtype that fits the values.
 
     Parameters
     ----------
     values : iterable of object
-        One value a candidate, ``MISSING`` where it has none.
+        One value for each candidate; ``MISSING`` if the candidate does not have the parameter.
     name : str, default=None
-        Name of the series.
+        The name of the series.
 
     Returns
     -------
-    column : Series
-        int64, float64 or bool; with missing values Int64, float64 or boolean; strings as pandas
-        has them; a mix of plain values (``None`` and numbers) as objects. Lists, tuples, callables
-        and other objects are text, so that a table can be sorted and grouped by them.
+    column : Series of length n_candidates
+        The dtype is int64, float64 or bool; with missing values it is Int64, float64 or boolean.
+        Strings have the dtype that pandas gives them. A mix of plain values, such as ``None`` and
+        numbers, has the dtype object. Lists, tuples, callables and other objects become text, so
+        that a table can be sorted and grouped by them.
     """
     cells = [as_python(value) for value in values]
     kinds = set(map(type, cells))
@@ -135,7 +137,10 @@ def column(values: Iterable[Any], name: str | None = None) -> pd.Series:
 
 
 def numeric(values: Iterable[Any]) -> np.ndarray | None:
-    """Read values as floats of shape (n,), NaN where missing; None if any is not a number."""
+    """Convert values to floats of shape (n,), with NaN for missing values.
+
+    The result is None if a value is not a number, or if all values are missing.
+    """
     cells = [math.nan if value is MISSING else as_python(value) for value in values]
     if not all(isinstance(c, numbers.Real) and not isinstance(c, bool) for c in cells):
         return None
@@ -144,10 +149,11 @@ def numeric(values: Iterable[Any]) -> np.ndarray | None:
 
 
 def is_log_spread(values: np.ndarray) -> bool:
-    """Tell whether numbers are spread evenly on a logarithmic scale rather than a linear one.
+    """Tell whether numbers are spread more evenly on a logarithmic scale than on a linear scale.
 
-    So are 0.001, 0.01, 0.1, and draws from a log-uniform distribution. All must be positive and
-    span at least a factor of 8 (of 10 where there are but two).
+    Examples are the numbers 0.001, 0.01 and 0.1, and draws from a log-uniform distribution. All
+    numbers must be positive, and the largest must be at least 8 times the smallest (10 times if
+    there are only two different numbers).
     """
     distinct = np.unique(values[np.isfinite(values)])
     if len(distinct) < 2 or distinct[0] <= 0:

@@ -1,6 +1,8 @@
 """scikit-learn's side of the door: Keras networks as estimators with routed parameters."""
 
 from .multilayer_perceptron import mlp
+from .structured_rows import stack_inputs
+from .transformer import KerasTransformer
 from .wrappers import KerasClassifier, KerasRegressor
 
-__all__ = ["KerasClassifier", "KerasRegressor", "mlp"]
+__all__ = ["KerasClassifier", "KerasRegressor", "KerasTransformer", "mlp", "stack_inputs"]

@@ -12,10 +12,10 @@ import keras
 
 from .._utils.plain_values import as_python
 from ..training.code_reading import names_read
-from ..training.trusted_libraries import package_of
+from ..training.trusted_libraries import is_library_class, package_of
 
 # what a builder may ask for and a fit fills in
-FILLED_IN = frozenset({"meta", "compile_kwargs", "params"})
+FILLED_IN = frozenset({"meta", "compile_kwargs", "params", "X"})
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,19 @@ def arguments(target: Callable[..., Any]) -> Arguments:
     A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments,
     and what it may take out of ``**kwargs`` itself.
     """
+    cls: Any = target
+    if isinstance(cls, type) and is_library_class(cls):
+        return _of_library_class(cls)
+    return _read(target)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_library_class(cls: Any) -> Arguments:
+    """Read, once, the arguments of a class that stays what it is."""
+    return _read(cls)
+
+
+def _read(target: Callable[..., Any]) -> Arguments:
     defaults: dict[str, Any] = {}
     required: list[str] = []
     takes_any = False

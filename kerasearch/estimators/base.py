@@ -1,4 +1,4 @@
-"""What the two estimators share: fit, predict, score and pickle in scikit-learn's terms."""
+"""What the estimators share: fit, predict, score and pickle in scikit-learn's terms."""
 
 from __future__ import annotations
 
@@ -8,32 +8,22 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .. import training
-from .._utils.checks import as_integer
-from .._utils.plain_values import as_python
 from ..store import FitStore
 from ..training import serialization
 from ..training.history import n_epochs
-from . import dtype_policy, pickling
-from .arguments import route
-from .callbacks import callbacks_of, watches_prediction
-from .fitting import FitArguments, check_batch_size, open_store, rows_of_step, train_model
-from .input_data import (
-    Rows,
-    at_least_float32,
-    check_shapes,
-    check_X,
-    check_X_y,
-    split_rows,
-    validation_pair,
-    warn_of_cut_rows,
-    weigh,
-)
-from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
-from .main_objects import warn_when_dumped
+from ..training.loaded_rows import is_loaded
+from ..training.sparse_rows import dense_for
+from . import dtype_policy, missing_cells, target_encoding
+from .arguments import arguments
+from .callbacks import callbacks_of
+from .copies import Copies
+from .features import Features, Layout, describe, first_row, is_default_encoder, shape_and_dtype
+from .fitting import FitArguments, draw_seed, open_store, train_model
+from .input_data import Rows, check_shapes, check_X, check_X_y
+from .loader import check_loader
 from .model_building import (
     BuildInputs,
     BuiltModel,
@@ -41,10 +31,14 @@ from .model_building import (
     build_model,
     warn_of_changed_parameters,
 )
-from .model_inputs import check_categories
+from .model_inputs import as_model_takes, check_categories
 from .multilayer_perceptron import mlp
 from .output_layers import expected_outputs
-from .routing import RoutedParameters
+from .prediction import as_predictions, check_output_to_prediction, raw_predictions
+from .scoring import score
+from .target_reading import Reading, Target, TargetFacts
+from .targets import TargetLayout
+from .text_in_models import check_backend_takes
 
 # attributes that training leaves; a builder's `meta` has the other fitted ones
 _RESULTS = {
@@ -58,13 +52,18 @@ _RESULTS = {
 }
 
 
-class KerasEstimator(RoutedParameters):
-    """What the two estimators share. Subclasses give the encoders and the scorer."""
+class KerasEstimator(Copies):
+    """What the estimators share. Subclasses give the encoders and the scorer."""
 
     callbacks_: list[keras.callbacks.Callback]
     history_: dict[str, list[Any]]
     model_: keras.Model
 
+    _layout = Layout("array", "KerasEstimator")  # of the X of the last fit
+    _target_layout = TargetLayout("array")  # of its y
+    _facts: TargetFacts  # what that y looks like
+    _reading = Reading("unknown")  # what the model's outputs make of it
+    _told: dict[str, Any]  # what the builder was told of it, where they made something else
     _seed: int
     _fitted_params: dict[str, Any]
     _y_numeric: bool  # what a subclass says of its target
@@ -82,9 +81,15 @@ class KerasEstimator(RoutedParameters):
         validation_split: Any = 0.0,
         validation_batch_size: int | None = None,
         callbacks: Any = None,
+        inputs: Any = None,
+        loader: Callable[..., Any] | None = None,
+        loader_workers: int = 0,
+        output_to_prediction: Callable[..., Any] | None = None,
+        allow_nan: bool = False,
         shuffle: bool = True,
         warm_start: bool = False,
         run_eagerly: bool = False,
+        jit_compile: Any = None,
         store: Any = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -100,9 +105,15 @@ class KerasEstimator(RoutedParameters):
         self.validation_split = validation_split
         self.validation_batch_size = validation_batch_size
         self.callbacks = callbacks
+        self.inputs = inputs
+        self.loader = loader
+        self.loader_workers = loader_workers
+        self.output_to_prediction = output_to_prediction
+        self.allow_nan = allow_nan
         self.shuffle = shuffle
         self.warm_start = warm_start
         self.run_eagerly = run_eagerly
+        self.jit_compile = jit_compile
         self.store = store
         self.random_state = random_state
         self.verbose = verbose
@@ -113,7 +124,7 @@ class KerasEstimator(RoutedParameters):
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         X_val: Any = None,
         y_val: Any = None,
@@ -123,20 +134,22 @@ class KerasEstimator(RoutedParameters):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
-            The features. Sparse input is made dense. Floats are cast to Keras' ``floatx``,
-            integers are left alone (an Embedding wants them).
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The target; labels of any kind for a classifier.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, none negative. Rows of weight 0 are left out, and the others are
-            scaled to mean 1, so that a weight of 2 is the row twice.
+        X : array-like, data frame, sparse matrix, structured array, or dict or list of arrays
+            The features, a row for each sample. Sparse rows are made dense, unless the model
+            begins with ``keras.Input(..., sparse=True)``. Floats are cast to Keras' ``floatx``,
+            integers are left alone (an Embedding wants them), and text goes to Inputs of text.
+        y : array-like of shape (n_samples,), (n_samples, n_outputs) or (n_samples, ...)
+            The target; labels of any kind for a classifier. For a model with several heads, a data
+            frame or structured array with a field for each.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, ...), default=None
+            Weights of the rows, or of the positions of each row, none negative. Rows of weight 0
+            are left out, and the others are scaled to mean 1, so that a weight of 2 is the row
+            twice.
         X_val, y_val : array-like, default=None
             Rows to validate each epoch on, in place of `validation_split`. In a search, pass them
             with metadata routing; arrays as long as X would be cut into its folds.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, for this call alone: ``epochs``, ``batch_size``,
-            ``verbose``, ``validation_data``, ...
+            Keras' arguments of ``Model.fit``, for this call alone: ``epochs``, ``verbose``, ...
 
         Returns
         -------
@@ -174,11 +187,16 @@ class KerasEstimator(RoutedParameters):
             stored = not (one_epoch or self.warm_start)
             store = open_store(self.store, self.random_state) if stored else None
             X, y = self._check_rows(X, y, fresh)
-            train, held_out = self._parted_rows(
-                X, y, sample_weight, validation, arguments, scale_weights=not one_epoch
-            )
-            model = self._build_model(X[:1], y[:1], train) if fresh else self.model_
-            rows = self._encode(train), self._encode(held_out) if held_out else None
+            scaled = not one_epoch
+            to_part = self, X, y, sample_weight, validation, arguments, scaled
+            train, held_out = target_encoding.parted_rows(*to_part)
+            model = self._build_model(X, y, train) if fresh else self.model_
+            if fresh and y.ndim == 2 and self._reading.form == "positions":
+                train, held_out = target_encoding.parted_rows(*to_part)  # by labels, known only now
+                model = self._build_model(X, y, train) if self._builder_saw_rows else model
+            elif fresh and y.ndim == 2:
+                self._class_weights(y, arguments.class_weight)
+            rows = self._encode(model, train, scaled), self._encode(model, held_out)
             result = self._train(model, rows, arguments, epochs, store)
         return self._take_result(model, result, epochs.start, history)
 
@@ -195,10 +213,12 @@ class KerasEstimator(RoutedParameters):
         self : object
             The estimator.
         """
-        self._fit_arguments({})  # for its checks
+        settings = self._fit_arguments({})  # these, and those below, for their checks
+        callbacks_of(self.get_params(deep=False), "fit", settings.callbacks)
         with dtype_policy.carried(self._dtype_policy):
             X, y = self._check_rows(X, y, fresh=True)
-            self.model_ = self._build_model(X[:1], y[:1], Rows(X, y))
+            self._class_weights(y, settings.class_weight)
+            self.model_ = self._build_model(X, y, Rows(X, y))
         self.callbacks_, self.history_ = [], {}
         self.n_epochs_ = self.n_epochs_trained_ = self._next_epoch = 0
         return self
@@ -211,64 +231,76 @@ class KerasEstimator(RoutedParameters):
             self._check_name(f"fit__{name}", f"fit__{name}")
         self._check_names()
         self._builder()
+        check_loader(self)
+        check_output_to_prediction(self.output_to_prediction)
         return FitArguments.of(self.get_params(deep=False), kwargs)
 
-    def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[Features, np.ndarray]:
         """Check the rows; those of a fresh fit say what the encoders and the model must take."""
         if not fresh:
             warn_of_changed_parameters(self._build_parameters(), self._fitted_params)
             return self._check_known_rows(X, y)
         for name in _RESULTS:
             self.__dict__.pop(name, None)
-        X, y = check_X_y(self, X, y, y_numeric=self._y_numeric, reset=True)
-        self._check_target(y, reset=True)
-        self.X_shape_, self.X_dtype_ = X.shape, X.dtype
-        self.y_dtype_, self.y_ndim_ = y.dtype, y.ndim
-        self.target_type_ = self._type_of_target(y)
-        self._seed = self._draw_seed()
-        self.target_encoder_ = self.target_encoder.fit(y)
-        self.feature_encoder_ = self.feature_encoder.fit(X)
-        for encoder in (self.target_encoder_, self.feature_encoder_):
-            self.__dict__.update(getattr(encoder, "get_metadata", dict)())
+        X, y = self._read_rows(X, y, reset=True)
+        self.X_shape_, self.X_dtype_ = shape_and_dtype(X)
+        target_encoding.note_target(self, y)
+        self._seed = draw_seed(self.random_state)
+        encoder = self.feature_encoder
+        self.feature_encoder_ = encoder if is_default_encoder(encoder) else encoder.fit(X)
+        self.__dict__.update(getattr(self.feature_encoder_, "get_metadata", dict)())
+        if self._features_layout is not None:
+            check_backend_takes(X, self._features_layout)
         return X, y
 
-    def _check_known_rows(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _check_known_rows(self, X: Any, y: Any) -> tuple[Features, np.ndarray]:
         """Check rows against those that the estimator was fitted on."""
-        X, y = check_X_y(self, X, y, y_numeric=self._y_numeric, reset=False)
-        self._check_target(y, reset=False)
+        X, y = self._read_rows(X, y, reset=False)
+        self._check_target(missing_cells.known_target(self, y), reset=False)
         check_shapes(self, X, y)
         return X, y
 
-    def _draw_seed(self) -> int:
-        seed = as_integer(self.random_state)
-        if seed is not None:
-            return seed
-        with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
-            return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+    def _read_rows(self, X: Any, y: Any, reset: bool) -> tuple[Features, np.ndarray]:
+        return check_X_y(self, X, y, y_numeric=self._y_numeric, reset=reset)
 
-    def _build_model(self, X: np.ndarray, y: np.ndarray, train: Rows) -> keras.Model:
+    def _build_model(self, X: Features, y: np.ndarray, train: Rows) -> keras.Model:
         """Build the model of a fresh fit for such rows, and note what it was built from."""
         self._describe_target(train)
-        example = self.feature_encoder_.transform(X), self.target_encoder_.transform(y)
+        self.__dict__.pop("inputs_", None)
+        if (inputs := describe(train.X, self._layout)) is not None:
+            self.inputs_ = inputs
+        known = missing_cells.known_target(self, y)
+        example = self._encode_features(first_row(X)), self.target_encoder_.transform(known[:1])
         self._example = keras.tree.map_structure(np.array, example)
         self._fitted_params = serialization.copy_containers(self._build_parameters())
-        built = build_model(self._build_inputs())
+        self._builder_saw_rows = "X" in arguments(self._builder()).names
+        is_wanted = self._builder_saw_rows or self._features_layout is not None
+        rows = self._encode_features(train.X) if is_wanted else None
+        built = build_model(self._build_inputs(rows))
+        target_encoding.take_reading(self, built, known)
         self._meet_model(built, train)
         return built.model
 
-    def _build_inputs(self) -> BuildInputs:
-        """Collect what the fitted model was built from, whatever was set since."""
+    def _build_inputs(self, X: Any = None) -> BuildInputs:
+        """Collect what the fitted model was built from, whatever was set since; X is not kept."""
         params = self._fitted_params
         builder = as_builder(params["model"], self._default_builder())
-        own_encoder = type(self.target_encoder_) in (ClassifierLabelEncoder, RegressorTargetEncoder)
         meta = self._metadata()
+        ours = target_encoding.is_ours(self.target_encoder_)
         return BuildInputs(
             builder,
             params,
             meta,
             self._example,
-            expected_outputs(meta) if own_encoder else [],
+            self._features_layout,
+            Target(
+                expected_outputs(meta) if ours else [],
+                meta["target_type_"],
+                self._facts,
+                is_known=ours,
+            ),
             self._seed,
+            X,
             reads_estimator=getattr(builder, "__self__", None) is self,
         )
 
@@ -284,36 +316,41 @@ class KerasEstimator(RoutedParameters):
             name: value
             for name, value in vars(self).items()
             if name.endswith("_") and not name.startswith("_") and name not in _RESULTS
-        }
+        } | self._told
 
-    def _parted_rows(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        sample_weight: Any,
-        validation: tuple[Any, Any],
-        arguments: FitArguments,
-        scale_weights: bool,
-    ) -> tuple[Rows, Rows | None]:
-        """Weigh the rows, and part those that train from those that validate."""
-        pair = validation_pair(*validation, arguments.validation_data)
-        class_weights = self._class_weights(y, arguments.class_weight)
-        rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
-        if pair is None:
-            split = arguments.validation_split
-            return split_rows(split, rows, stratify=self._stratify, seed=self._seed)
-        X_val, y_val = self._check_known_rows(pair[0], pair[1])
-        warn_of_cut_rows(len(X_val), len(X))
-        return rows, Rows(X_val, y_val, *pair[2:])
+    def _at_positions(self, y: np.ndarray) -> bool:
+        """Tell whether each row of y has labels at several positions, as far as is known yet."""
+        return y.ndim > 2 or self._reading.form == "positions"
 
-    def _encode(self, rows: Rows) -> tuple[Any, ...]:
-        features = self.feature_encoder_.transform(rows.X)
-        return features, self.target_encoder_.transform(rows.y), rows.weights
+    def _encode(
+        self, model: keras.Model, rows: Rows | None, scale: bool = True
+    ) -> tuple[Any, ...] | None:
+        """Rows as the model gets them."""
+        if rows is None:
+            return None
+        target = target_encoding.encode(self.target_encoder_, self._reading, rows, model, scale)
+        return self._model_features(model, dense_for(model, rows.X)), *target
+
+    @property
+    def _features_layout(self) -> Layout | None:
+        """What the features are; None where a user's encoder makes something else of them."""
+        return self._layout if is_default_encoder(self.feature_encoder_) else None
+
+    def _encode_features(self, X: Features) -> Any:
+        return X if self._features_layout else self.feature_encoder_.transform(X)
+
+    def _model_features(self, model: keras.Model, X: Features) -> Any:
+        """Bring X into the form that a model takes; an error names what does not fit."""
+        if is_loaded(X):
+            return X.then(lambda part: self._model_features(model, dense_for(model, part)))
+        features = as_model_takes(model, self._encode_features(X), self._features_layout)
+        check_categories(model, features, self._features_layout)
+        return features
 
     def _train(
         self,
         model: keras.Model,
-        rows: tuple[tuple[Any, ...], tuple[Any, ...] | None],
+        rows: tuple[Any, Any],
         arguments: FitArguments,
         epochs: range,
         store: FitStore | None,
@@ -369,51 +406,31 @@ class KerasEstimator(RoutedParameters):
 
     # ------------------------------------------------------------- prediction
 
-    def predict(self, X: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, X: Any, **kwargs: Any) -> Any:
         """Predict the target of the rows of X.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
-            The features.
+        X : array-like, data frame, sparse matrix, or dict or list of arrays
+            The features, laid out as those of the fit.
         **kwargs : dict
             Keras' arguments of ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Labels, or values.
+        y : ndarray, data frame or structured array
+            Labels, or values, in the form of the y fitted on. What only a loss of your own can read
+            is the model's own output, unless `output_to_prediction` makes something of it.
         """
-        raw = self._predict_raw(X, **kwargs)
-        return self.target_encoder_.inverse_transform(raw)
+        return as_predictions(self, self._predict_raw(X, **kwargs), X)
 
     def _predict_raw(self, X: Any, **kwargs: Any) -> Any:
         """The model's own output: an array, or a list or dict of them."""
+        training.check_process()
         check_is_fitted(self)
-        X = check_X(self, X)
-        features = self.feature_encoder_.transform(X)
-        check_categories(self.model_, features)
-        for name in kwargs:
-            self._check_name(f"predict__{name}", f"predict__{name}")
-        settings: dict[str, Any] = {"batch_size": self.batch_size, "verbose": self.verbose}
-        routed = route(self._routed, "predict")
-        settings.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
-        settings.update(kwargs)
-        batch_size = as_python(settings.pop("batch_size"))
-        check_batch_size("batch_size", batch_size)
-        callbacks = [c for c in getattr(self, "callbacks_", []) if watches_prediction(c)]
-        callbacks += callbacks_of(
-            self.get_params(deep=False), "predict", settings.pop("callbacks", None)
-        )
+        features = self._model_features(self.model_, check_X(self, X))
         with dtype_policy.carried(self._dtype_policy):
-            raw = training.predict(
-                self.model_,
-                features,
-                batch_size=rows_of_step(batch_size, len(keras.tree.flatten(features)[0])),
-                callbacks=callbacks,
-                **settings,
-            )
-        return keras.tree.map_structure(at_least_float32, raw)
+            return raw_predictions(self, features, kwargs)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Score the predictions of X against y with `scorer`.
@@ -428,10 +445,11 @@ class KerasEstimator(RoutedParameters):
         Returns
         -------
         score : float
-            Accuracy for a classifier, R² for a regressor; higher is better.
+            Accuracy for a classifier, R² for a regressor; higher is better. Over all positions or
+            values where y has three axes or more; the mean over the heads where it has fields;
+            minus the loss where `predict` gives what only the loss can read.
         """
-        options = route(self._routed, "score")
-        return self.scorer(y, self.predict(X), sample_weight=sample_weight, **options)
+        return score(self, X, y, sample_weight)
 
     @staticmethod
     def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
@@ -468,24 +486,5 @@ class KerasEstimator(RoutedParameters):
         tags.input_tags.sparse = True
         tags.input_tags.three_d_array = True
         tags.target_tags.multi_output = True
+        tags.input_tags.allow_nan = bool(self.allow_nan)
         return tags
-
-    def __sklearn_clone__(self) -> KerasEstimator:
-        FitStore.check(self.store)  # a search clones first: one error, not one a fit
-        copy = super().__sklearn_clone__()
-        copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
-        return copy
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        warn_when_dumped(type(self), state)
-        return pickling.pack(state)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        attributes = pickling.unpack(state)
-        packed = attributes.pop("model_", None)
-        super().__setstate__(attributes)
-        if packed is not None:
-            with dtype_policy.carried(self._dtype_policy):
-                self.model_ = packed.model(lambda: build_model(self._build_inputs()).model)
-            self.callbacks_ = []

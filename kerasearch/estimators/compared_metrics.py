@@ -25,7 +25,7 @@ def of_columns(metrics: Any) -> list[str]:
 
 
 def check_metrics(
-    model: keras.Model, outputs: Sequence[ModelOutput], one_hot: Any, target_type: str
+    model: keras.Model, outputs: Sequence[ModelOutput], one_hot: Any, target_types: Sequence[str]
 ) -> None:
     """Raise for metrics that would compare what does not go together.
 
@@ -37,8 +37,9 @@ def check_metrics(
         Of the model.
     one_hot : bool or list of bool
         Whether the target has one column for each class, for each output.
-    target_type : str
-        The estimator's ``target_type_``.
+    target_types : sequence of str
+        What the target of each output is taken for; "" where only a loss of the user's own reads
+        the output.
 
     Raises
     ------
@@ -47,8 +48,8 @@ def check_metrics(
     """
     each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * len(outputs)
     for metrics in serialization.compiled_metrics(model):
-        for output, its_metrics, columns in zip(
-            outputs, _of_each(metrics, outputs), each_one_hot, strict=True
+        for output, its_metrics, columns, target_type in zip(
+            outputs, _of_each(metrics, outputs), each_one_hot, target_types, strict=True
         ):
             _check(_kinds(its_metrics), output, columns, target_type)
 
@@ -57,13 +58,27 @@ def _check(
     kinds: Sequence[tuple[str, str]], output: ModelOutput, one_hot: bool, target_type: str
 ) -> None:
     units = output.units
-    if target_type.startswith("continuous"):
+    if not target_type:
+        _raise(
+            kinds,
+            {label for _, label in kinds} - {"mean", "meanmetricwrapper", "sum"},
+            f"an output that only your loss can read, of {counted(units or 0, 'unit')}",
+            "write a function of (y_true, y_pred) that takes what it compares",
+        )
+    elif target_type.startswith("continuous"):
         of_vectors = {"cosinesimilarity", "kldivergence"}
         classes = (_OF_COLUMNS - of_vectors) | _OF_NUMBERS | _BY_THRESHOLD
         classes |= {"accuracy", "accuracyclass", "binaryaccuracy"}
         if output.activation == "linear":
             _raise(kinds, classes, "the target of a regressor", "use 'R2Score' or 'mae'")
-        return
+    else:
+        _check_classes(kinds, output, one_hot, target_type)
+
+
+def _check_classes(
+    kinds: Sequence[tuple[str, str]], output: ModelOutput, one_hot: bool, target_type: str
+) -> None:
+    units = output.units
     _raise(
         kinds,
         {"accuracyclass"},

@@ -36,6 +36,15 @@ _PLACEHOLDER = re.compile(r"(?<!\{)\{fit\}(?!\})")
 _WRITERS: dict[str, str] = {}
 _WARNED: set[str] = set()
 _LOCK = threading.Lock()
+# parameters that no outcome of a training depends on, or that are described in another way
+_NO_MATTER = (
+    "allow_nan",
+    "callbacks",
+    "output_to_prediction",
+    "random_state",
+    "store",
+    "verbose",
+)
 
 
 def short_name(
@@ -50,7 +59,8 @@ def short_name(
     Parameters
     ----------
     estimator : estimator
-        Its parameters count, those set explicitly or not; `store` and `verbose` do not.
+        Its parameters count, those set explicitly or not; `store`, `verbose` and what predictions
+        alone depend on do not.
     arguments : dataclass
         The settings of the call.
     data : sequence of structures of arrays
@@ -74,7 +84,7 @@ def short_name(
         name: value
         for name, value in estimator.get_params().items()
         if name not in settings
-        and name not in ("callbacks", "random_state", "store", "verbose")
+        and name not in _NO_MATTER
         and name.partition("__")[0] not in ("callbacks", "fit", "predict", "score")
     }
     parts = [

@@ -8,21 +8,22 @@ from typing import Any
 
 import keras
 import numpy as np
+from sklearn.utils import check_random_state
 
 from .. import training
 from .._utils.checks import as_integer, check_integer
-from .._utils.json_values import parameters_as_json
+from .._utils.json_values import defaults_as_json, parameters_as_json
 from .._utils.plain_values import as_python
 from .._utils.user_warnings import warn
 from ..exceptions import DivergenceError
 from ..store import FitStore
 from ..training import serialization
-from . import fit_paths
+from . import fit_paths, xla
 from .arguments import arguments as accepted_by
 from .arguments import route
+from .batch_sizes import check_batch_size, rows_of_step
 from .callbacks import instances
 from .input_data import check_validation_split
-from .model_inputs import check_categories
 from .monitored import check_monitored
 
 # the estimator's own parameters that are settings of a fit
@@ -97,10 +98,11 @@ class FitArguments:
         ValueError
             If a setting is not valid; the message names it and its value.
         RuntimeError
-            If TensorFlow would hang in this process, since it was forked.
+            If the backend would hang in this process, since it was forked.
         """
         training.check_process()
         _check_seed_and_switches(params)
+        xla.check_jit_compile(params)
         given = {name: params[name] for name in _OWN}
         routed = route(params, "fit")
         given.update({n: v for n, v in routed.items() if not n.startswith("callbacks")})
@@ -134,6 +136,15 @@ class FitArguments:
     def rows_of_validation_step(self, n_rows: int) -> int:
         """Get the number of rows of a validation step, which is that of training by default."""
         return rows_of_step(self.validation_batch_size or self.batch_size, n_rows)
+
+
+def draw_seed(random_state: Any) -> int:
+    """Get the seed of a fit, an integer itself or a draw from a generator; None is NumPy's own."""
+    seed = as_integer(random_state)
+    if seed is not None:
+        return seed
+    with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
+        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def open_store(store: Any, random_state: Any) -> FitStore | None:
@@ -199,11 +210,9 @@ def train_model(
         If a model with a training step of its own gets no loss and asks for one, or a callback
         monitors what there will not be.
     """
-    for rows in (data, validation or ()):
-        check_categories(model, rows[:1])
     check_monitored(callbacks, model, validates=validation is not None)
     before = serialization.ModelState.of(model) if estimator.initialized_ else None
-    n_rows = len(keras.tree.flatten(data[0])[0])
+    n_rows = keras.tree.flatten(data[0])[0].shape[0]
     _check_own(model, arguments, estimator)
     _warn_of_too_many_steps(arguments, n_rows)
     store = store if epochs else None  # what trains nothing is no fit
@@ -212,7 +221,7 @@ def train_model(
         name = fit_paths.short_name(estimator, arguments, (data, validation), seed, callbacks)
     changes = fit_paths.fill_in(callbacks, name)
     try:
-        return training.fit(
+        result = training.fit(
             model,
             *data,
             validation_data=validation,
@@ -230,8 +239,10 @@ def train_model(
             own_arguments=arguments.own,
             store=store,
             name=name,
-            parameters=parameters_as_json(estimator) if store is not None else {},
+            parameters=parameters_as_json(estimator) if store is not None else None,
+            defaults=defaults_as_json(estimator) if store is not None else None,
         )
+        return xla.with_reason(result, model, estimator.get_params(deep=False))
     except DivergenceError:
         if before is not None:
             before.restore(model)
@@ -245,19 +256,6 @@ def train_model(
         ) from error
     finally:
         fit_paths.take_back(changes, lent=instances(arguments.callbacks))
-
-
-def check_batch_size(name: str, value: Any) -> None:
-    """Raise unless a batch size is None, -1 or a positive integer."""
-    if value is not None and value != -1:
-        check_integer(name, value, at_least=1, hint="; -1 stands for all rows")
-
-
-def rows_of_step(batch_size: int | None, n_rows: int) -> int:
-    """Get the number of rows of a step: None is Keras' 32, and -1 is all of them."""
-    if batch_size is None:
-        return 32
-    return max(1, n_rows) if batch_size == -1 else int(batch_size)
 
 
 def _check_own(model: keras.Model, arguments: FitArguments, estimator: Any) -> None:
@@ -281,6 +279,6 @@ def _check_seed_and_switches(params: Mapping[str, Any]) -> None:
     seed = params["random_state"]
     if not (seed is None or isinstance(seed, np.random.RandomState)):
         check_integer("random_state", seed, at_least=0, hint=", a RandomState or None")
-    for name in ("shuffle", "warm_start", "run_eagerly"):
+    for name in ("allow_nan", "shuffle", "warm_start", "run_eagerly"):
         if not isinstance(params[name], bool | np.bool_):
             raise ValueError(f"{name}={params[name]!r} must be True or False")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import numbers
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
-import keras
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from .._utils.user_warnings import warn
+from ..training import sparse_rows
+from ..training.loaded_rows import is_loaded
+from .features import Features, is_default_encoder, layout_of, n_rows, read, take
+from .loader import check_no_stream, unloaded
 from .one_hot_target import as_labels
+from .targets import is_missing_in, layout_of_target, rarest_labels, read_fields
 from .text_columns import check_no_text, check_no_times
 
 _OPTIONS = {"accept_sparse": True, "allow_nd": True}
@@ -24,94 +29,220 @@ _OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of X and y with their weights, dense and checked.
+    """Rows of X and y with their weights, checked.
 
     Attributes
     ----------
-    X : ndarray of shape (n_rows, ...)
-        Numbers.
+    X : array of shape (n_rows, ...), or dict of such
+        Features, as `features.read` makes them; a csr_array where they were sparse, and
+        `LoadedRows` where a loader reads them.
     y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         The target, not encoded yet.
-    weights : ndarray of float64 of shape (n_rows,), or None
-        None where every row weighs the same.
+    weights : ndarray of float64 of shape (n_rows,) or (n_rows, ...), or None
+        Of rows, or of their positions; None where every row weighs the same.
     """
 
-    X: np.ndarray
+    X: Features
     y: np.ndarray
     weights: Any = None
 
-    def at(self, indices: np.ndarray) -> Rows:
+    def at(self, indices: np.ndarray | slice) -> Rows:
         """Take some of the rows."""
         weights = None if self.weights is None else self.weights[indices]
-        return Rows(self.X[indices], self.y[indices], weights)
+        return Rows(take(self.X, indices), self.y[indices], weights)
 
 
-def check_X(estimator: BaseEstimator, X: Any) -> np.ndarray:
-    """Check the rows of a prediction against those that the estimator was fitted on.
+def check_X(estimator: Any, X: Any, *, reset: bool = False) -> Features:
+    """Check rows that have no target, those of a prediction.
 
     Parameters
     ----------
     estimator : estimator
         scikit-learn compares the number and the names of columns with what it has.
-    X : array-like or sparse matrix of shape (n_rows, ...)
-        The features.
+    X : array-like, data frame, sparse matrix, or dict or list of arrays
+        The features, laid out as those of the fit.
+    reset : bool, default=False
+        Whether these are the rows of a new fit, as in `check_X_y`.
 
     Returns
     -------
-    X : ndarray of shape (n_rows, ...)
-        Dense numbers.
+    X : array of shape (n_rows, ...), or dict of such
+        Features; a csr_array where they are sparse, unless the estimator has an encoder of its own,
+        which gets them dense.
     """
-    check_no_text(estimator, X)
-    X = _dense_numbers(validate_data(estimator, X, reset=False, **_OPTIONS))
-    check_shapes(estimator, X)
+    check_no_stream(type(estimator).__name__, X)
+    if reset:
+        _note_layout(estimator, X, None)
+    if not _is_array(estimator):
+        return _checked_parts(estimator, X, reset)
+    check_no_text(type(estimator).__name__, X)
+    with _naming_allow_nan():
+        X = validate_data(estimator, X, reset=reset, **_options(estimator))
+    X = _numbers(estimator, X)
+    if not reset:
+        check_shapes(estimator, X)
     return X
 
 
 def check_X_y(
-    estimator: BaseEstimator, X: Any, y: Any, *, y_numeric: bool, reset: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    estimator: Any, X: Any, y: Any, *, y_numeric: bool, reset: bool
+) -> tuple[Features, np.ndarray]:
     """Check rows and their target.
+
+    Rows that are not one array of numbers are only counted and named here: what a part of them must
+    be is the model's to say, once there is one.
 
     Parameters
     ----------
     estimator : estimator
-        With `reset`, scikit-learn's ``n_features_in_`` and ``feature_names_in_`` are set on it;
-        otherwise X is compared with them.
-    X : array-like or sparse matrix of shape (n_rows, ...)
+        With `reset`, scikit-learn's ``n_features_in_`` and ``feature_names_in_`` are set on it, and
+        the layout of X; otherwise X is compared with them.
+    X : array-like, data frame, sparse matrix, or dict or list of arrays
         The features.
     y : array-like of shape (n_rows,) or (n_rows, n_outputs)
         The target.
+    y : array-like of any number of axes, data frame or structured array
+        The target.
     y_numeric : bool
-        Whether the target must be numbers.
+        Whether the target must be numbers, or fields.
     reset : bool
         Whether these are the rows of a new fit.
 
     Returns
     -------
-    X, y : ndarray
-        Dense; X is numbers, and y too where `y_numeric`.
+    X : array of shape (n_rows, ...), or dict of such
+        Features; a csr_array where they are sparse, unless the estimator has an encoder of its own,
+        which gets them dense.
+    y : ndarray
+        Dense, and numbers where `y_numeric`.
     """
-    check_no_text(estimator, X)
-    if y_numeric:
+    check_no_stream(type(estimator).__name__, X)
+    if reset:
+        _note_layout(estimator, X, y)
+        estimator._target_layout = layout_of_target(y, labels=not y_numeric)
+    in_fields = estimator._target_layout.form == "fields"
+    if y_numeric and not in_fields:
         check_no_times("y", y)
-    X, y = validate_data(
-        estimator, X, y, multi_output=True, y_numeric=y_numeric, reset=reset, **_OPTIONS
-    )
+    options = {"y_numeric": y_numeric and not in_fields, "reset": reset, **_options(estimator)}
+    if not _is_array(estimator):
+        X = _checked_parts(estimator, X, reset)
+        y = _checked_target(estimator, y, y_numeric)
+        if n_rows(X) != y.shape[0]:
+            raise ValueError(f"X has {n_rows(X)} rows and y has {y.shape[0]}; give as many")
+    else:
+        check_no_text(type(estimator).__name__, X)
+        with _naming_allow_nan():
+            if in_fields or estimator.allow_nan or _n_axes(y) > 2:
+                y = _checked_target(estimator, y, y_numeric)
+                X = validate_data(estimator, X, reset=reset, **_options(estimator))
+                check_consistent_length(X, y)
+            else:
+                X, y = validate_data(estimator, X, y, multi_output=True, **options)
+        X = _numbers(estimator, X)
     y = y.toarray() if sparse.issparse(y) else y
-    if y_numeric:
+    if y_numeric and not in_fields:
         y = _as_numbers("y", y, "a regressor wants numbers")
-    return _dense_numbers(X), y
+    return X, y
+
+
+def _note_layout(estimator: Any, X: Any, y: Any) -> None:
+    """Note what the X of a new fit is; with a loader, what that makes of a row says it."""
+    if estimator.loader is None:
+        layout = layout_of(X, y, estimator.inputs, type(estimator).__name__)
+        estimator._layout = replace(layout, allow_nan=bool(estimator.allow_nan))
+
+
+def _is_array(estimator: Any) -> bool:
+    return estimator.loader is None and estimator._layout.form == "array"
+
+
+def _options(estimator: Any) -> dict[str, Any]:
+    return {**_OPTIONS, "ensure_all_finite": "allow-nan" if estimator.allow_nan else True}
+
+
+def _n_axes(y: Any) -> int:
+    """The number of axes of y, where it has some; lists of lists of lists have three."""
+    axes = getattr(y, "ndim", None)
+    if axes is None and isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple)):
+        axes = 2 if not len(y[0]) or np.ndim(y[0][0]) == 0 else 3
+    return axes or 1
+
+
+@contextlib.contextmanager
+def _naming_allow_nan() -> Iterator[None]:
+    """Say of an error about missing values what to do with them here."""
+    try:
+        yield
+    except ValueError as error:
+        begin = str(error).partition("\n")[0]
+        if not begin.endswith("contains NaN."):
+            raise
+        raise ValueError(
+            f"{begin} Fill the missing values first, by sklearn.impute.SimpleImputer for example, "
+            "or pass allow_nan=True where the model and its loss know what to do with them"
+        ) from error
 
 
 def check_shapes(estimator: Any, X: np.ndarray, y: np.ndarray | None = None) -> None:
     """Raise unless rows have the shape of those that the estimator was fitted on."""
     fitted = f"but {type(estimator).__name__} was fitted on"
-    if X.shape[1:] != estimator.X_shape_[1:]:
+    if not (isinstance(X, dict) or is_loaded(X)) and X.shape[1:] != estimator.X_shape_[1:]:
         raise ValueError(
             f"X has rows of shape {X.shape[1:]}, {fitted} rows of shape {estimator.X_shape_[1:]}"
         )
     if y is not None and y.ndim != estimator.y_ndim_:
         raise ValueError(f"y has {y.ndim} dimensions, {fitted} a y of {estimator.y_ndim_}")
+
+
+def _checked_parts(estimator: Any, X: Any, reset: bool) -> Features:
+    """Read X by the layout of the fit; note or compare the names and number of its columns."""
+    if estimator.loader is not None:
+        return unloaded(estimator, X, reset=reset)
+    layout = estimator._layout
+    parts = read(X, layout)
+    if not n_rows(parts):
+        raise ValueError("X has 0 rows; at least one is needed")
+    if layout.form in ("fields", "dict", "list"):
+        if reset:
+            estimator.n_features_in_ = len(layout.names)
+            vars(estimator).pop("feature_names_in_", None)
+            if all(isinstance(name, str) for name in layout.names):
+                estimator.feature_names_in_ = np.array(layout.names, dtype=object)
+    elif reset or layout.form == "columns":
+        if reset:
+            vars(estimator).pop("n_features_in_", None)
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return parts
+
+
+def _checked_target(estimator: Any, y: Any, y_numeric: bool) -> np.ndarray:
+    """Check y by itself, as scikit-learn does beside an X."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )
+    layout = estimator._target_layout
+    if layout.form == "fields":
+        y = read_fields(y, layout, type(estimator).__name__)
+        missing = [name for name in y.dtype.names if is_missing_in(y[name]).any()]
+        if missing and not estimator.allow_nan:
+            raise ValueError(
+                f"Input y contains NaN, in the field {missing[0]!r}. Leave such rows out, or pass "
+                "allow_nan=True, which leaves the cells out of the loss of their head"
+            )
+        return y
+    y = check_array(
+        y,
+        accept_sparse="csr",
+        ensure_2d=False,
+        dtype=None,
+        input_name="y",
+        estimator=estimator,
+        allow_nd=True,
+        ensure_all_finite="allow-nan" if estimator.allow_nan else True,
+    )
+    return y.astype(np.float64) if y_numeric and y.dtype == object else y
 
 
 def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, scale: bool) -> Rows:
@@ -121,10 +252,10 @@ def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, s
     ----------
     rows : Rows
         Without weights.
-    sample_weight : array-like of shape (n_rows,) or None
-        What the user gave.
-    class_weights : ndarray of shape (n_rows,) or None
-        The weight of each row's class.
+    sample_weight : array-like of shape (n_rows,) or (n_rows, ...), or None
+        What the user gave, for rows or for the positions of each.
+    class_weights : ndarray of shape (n_rows,) or (n_rows, ...), or None
+        The weight of each row's class, or of that of each position.
     scale : bool
         Whether to scale the weights to mean 1, so that a weight of 2 is the row twice.
 
@@ -136,23 +267,38 @@ def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, s
     weights = None
     if sample_weight is not None:
         weights = check_array(
-            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+            sample_weight,
+            ensure_2d=False,
+            dtype=np.float64,
+            input_name="sample_weight",
+            allow_nd=True,
         )
-        if weights.ndim != 1:
-            raise ValueError(f"sample_weight must be 1-dimensional, got shape {weights.shape}")
-        check_consistent_length(rows.X, weights)
+        if weights.ndim != 1 and weights.shape != rows.y.shape[: weights.ndim]:
+            several = f" or have the first axes of y, {rows.y.shape}" if rows.y.ndim > 1 else ""
+            raise ValueError(
+                f"sample_weight must be 1-dimensional{several}, got shape {weights.shape}"
+            )
+        check_consistent_length(rows.y, weights)
         _check_not_negative("sample_weight", weights)
     if class_weights is not None:
         _check_not_negative("class_weight", class_weights)
-        weights = class_weights if weights is None else weights * class_weights
+        weights = class_weights if weights is None else _product(weights, class_weights)
     if weights is None:
         return rows
-    X, y, kept = rows.X, rows.y, weights != 0
+    X, y = rows.X, rows.y
+    kept = (weights != 0).reshape(len(weights), -1).any(axis=1)
     if not kept.any():
         raise ValueError("sample_weight is zero for every row, so there is nothing to train on")
     if not kept.all():
-        X, y, weights = X[kept], y[kept], weights[kept]
+        X, y, weights = take(X, kept), y[kept], weights[kept]
     return Rows(X, y, weights / weights.mean() if scale else weights)
+
+
+def _product(weights: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Weights of rows times those of positions, whichever has more axes."""
+    axes = max(weights.ndim, others.ndim)
+    first, second = (w.reshape(w.shape + (1,) * (axes - w.ndim)) for w in (weights, others))
+    return first * second
 
 
 def validation_pair(
@@ -210,7 +356,7 @@ def check_validation_split(validation_split: Any) -> None:
 
 
 def split_rows(
-    validation_split: Any, rows: Rows, *, stratify: bool, seed: int
+    validation_split: Any, rows: Rows, *, stratify: bool | str, seed: int
 ) -> tuple[Rows, Rows | None]:
     """Part rows into those that train and those that validate.
 
@@ -221,8 +367,9 @@ def split_rows(
         out), or a scikit-learn splitter, of which the last split is taken.
     rows : Rows
         All of them.
-    stratify : bool
-        Whether to keep the classes' shares, where the target is one column or one-hot.
+    stratify : bool or "positions"
+        Whether to keep the classes' shares, where the target is one column or one-hot. With labels
+        at several positions of a row, those of the rarest label in each row.
     seed : int
         What the draw follows from; a shuffling splitter without a seed of its own gets it too.
 
@@ -237,26 +384,24 @@ def split_rows(
         If the splitter needs groups, or one of the two parts would have no rows.
     """
     y = as_labels(rows.y) if stratify else rows.y
+    if stratify == "positions":
+        y = rarest_labels(rows.y)
+    elif stratify and is_missing_in(y).any():
+        y = np.unique(y.astype(str), return_inverse=True)[1].reshape(y.shape)
     if _is_splitter(validation_split):
         train, validation = _last_split(validation_split, rows.X, y, seed)
     elif validation_split:
-        train, validation = _random_split(float(validation_split), y, stratify, seed)
+        train, validation = _random_split(float(validation_split), y, bool(stratify), seed)
     else:
         return rows, None
     return rows.at(train), rows.at(validation)
 
 
-def at_least_float32(array: np.ndarray) -> np.ndarray:
-    """Widen what NumPy, and so scikit-learn, lacks (bfloat16) or counts badly in (float16)."""
-    narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
-    return array.astype(np.float32) if narrow else array
-
-
-def _dense_numbers(X: Any) -> np.ndarray:
+def _numbers(estimator: Any, X: Any) -> Any:
     if sparse.issparse(X):
-        if X.dtype.kind == "f":  # cast what is stored, before there are zeros beside it
-            X = X.tocsr().astype(keras.config.floatx())
-        return X.toarray()
+        # cast what is stored, before there are zeros beside it
+        X = sparse_rows.compressed(X)
+        return X if is_default_encoder(estimator.feature_encoder) else sparse_rows.dense(X)
     return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
 
 
@@ -280,13 +425,15 @@ def _is_splitter(value: Any) -> bool:
 
 
 def _last_split(
-    splitter: Any, X: np.ndarray, y: np.ndarray, seed: int
+    splitter: Any, X: Features, y: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     splitter = copy.deepcopy(splitter)  # it may hold a generator, which splitting would advance
     if getattr(splitter, "random_state", seed) is None:
         splitter.random_state = seed
     try:
-        *_, (train, validation) = splitter.split(X, y)
+        # splitters count rows, and few of them look at more
+        one = next(iter(X.values())) if isinstance(X, dict) else X
+        *_, (train, validation) = splitter.split(one, y)
     except (ValueError, TypeError) as error:
         if "groups" not in str(error):
             raise

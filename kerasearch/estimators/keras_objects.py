@@ -128,6 +128,11 @@ def config(instance: Any) -> dict[str, Any]:
     return {**get_config(), **vars(instance).get("_fn_kwargs", {})}
 
 
+def comparison(loss: Any) -> Any:
+    """What a loss computes, before Keras weighs the values and takes their mean."""
+    return loss.call if isinstance(loss, keras.losses.Loss) else loss
+
+
 def is_keras_loss(loss: Any) -> bool:
     """Tell whether a loss, by name, function, class or instance, is one of Keras' own."""
     loss = resolve("loss", loss)

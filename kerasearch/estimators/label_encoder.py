@@ -55,6 +55,9 @@ class ClassifierLabelEncoder:
         The classes; None takes those of the target given to `fit`.
     from_logits : bool or list of bool, default=False
         Whether the model's output is logits.
+    positions : tuple of int, default=()
+        Where each row has a label at each of several positions, their axes: the steps of a
+        sequence, the height and width of an image. All positions have the same classes.
     """
 
     classes_: Any
@@ -66,18 +69,20 @@ class ClassifierLabelEncoder:
         one_hot: Any = False,
         categories: np.ndarray | None = None,
         from_logits: Any = False,
+        positions: tuple[int, ...] = (),
     ):
         self.target_type = target_type
         self.one_hot = one_hot
         self.categories = categories
         self.from_logits = from_logits
+        self.positions = positions
 
     def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
-        """Learn the classes of `y`, of shape (n_samples,) or (n_samples, n_outputs)."""
+        """Learn the classes of `y`, of shape (n_samples, ...)."""
         self.n_outputs_ = self.n_outputs_expected_ = 1
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._float = np.dtype(keras.config.floatx())
-        self._in_columns = y.ndim > 1 and y.shape[1] > 1
+        self._in_columns = y.ndim == 2 and y.shape[1] > 1 and not self.positions
         self._exclusive = self.target_type != "multilabel-indicator"
         if self.target_type == "multiclass-multioutput":
             kinds = ["binary" if len(np.unique(c)) < 3 else "multiclass" for c in y.T]
@@ -92,7 +97,11 @@ class ClassifierLabelEncoder:
         return self.encode_for(self.one_hot, self.from_logits)
 
     def encode_for(
-        self, one_hot: Any, from_logits: Any, exclusive: bool | None = None
+        self,
+        one_hot: Any,
+        from_logits: Any,
+        exclusive: Any = None,
+        is_raw: bool = False,
     ) -> ClassifierLabelEncoder:
         """Say how the labels are written for the loss of a model; nothing is fitted again.
 
@@ -103,13 +112,16 @@ class ClassifierLabelEncoder:
         exclusive : bool, default=None
             Whether the columns of an indicator matrix are classes, of which each row has one. None
             leaves it as it is.
+        is_raw : bool, default=False
+            Whether the model's output is what only a loss of the user's own can read, so that it is
+            what is predicted.
 
         Returns
         -------
         self : ClassifierLabelEncoder
             This encoder.
         """
-        self.one_hot, self.from_logits = one_hot, from_logits
+        self.one_hot, self.from_logits, self._is_raw = one_hot, from_logits, is_raw
         if self.target_type == "multiclass-multioutput":
             n = len(self._columns)
             each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * n
@@ -143,14 +155,22 @@ class ClassifierLabelEncoder:
         if len(unknown):
             raise ValueError(f"y has classes {unknown.tolist()} that the encoder was not fitted on")
         if self.one_hot:
-            return np.eye(self.n_classes_, dtype=self._float)[numbers]
+            columns = np.eye(self.n_classes_, dtype=self._float)[numbers]
+            return columns.reshape(-1, *self.positions, self.n_classes_)
         return self._column(numbers)
 
     def _column(self, numbers: np.ndarray) -> np.ndarray:
-        return numbers.astype(self._float).reshape(-1, 1)
+        return numbers.astype(self._float).reshape(-1, *self.positions, 1)
 
     def inverse_transform(self, y: Any, return_proba: bool = False) -> Any:
         """Turn the model's raw output into classes, or into probabilities."""
+        if self._is_raw:
+            if return_proba:
+                raise ValueError(
+                    "the model's output is no probability of each class, but what its loss makes "
+                    "of it: take it by predict, which gives the output itself"
+                )
+            return _the_array(y)
         if self.target_type == "multiclass-multioutput":
             columns = [
                 encoder.inverse_transform(raw, return_proba)
@@ -162,7 +182,7 @@ class ClassifierLabelEncoder:
             return proba
         if not self._exclusive:
             return np.around(proba).astype(int, copy=False)
-        numbers = np.argmax(proba, axis=1)
+        numbers = np.argmax(proba, axis=-1)
         if self._in_columns:  # in y's own notation, so that scorers can compare
             return np.eye(self.n_classes_, dtype=self._y_dtype)[numbers]
         return self.classes_[numbers].reshape(-1, *self._y_shape[1:])
@@ -171,9 +191,14 @@ class ClassifierLabelEncoder:
         if self.from_logits:
             several = self._exclusive and raw.shape[-1] > 1
             raw = softmax(raw, axis=-1) if several else expit(raw)
-        if self.target_type == "binary" and raw.reshape(len(raw), -1).shape[1] == 1:
-            positive = raw.reshape(-1)
-            raw = np.stack([1 - positive, positive], axis=1)
+        if self.positions:
+            raw = raw.reshape(-1, *self._y_shape[1:], raw.shape[-1])
+            single = raw.shape[-1] == 1
+        else:
+            single = raw.reshape(len(raw), -1).shape[1] == 1
+        if self.target_type == "binary" and single:
+            positive = raw[..., 0] if self.positions else raw.reshape(-1)
+            raw = np.stack([1 - positive, positive], axis=-1)
         return raw
 
     def get_metadata(self) -> dict[str, Any]:
@@ -197,10 +222,30 @@ class RegressorTargetEncoder:
     """A regressor's target, which the model gets as it is, and predictions in its shape."""
 
     def fit(self, y: np.ndarray) -> RegressorTargetEncoder:
-        """Note the shape of `y`: (n_samples,) or (n_samples, n_outputs)."""
-        self._y_shape = y.shape
-        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[1]
+        """Note the shape of `y`: (n_samples,), (n_samples, n_outputs) or more axes."""
+        self._y_shape, self._floating = y.shape, y.dtype if y.dtype.kind == "f" else np.float64
+        self.n_outputs_ = 1 if y.ndim == 1 else y.shape[-1]
         self.n_outputs_expected_ = 1
+        return self.encode_for()
+
+    def encode_for(
+        self, row: tuple[int, ...] | None = None, is_raw: bool = False
+    ) -> RegressorTargetEncoder:
+        """Say how the values are written for a model.
+
+        Parameters
+        ----------
+        row : tuple of int, default=None
+            The shape of a row, where the model's output has a last axis of one more or less than y.
+        is_raw : bool, default=False
+            Whether the model's output is what only a loss of the user's own can read.
+
+        Returns
+        -------
+        self : RegressorTargetEncoder
+            This encoder.
+        """
+        self._row, self._is_raw = row, is_raw
         return self
 
     def transform(self, y: np.ndarray) -> np.ndarray:
@@ -210,11 +255,14 @@ class RegressorTargetEncoder:
                 f"y has rows of shape {y.shape[1:]}, but was fitted on rows of "
                 f"shape {self._y_shape[1:]}"
             )
-        return y
+        return y if self._row is None else y.reshape(-1, *self._row)
 
     def inverse_transform(self, y: np.ndarray) -> np.ndarray:
-        """Give the model's raw output the shape of the target."""
-        return _the_array(y).reshape(-1, *self._y_shape[1:])
+        """Give the model's raw output the shape of the target, and its floating dtype."""
+        values = _the_array(y)
+        if not self._is_raw:
+            values = values.reshape(-1, *self._y_shape[1:])
+        return values.astype(self._floating, copy=False)
 
     def get_metadata(self) -> dict[str, Any]:
         """Get what the estimator and its builder may know of the target."""

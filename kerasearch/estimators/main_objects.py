@@ -16,6 +16,7 @@ _CARRIES_ON = (
     "cloudpickle",
     "copy",
     "dill",
+    "distributed.protocol",
     "joblib.externals",
     "joblib.hashing",
     "multiprocessing",

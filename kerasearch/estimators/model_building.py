@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +14,38 @@ from .. import training
 from .._utils.names import last_part
 from .._utils.plain_values import equal
 from .._utils.user_warnings import warn
-from ..training import build_record, outer_layers, serialization
-from . import compared_metrics, keras_objects, model_inputs, output_layers
+from ..training import build_record, data, outer_layers, serialization, sparse_rows
+from ..training.loaded_rows import is_loaded
+from . import (
+    compared_metrics,
+    keras_objects,
+    missing_cells,
+    model_inputs,
+    output_layers,
+    text_in_models,
+    xla,
+)
 from .arguments import Arguments, arguments, route
+from .features import Layout
 from .model_outputs import ModelOutput, outputs_of
 from .number_checks import check_numbers
+from .own_losses import check_own_losses
 from .routing import default_arguments
+from .target_reading import Reading, Target
+from .text_columns import check_no_missing_text
 
 _FOR_KERAS_TUNER = "pass model=kerasearch.keras_tuner_model(build), with it as `build`"
 
 # what a model is built and compiled from: a warm start cannot take up a change of these
-_BUILD_PARAMETERS = ("model", "optimizer", "loss", "metrics", "compile", "run_eagerly")
+_BUILD_PARAMETERS = (
+    "model",
+    "optimizer",
+    "loss",
+    "metrics",
+    "compile",
+    "run_eagerly",
+    "jit_compile",
+)
 
 
 @dataclass(frozen=True)
@@ -39,22 +61,32 @@ class BuildInputs:
     meta : dict
         What is known of the data, for the builder.
     example : tuple of arrays
-        One row of X and y as the model gets them.
-    expected : list of Output
-        The output layers that the target asks for; empty where nobody knows.
+        One row of X, with all its parts, and of y as the model gets it.
+    layout : Layout or None
+        What the parts of X are; None where a user's `feature_encoder` made them.
+    target : Target
+        What is known of y.
     seed : int
         What the initial weights follow from.
+    X : array, or dict of arrays, or None
+        The rows that train, for a builder that looks at them.
     reads_estimator : bool
         Whether the builder is a method of the estimator, which reads its parameters as it likes.
+    for_outputs : callable or None
+        Turns the arguments of ``model.compile`` into those for such outputs, where the target does
+        not decide on them.
     """
 
     builder: Callable[..., keras.Model]
     params: Mapping[str, Any]
     meta: dict[str, Any]
     example: tuple[Any, Any]
-    expected: list[output_layers.Output]
+    layout: Layout | None
+    target: Target
     seed: int
+    X: Any = None
     reads_estimator: bool = False
+    for_outputs: Callable[[dict[str, Any], list[ModelOutput]], dict[str, Any]] | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -72,6 +104,10 @@ class BuiltModel:
         Built, compiled and checked.
     outputs : list of ModelOutput
         What the model says of its outputs.
+    loss : any
+        What it is compiled with, missing cells of y aside.
+    reading : Reading
+        How y is read.
     encoding : dict of str to bool or list of bool
         The settings of ``ClassifierLabelEncoder.encode_for``; empty where the outputs that the
         target asks for are not known.
@@ -79,7 +115,21 @@ class BuiltModel:
 
     model: keras.Model
     outputs: list[ModelOutput]
+    loss: Any
+    reading: Reading
     encoding: dict[str, Any]
+
+    @property
+    def names(self) -> list[str | None]:
+        """The names of the outputs."""
+        return [output.name for output in self.outputs]
+
+    @property
+    def gives_dict(self) -> bool:
+        """Whether the model gives its outputs as a dict."""
+        if getattr(self.model, "outputs", None):
+            return isinstance(getattr(self.model, "output", None), dict)
+        return self.outputs[0].name is not None
 
 
 def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
@@ -143,20 +193,25 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
     features, target = inputs.example
-    features = keras.tree.map_structure(_to_floatx, features)
     with build_record.recorded() as record:
         values = _builder_arguments(inputs, takes, record)
         made = values.get("compile_kwargs", {}).get("optimizer")  # the builder may take it out
-        model = inputs.builder(**values)
+        with text_in_models.lookups_named(record):
+            model = inputs.builder(**values)
         _check_is_model(model, inputs.builder)
+        text_in_models.check_no_lookups(model)
         model = outer_layers.with_own_layers(model, record, inputs.builder)
-        model_inputs.check_inputs(model, features)
+        # of all rows, where they are known: one may have text, or be the first with a fraction
+        rows = features if inputs.X is None or _is_no_array(inputs.X) else inputs.X
+        rows = model_inputs.as_model_takes(model, rows, inputs.layout)
+        features = keras.tree.map_structure(lambda array: array[:1], rows)
+        call = functools.partial(model_inputs.called_on, model, features, inputs.layout)
         # here, so that its weights are drawn under the seed
-        output = None if model.built else model_inputs.called_on(model, features)
+        output = None if model.built else call()
         outer_layers.check_called(model, record)
     if record.watch.cleared_here:
         _warn_of_clearing(inputs.builder)
-    outputs = outputs_of(model, lambda: model(features) if output is None else output)
+    outputs = outputs_of(model, lambda: call() if output is None else output)
     if not model.compiled or (made is not None and _lacks_loss(model)):
         _compile(model, inputs, outputs, target)
     elif not (
@@ -167,8 +222,12 @@ def _build(inputs: BuildInputs) -> BuiltModel:
         _check_nothing_ignored(model, inputs, takes)
     check_numbers("the compiled model's optimizer", model.optimizer)
     check_numbers("the compiled model's loss", model.loss)
-    encoding = _check_outputs(model, outputs, inputs)
-    return BuiltModel(model, outputs, encoding)
+    reading = inputs.target.read(outputs, model.loss, own_step=has_own_loss(model))
+    encoding = _check_outputs(model, outputs, reading, inputs)
+    loss = model.loss
+    check_own_losses(outputs, loss, reading, target)
+    missing_cells.leave_out(model, outputs, reading, inputs.target.facts, has_own_loss(model))
+    return BuiltModel(model, outputs, loss, reading, encoding)
 
 
 def _builder_arguments(
@@ -186,6 +245,12 @@ def _builder_arguments(
         values["params"] = {**inputs.defaults, **inputs.params}
         if values["params"]["optimizer"] is None:  # for model.compile(params["optimizer"])
             values["params"]["optimizer"] = "adam"
+    if "X" in takes.names and is_loaded(inputs.X):
+        values["X"] = inputs.X.rows()
+    elif "X" in takes.names:
+        for part in data.leaves(inputs.X):
+            check_no_missing_text("X", part)
+        values["X"] = keras.tree.map_structure(_shown, inputs.X)
     missing = [f"model__{name}" for name in takes.required if name not in values]
     if missing:
         name = getattr(inputs.builder, "__name__", inputs.builder)
@@ -199,6 +264,18 @@ def _builder_arguments(
             f"set {', '.join(missing)}"
         )
     return values
+
+
+def _is_no_array(X: Any) -> bool:
+    return sparse_rows.is_sparse(X) or is_loaded(X)
+
+
+def _shown(array: Any) -> np.ndarray:
+    """A part of X as the model gets it, for reading only."""
+    array = sparse_rows.dense(array)
+    shown = array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array.view()
+    shown.flags.writeable = False
+    return shown
 
 
 def _check_is_model(model: Any, builder: Callable[..., Any]) -> None:
@@ -223,11 +300,20 @@ def _compile(
         # a Sequential has no names for its outputs, and Keras then fails on a dict
         names = [output.name for output in outputs]
         compile_kwargs["loss"] = output_layers.losses_of(compile_kwargs["loss"], 1, names)[0]
-    if compile_kwargs["loss"] is None and not _has_own_loss(model):
+    if inputs.for_outputs is not None:
+        if compile_kwargs["loss"] is not None or not has_own_loss(model):
+            compile_kwargs = inputs.for_outputs(compile_kwargs, outputs)
+    elif compile_kwargs["loss"] is None and not has_own_loss(model):
+        reading = inputs.target.read(outputs, None)
         compile_kwargs["loss"] = output_layers.default_loss(
-            outputs, target, inputs.expected, inputs.params["metrics"]
+            outputs,
+            target if reading.form in ("plain", "unknown") else (),
+            reading.expected,
+            inputs.params["metrics"],
         )
     model.compile(**compile_kwargs)
+    if xla.is_wanted(model, inputs.params, inputs.meta["X_shape_"][0]):
+        model.compile(**{**compile_kwargs, "jit_compile": True})
 
 
 def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,6 +327,7 @@ def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
         **route(params, "compile"),
         **{name: make(params[name], route(params, name)) for name, make in made.items()},
         "run_eagerly": bool(params["run_eagerly"]),
+        "jit_compile": xla.for_keras(params),
     }
 
 
@@ -254,6 +341,8 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Argum
     }
     if inputs.params["run_eagerly"]:
         ignored["run_eagerly"] = True
+    if isinstance(given := inputs.params["jit_compile"], bool | np.bool_):
+        ignored["jit_compile"] = given
     if not ignored:
         return
     advice = (
@@ -273,15 +362,15 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Argum
 
 
 def _check_outputs(
-    model: keras.Model, outputs: list[ModelOutput], inputs: BuildInputs
+    model: keras.Model, outputs: list[ModelOutput], reading: Reading, inputs: BuildInputs
 ) -> dict[str, Any]:
     """Check the output layers against the target; tell how it is encoded for the model's loss."""
-    expected = inputs.expected
-    if expected:
-        output_layers.check_outputs(outputs, model.loss, expected)
-        target_type = inputs.meta["target_type_"]
-        encoding = output_layers.encoding(model.loss, outputs, target_type)
-        compared_metrics.check_metrics(model, outputs, encoding["one_hot"], target_type)
+    if reading.heads:
+        output_layers.check_outputs(outputs, model.loss, reading.expected)
+        types = [head.target_type for head in reading.heads]
+        encoding = output_layers.encoding(model.loss, outputs, types)
+        types = ["" if h.output.is_free else h.target_type for h in reading.heads]
+        compared_metrics.check_metrics(model, outputs, encoding["one_hot"], types)
         return encoding
     n_expected = inputs.meta.get("n_outputs_expected_", len(outputs))
     if n_expected != len(outputs):
@@ -291,10 +380,6 @@ def _check_outputs(
     return {}
 
 
-def _to_floatx(array: np.ndarray) -> np.ndarray:
-    return array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array
-
-
 def _is_compiled_with(model: keras.Model, optimizer: Any) -> bool:
     """Tell whether a model has the very optimizer that its builder was given."""
     # with float16, Keras puts it into one that scales the loss
@@ -302,7 +387,8 @@ def _is_compiled_with(model: keras.Model, optimizer: Any) -> bool:
     return optimizer is not None and any(optimizer is one for one in theirs)
 
 
-def _has_own_loss(model: keras.Model) -> bool:
+def has_own_loss(model: keras.Model) -> bool:
+    """Tell whether a model computes its loss itself."""
     return any(
         getattr(type(model), method) is not getattr(keras.Model, method)
         for method in ("compute_loss", "train_step")
@@ -310,4 +396,4 @@ def _has_own_loss(model: keras.Model) -> bool:
 
 
 def _lacks_loss(model: keras.Model) -> bool:
-    return getattr(model, "loss", None) is None and not _has_own_loss(model)
+    return getattr(model, "loss", None) is None and not has_own_loss(model)

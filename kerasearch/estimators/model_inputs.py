@@ -1,105 +1,327 @@
-"""What a built model asks of its inputs, compared with the features before anything is trained."""
+"""What a built model asks of its inputs, and features brought into that form before training."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
 
-from .._utils.text import counted, one_line
+from .._utils.names import nearest
+from .._utils.text import counted, listed, one_line
+from ..training import data
+from ..training.sparse_rows import dense
+from .features import Features, Layout, column_of
+from .text_columns import check_no_missing_text, check_no_text, has_text
 
 
-def check_inputs(model: keras.Model, features: Any) -> None:
-    """Raise for features of another shape or number than a model's inputs have.
+def as_model_takes(model: keras.Model, features: Features, layout: Layout | None) -> Any:
+    """Bring features into the structure, ranks and dtypes of a model's Inputs.
 
     Parameters
     ----------
     model : keras.Model
-        One that does not tell its inputs before it is called is left alone.
-    features : array, or list or dict of arrays
-        Rows as the model gets them.
+        One that does not tell its inputs before it is called gets the features by their own names.
+    features : array, or dict of arrays
+        Rows as `features.read` made them.
+    layout : Layout or None
+        What the parts are called, and where they come from. None where a user's `feature_encoder`
+        made the features: they are left as they are.
+
+    Returns
+    -------
+    features : array, or dict or tuple of arrays
+        Numbers of the dtype that they have, whole ones for an Input of whole numbers; text as
+        objects of type str.
 
     Raises
     ------
     ValueError
-        Naming both shapes, and how to make them agree.
+        Naming the part of X, the Input and what it wants, where they do not agree.
     """
-    inputs = _inputs_of(model)
-    arrays = keras.tree.flatten(features)
-    if not inputs:
-        return
-    if len(inputs) != len(arrays):
-        raise ValueError(
-            f"the model has {counted(len(inputs), 'input')} "
-            f"({', '.join(str(tuple(i.shape)) for i in inputs)}), but X is "
-            f"{counted(len(arrays), 'array')} with rows of shape {_shapes(arrays)}: take X apart "
-            "inside the model, or in a `feature_encoder` of a subclass"
-        )
-    for tensor, array in zip(inputs, arrays, strict=True):
-        wanted, got = tuple(tensor.shape)[1:], np.shape(array)[1:]
-        # Keras adds and takes away a last axis of length one
-        if _agree(wanted, got) or _agree(wanted, (*got, 1)) or _agree((*wanted, 1), got):
-            continue
-        advice = ""
-        if None not in wanted and len(wanted) != len(got) and np.prod(wanted) == np.prod(got):
-            advice = (
-                f", or begin the model with keras.layers.Reshape({wanted}) on an input of {got}"
-            )
-        raise ValueError(
-            f"X has rows of shape {got}, but the model's input has shape {tuple(tensor.shape)}: "
-            "let the model-building function take `meta` and begin with "
-            f"keras.Input(meta['X_shape_'][1:]){advice}"
-        )
+    tensors = _tensors_by_name(model)
+    if layout is None:
+        _check_encoded(list(tensors.values()), features)
+        return features
+    if isinstance(features, dict):
+        parts = _parts_by_input(features, tensors, layout)
+    elif len(tensors) > 1:
+        parts = _columns_by_input(features, tensors, layout)
+    else:
+        parts = {next(iter(tensors), "X"): ("X", features)}
+    fitting = {
+        name: _fitting(label, part, name, tensors.get(name), layout)
+        for name, (label, part) in parts.items()
+    }
+    structure = getattr(model, "input", None) if tensors else None
+    if isinstance(features, dict) and not tensors and layout.form != "list":
+        return fitting
+    if isinstance(structure, dict):
+        return {name: fitting[name] for name in structure}
+    arrays = tuple(fitting[name] for name in tensors or fitting)
+    return arrays if len(arrays) > 1 or isinstance(structure, tuple) else arrays[0]
 
 
-def called_on(model: keras.Model, features: Any) -> Any:
-    """Call a model that has not been built on a row; an error says what came of X's shape."""
+def called_on(model: keras.Model, features: Any, layout: Layout | None) -> Any:
+    """Call a model on a row, as it gets them; an error says what came of X's shape and text."""
     try:
-        return model(features)
-    except ValueError as error:
+        return model(data.as_keras_takes_them(features)[0])
+    except Exception as error:
+        arrays = data.leaves(features)
+        if layout is not None and any(map(has_text, arrays)):
+            names = layout.names if len(arrays) > 1 else ()
+            check_no_text(layout.owner, dict(zip(names, arrays, strict=False)) or arrays[0])
+        if not isinstance(error, ValueError):
+            raise
         raise ValueError(
             f"the model cannot be called on X, whose rows have shape "
-            f"{_shapes(keras.tree.flatten(features))}: {one_line(_plain(str(error)))}"
+            f"{_shapes(arrays)}: {one_line(_plain(str(error)))}"
         ) from error
 
 
-def check_categories(model: keras.Model, features: Any) -> None:
+def check_categories(model: keras.Model, features: Any, layout: Layout | None) -> None:
     """Raise for numbers that an Embedding right behind an input has no row for.
 
     TensorFlow fails on them in the middle of a fit; some devices give zeros instead.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built.
+    features : array, or dict or tuple of arrays
+        As the model gets them.
+    layout : Layout or None
+        What the parts are called.
 
     Raises
     ------
     ValueError
         Naming the value, its column and the Embedding's ``input_dim``.
     """
-    inputs = _inputs_of(model)
-    arrays = keras.tree.flatten(features)
-    if len(inputs) != len(arrays):
+    tensors = _tensors_by_name(model)
+    arrays = (
+        features
+        if isinstance(features, dict)
+        else dict(zip(tensors, data.leaves(features), strict=False))
+    )
+    if tensors.keys() != arrays.keys():
         return
-    for tensor, array in zip(inputs, arrays, strict=True):
+    for name, tensor in tensors.items():
         layers = [layer for layer in _embeddings(model) if _reads(layer, tensor)]
-        if not layers or np.asarray(array).dtype.kind not in "fiub" or not np.size(array):
+        numbers = dense(arrays[name]) if layers else arrays[name]
+        if not layers or getattr(numbers, "dtype", np.dtype("O")).kind not in "fiub":
             continue
         n_known = min(layer.input_dim for layer in layers)
-        numbers = np.asarray(array)
         unknown = (numbers < 0) | (numbers >= n_known)
         if unknown.any():
             where = np.argwhere(unknown)[0]
-            column = f" in column {where[1]}" if len(where) > 1 else ""
+            column = int(where[1]) if len(where) > 1 else None
+            place = "" if column is None else f" in column {column}"
+            part = "X"
+            if layout is not None and len(tensors) > 1:
+                part, place = layout.label(name, column), ""
             raise ValueError(
-                f"X has {numbers[tuple(where)].item()!r}{column}, but the model's Embedding has "
-                f"input_dim={n_known}, so it knows 0 to {n_known - 1}: make input_dim the number "
-                "of categories there may be, and one more for those not seen before, to which "
-                "OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=...) can send "
-                "them"
+                f"{part} has {numbers[tuple(where)].item()!r}{place}, but the model's Embedding "
+                f"has input_dim={n_known}, so it knows 0 to {n_known - 1}: make input_dim the "
+                "number of categories there may be, and one more for those not seen before, to "
+                "which OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=...) can "
+                "send them"
             )
 
 
-def _inputs_of(model: keras.Model) -> list[Any]:
-    # a subclass has none; a Sequential has them once it is built
-    return list(getattr(model, "inputs", None) or []) if model.built else []
+def _tensors_by_name(model: keras.Model) -> dict[str, Any]:
+    """The Inputs of a model in Keras' order, by the names that Keras feeds them by.
+
+    Empty where the model does not tell: a subclass never does, a Sequential once it is built.
+    """
+    inputs = list(getattr(model, "inputs", None) or []) if model.built else []
+    structure = getattr(model, "input", None) if inputs else None
+    if isinstance(structure, dict):
+        return {name: structure[name] for name in sorted(structure)}
+    return {tensor.name: tensor for tensor in inputs}
+
+
+def _parts_by_input(
+    features: dict[Any, np.ndarray], tensors: dict[str, Any], layout: Layout
+) -> dict[Any, tuple[str, np.ndarray]]:
+    """Label and values of what each Input gets, from the parts of X."""
+    labeled = {name: (layout.label(name), part) for name, part in features.items()}
+    if not tensors or features.keys() == tensors.keys():
+        return labeled
+    if len(features) == len(tensors) and (layout.form == "list" or len(tensors) == 1):
+        return dict(zip(tensors, labeled.values(), strict=True))
+    if layout.form == "columns" and len(tensors) == 1:
+        name, tensor = next(iter(tensors.items()))
+        if _takes_text(tensor):
+            columns = [_as_text(label, part, name) for label, part in labeled.values()]
+        else:
+            check_no_text(layout.owner, features)
+            columns = [
+                _as_numbers(label, part, name, tensor, layout) for label, part in labeled.values()
+            ]
+        return {name: ("X", np.stack(columns, axis=1))}
+    _refuse(list(features), tensors, layout)
+
+
+def _refuse(features: list[Any], tensors: dict[str, Any], layout: Layout) -> NoReturn:
+    """Say which Inputs nothing feeds, and which parts of X go nowhere."""
+    unfed = [name for name in tensors if name not in features]
+    unused = [name for name in features if name not in tensors]
+    what = {"inputs": "inputs= has", "fields": "X has the fields"}.get(layout.form, "X has")
+    told = [f"nothing feeds {listed(map(repr, unfed))}"] if unfed else []
+    go = "go" if len(unused) > 1 else "goes"
+    told += [f"{listed(map(repr, unused))} {go} to none of them"] if unused else []
+    near = [n for name in unfed for n in nearest(name, map(str, unused), n=1)]
+    advice = f"; was {listed(map(repr, near))} meant for it?" if near else ""
+    if layout.form in ("columns", "array"):
+        advice += "; say by inputs= which columns go to which Input"
+    raise ValueError(
+        f"the model has {counted(len(tensors), 'Input')}, {listed(map(repr, tensors))}, and {what} "
+        f"{listed(map(repr, features))}: {', and '.join(told)}{advice}"
+    )
+
+
+def _columns_by_input(
+    array: np.ndarray, tensors: dict[str, Any], layout: Layout
+) -> dict[Any, tuple[str, np.ndarray]]:
+    """The same from one array, whose columns have exactly the names of the Inputs."""
+    if layout.names and set(layout.names) != tensors.keys():
+        _refuse(list(layout.names), tensors, layout)
+    if not layout.names or array.ndim != 2:
+        raise ValueError(
+            f"the model has {counted(len(tensors), 'input')} "
+            f"({', '.join(f'{n!r} {tuple(t.shape)}' for n, t in tensors.items())}), but X is "
+            f"one array with rows of shape {array.shape[1:]}: say by inputs= which columns go to "
+            f"which, inputs={{{next(iter(tensors))!r}: [0, 1], ...}} for example, or pass arrays "
+            "of any shapes side by side, by kerasearch.stack_inputs"
+        )
+    found = {}
+    for j, name in enumerate(layout.names):
+        found[name] = (layout.label(name), column_of(array, j, layout))
+    return found
+
+
+def _fitting(label: str, part: np.ndarray, name: Any, tensor: Any, layout: Layout) -> np.ndarray:
+    """One part of X with the dtype and rank that its Input wants, checked."""
+    if _takes_text(tensor) or (tensor is None and has_text(part)):
+        part = _as_text(label, part, name)
+    elif has_text(part):
+        check_no_text(layout.owner, layout.columns(name, part))
+        part = _as_numbers(label, part, name, tensor, layout)
+    elif layout.form != "array":  # that was checked when it was read
+        part = _as_numbers(label, part, name, tensor, layout)
+    if tensor is None:
+        return part
+    wanted, got = tuple(tensor.shape)[1:], part.shape[1:]
+    longer, shorter = _agree(wanted, (*got, 1)), _agree((*wanted, 1), got)
+    if _agree(wanted, got) or (layout.form == "array" and label == "X" and (longer or shorter)):
+        return part  # Keras adds and takes away a last axis of length one itself
+    if longer or shorter:
+        return part[..., np.newaxis] if longer else part[..., 0]
+    if label != "X":
+        raise ValueError(
+            f"{label} has rows of shape {got}, but the model's Input {name!r} has shape "
+            f"{tuple(tensor.shape)}"
+        )
+    raise ValueError(_wrong_shape(tensor, got))
+
+
+def _as_text(label: str, part: np.ndarray, name: Any) -> np.ndarray:
+    if part.dtype.kind == "S":
+        return np.char.decode(part, "utf-8").astype(object)
+    if part.dtype.kind == "U":
+        return part.astype(object)
+    check_no_missing_text(label, part)
+    if part.dtype != object:
+        raise ValueError(
+            f"{label} has numbers ({part.dtype}), but the model's Input {name!r} takes text: "
+            f"{label}.astype(str) makes text of them"
+        )
+    if all(type(value) is str for value in part.flat):
+        return part
+    values = np.empty(part.shape, dtype=object)
+    for i, value in enumerate(part.flat):
+        if isinstance(value, bytes):
+            value = value.decode()
+        elif not isinstance(value, str):
+            raise ValueError(
+                f"{label} has {value!r} beside text, but the model's Input {name!r} takes text: "
+                f"{label}.astype(str) makes text of all"
+            )
+        values.flat[i] = value
+    return values
+
+
+def _as_numbers(label: str, part: np.ndarray, name: Any, tensor: Any, layout: Layout) -> np.ndarray:
+    if part.dtype.kind not in "fiub":
+        try:
+            part = part.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{label} must be numeric: {error}") from error
+    if part.dtype.kind != "f":
+        return part
+    finite = np.isfinite(part) | (np.isnan(part) if layout.allow_nan else False)
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0])
+        what = "missing values (NaN)" if np.isnan(part).any() else "infinite values"
+        raise ValueError(
+            f"{label} has {what}, the first in row {row}: fill them first, by "
+            "sklearn.impute.SimpleImputer for example, or pass allow_nan=True where the model "
+            "knows what to do with them"
+        )
+    if tensor is not None and np.issubdtype(_numpy_dtype(tensor), np.integer):
+        if np.isnan(part).any():
+            raise ValueError(
+                f"{label} has missing values (NaN), but the model's Input {name!r} takes whole "
+                f"numbers ({tensor.dtype}), which have none: give it a number of its own"
+            )
+        fractions = part != np.round(part)
+        if fractions.any():
+            raise ValueError(
+                f"{label} has {part[fractions].flat[0].item()!r}, but the model's Input {name!r} "
+                f"takes whole numbers ({tensor.dtype})"
+            )
+        return part.astype(_numpy_dtype(tensor))
+    return part
+
+
+def _check_encoded(tensors: list[Any], features: Any) -> None:
+    """Raise for features of another number or shape than a model's Inputs."""
+    arrays = keras.tree.flatten(features)
+    if not tensors:
+        return
+    if len(tensors) != len(arrays):
+        raise ValueError(
+            f"the model has {counted(len(tensors), 'input')} "
+            f"({', '.join(str(tuple(i.shape)) for i in tensors)}), but the feature encoder gives "
+            f"{counted(len(arrays), 'array')} with rows of shape {_shapes(arrays)}"
+        )
+    for tensor, array in zip(tensors, arrays, strict=True):
+        wanted, got = tuple(tensor.shape)[1:], np.shape(array)[1:]
+        # Keras adds and takes away a last axis of length one
+        if not (_agree(wanted, got) or _agree(wanted, (*got, 1)) or _agree((*wanted, 1), got)):
+            raise ValueError(_wrong_shape(tensor, got))
+
+
+def _wrong_shape(tensor: Any, got: tuple[int, ...]) -> str:
+    wanted = tuple(tensor.shape)[1:]
+    advice = ""
+    if None not in wanted and len(wanted) != len(got) and np.prod(wanted) == np.prod(got):
+        advice = f", or begin the model with keras.layers.Reshape({wanted}) on an input of {got}"
+    return (
+        f"X has rows of shape {got}, but the model's input has shape {tuple(tensor.shape)}: "
+        "let the model-building function take `meta` and begin with "
+        f"keras.Input(meta['X_shape_'][1:]){advice}"
+    )
+
+
+def _takes_text(tensor: Any) -> bool:
+    return tensor is not None and keras.backend.standardize_dtype(tensor.dtype) == "string"
+
+
+def _numpy_dtype(tensor: Any) -> Any:
+    name = keras.backend.standardize_dtype(tensor.dtype)
+    return np.dtype(np.float32 if name == "bfloat16" else name)
 
 
 def _embeddings(model: keras.Model) -> list[Any]:

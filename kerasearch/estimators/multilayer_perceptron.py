@@ -92,15 +92,45 @@ def mlp(
         hidden = layers.Activation(activation)(hidden)
         if dropout:
             hidden = layers.Dropout(dropout)(hidden)
+    wanted = output_layers.default_layers(meta, params)
+    if len(meta.get("y_shape_", ())) > 2:
+        return keras.Model(inputs, _at_positions(hidden, meta, params, *wanted[0], regularizer))
     outputs = [
         layers.Dense(units, activation=output_activation, kernel_regularizer=regularizer)(hidden)
-        for units, output_activation in output_layers.default_layers(meta, params)
+        for units, output_activation in wanted
     ]
     slope = target_scale.loss_slope(params)
     if meta["target_type_"].startswith("continuous") and "y_scale_" in meta and slope is not None:
         scaled = target_scale.in_units_of_y(outputs[0], meta["y_mean_"], meta["y_scale_"], slope)
         return keras.Model(inputs, scaled)
     return keras.Model(inputs, outputs[0] if len(outputs) == 1 else outputs)
+
+
+def _at_positions(
+    hidden: Any,
+    meta: Mapping[str, Any],
+    params: Mapping[str, Any],
+    units: int,
+    activation: str,
+    regularizer: Any,
+) -> Any:
+    """The output for a y of three axes or more: a dense layer for all positions at once."""
+    import keras
+    import numpy as np
+
+    from . import target_scale
+
+    values = meta["target_type_"].startswith("continuous")
+    row = meta["y_shape_"][1:]
+    positions = row[:-1] if values else row
+    dense = keras.layers.Dense(units * int(np.prod(positions)), kernel_regularizer=regularizer)
+    output = dense(hidden)
+    slope = target_scale.loss_slope(params)
+    if values and "y_scale_" in meta and slope is not None:
+        mean, scale = (np.ravel(meta[name]) for name in ("y_mean_", "y_scale_"))
+        output = target_scale.in_units_of_y(output, mean, scale, slope)
+    output = keras.layers.Reshape((*positions, units))(output)
+    return output if activation == "linear" else keras.layers.Activation(activation)(output)
 
 
 def _check_settings(activation: Any, dropout: Any, l2: Any) -> None:

@@ -15,10 +15,24 @@ from .model_outputs import ModelOutput
 
 @dataclass(frozen=True)
 class Output:
-    """The output layers that fit one target: ``(units, activation)``, the usual one first."""
+    """The output layers that fit one target.
+
+    Attributes
+    ----------
+    layers : tuple of (units, activation)
+        The usual one first.
+    target : str
+        The target in words.
+    positions : tuple of int
+        The axes before that of the units: steps of a sequence, height and width of an image.
+    is_free : bool
+        Whether any output fits, since only the user's own loss reads it.
+    """
 
     layers: tuple[tuple[int, str], ...]
     target: str
+    positions: tuple[int, ...] = ()
+    is_free: bool = False
 
     def suiting(self, loss: Any) -> Output:
         """Those that a loss can compare with; all where it can compare with none."""
@@ -28,12 +42,28 @@ class Output:
     @property
     def shape(self) -> str:
         """The shape of the usual one, as Keras writes it."""
-        return f"(None, {self.layers[0][0]})"
+        return f"(None, {', '.join(map(str, (*self.positions, self.layers[0][0])))})"
 
     @property
     def advice(self) -> str:
         """The layer to write, as code."""
         return " or ".join(f"Dense({u}, activation={a!r})" for u, a in self.layers)
+
+    def has_axes_of(self, output: ModelOutput) -> bool:
+        """Tell whether an output has the axis of the rows, the positions, and one for the units."""
+        shape = output.shape
+        if not shape or shape[0] is not None:
+            return False
+        if not self.positions:
+            return len(shape) <= 2
+        return len(shape) == len(self.positions) + 2 and all(
+            got in (None, wanted) for got, wanted in zip(shape[1:], self.positions, strict=False)
+        )
+
+    def fits(self, output: ModelOutput) -> bool:
+        """Tell whether an output has the shape that the target asks for."""
+        has_units = output.units is None or any(output.units == u for u, _ in self.layers)
+        return self.has_axes_of(output) and has_units
 
 
 def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
@@ -79,6 +109,12 @@ def default_layers(meta: Mapping[str, Any], params: Mapping[str, Any]) -> list[t
         If the target's type is not supported.
     """
     wanted = expected_outputs(meta)
+    if meta["target_type_"] == "fields":
+        raise ValueError(
+            f"y has the fields {', '.join(map(repr, meta['targets_']))}, and the default model has "
+            "one output: pass a model-building function whose output layers are called as the "
+            "fields are, keras.layers.Dense(1, name='price') for example"
+        )
     if not wanted:
         raise ValueError(
             f"mlp cannot build an output layer for a target of type {meta['target_type_']!r}"
@@ -155,11 +191,13 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
         raise ValueError(
             f"the model has {counted(len(outputs), 'output')}, but the target asks for "
             f"{len(expected)}: {', '.join(output.advice for output in expected)}. Several outputs "
-            "are for a y of several columns of classes, one output each, or for a `target_encoder` "
-            "of a subclass that gives each its target"
+            "are for several columns of classes, for the fields of a data frame or structured "
+            "array as KerasRegressor's y, or for a `target_encoder` of a subclass"
         )
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     for wanted, output, its_loss in zip(expected, outputs, losses, strict=True):
+        if wanted.is_free:
+            continue
         _check_shape(output, wanted)
         if keras_objects.is_keras_loss(its_loss) and keras_objects.loss_label(its_loss) in _OTHERS:
             raise ValueError(
@@ -189,9 +227,9 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
 
 
 def _check_shape(output: ModelOutput, wanted: Output) -> None:
-    """Raise for an output that has not one axis for the rows and one for the units."""
+    """Raise for an output that has not the axes of the target."""
     shape = output.shape
-    if shape and shape[0] is None and len(shape) <= 2:
+    if wanted.has_axes_of(output):
         return
     causes = "Usual causes: "
     causes += "a recurrent layer left at return_sequences=True, or a missing Flatten() or global "
@@ -244,7 +282,7 @@ def default_loss(
 
 
 def encoding(
-    loss: Any, outputs: Sequence[ModelOutput], target_type: str, n_outputs: int = 1
+    loss: Any, outputs: Sequence[ModelOutput], target_types: Sequence[str]
 ) -> dict[str, Any]:
     """How a classifier's target is encoded for a loss.
 
@@ -253,11 +291,9 @@ def encoding(
     loss : any
         One loss, or a list or dict of them.
     outputs : sequence of ModelOutput
-        Of the model; empty where there is none yet.
-    target_type : str
-        The estimator's ``target_type_``.
-    n_outputs : int, default=1
-        How many outputs the model is to have, where there is none yet.
+        Of the model.
+    target_types : sequence of str
+        What the target of each output is taken for.
 
     Returns
     -------
@@ -267,21 +303,19 @@ def encoding(
         what a loss of the user's own wants nobody knows: it gets the number of the class, as in
         scikeras. Labels exclude each other where the loss or the activation says so.
     """
-    n_outputs = len(outputs) or n_outputs
-    losses = losses_of(loss, n_outputs, [output.name for output in outputs])
-    if n_outputs > 1:
-        ends: Sequence[Any] = outputs or [None] * n_outputs
-        each = [_encoding(one, end, "multiclass") for one, end in zip(losses, ends, strict=True)]
-        return {key: [one[key] for one in each] for key in ("one_hot", "from_logits")}
-    return _encoding(losses[0], outputs[0] if outputs else None, target_type)
+    losses = losses_of(loss, len(outputs), [output.name for output in outputs])
+    if len(outputs) > 1:
+        each = list(map(_encoding, losses, outputs, target_types))
+        return {key: [one[key] for one in each] for key in each[0]}
+    return _encoding(losses[0], outputs[0], target_types[0])
 
 
-def _encoding(loss: Any, output: ModelOutput | None, target_type: str) -> dict[str, Any]:
+def _encoding(loss: Any, output: ModelOutput, target_type: str) -> dict[str, Any]:
     label = keras_objects.loss_label(loss) if loss is not None else ""
     one_hot = label in _CATEGORICAL
-    if target_type in ("binary", "multiclass") and output and (output.units or 1) > 1:
+    if target_type in ("binary", "multiclass") and (output.units or 1) > 1:
         one_hot = one_hot or (keras_objects.is_keras_loss(loss) and label not in _SPARSE)
-    activation = output.activation if output else None
+    activation = output.activation
     exclusive = target_type != "multilabel-indicator" or activation == "softmax"
     exclusive = exclusive or says_classes(loss)
     if target_type == "multilabel-indicator":  # its columns are there: a loss may do without

@@ -8,21 +8,19 @@ from typing import Any
 
 import keras
 
-from .._utils.names import last_part
+from .._utils.names import RENAMED, last_part
 from .._utils.text import listed
 from . import keras_objects
 from .arguments import arguments
 
 # by the last part of a name that is in use elsewhere, or was in older versions of Keras
 _ELSEWHERE = {
-    "build_fn": "The model-building function is `model`",
-    "lr": "The learning rate is optimizer__learning_rate",
+    **{
+        old: f"The {what} is {new if '__' in new else f'`{new}`'}"
+        for old, (what, new) in RENAMED.items()
+    },
     "decay": "A rate that decays is a schedule: "
     "optimizer__learning_rate=keras.optimizers.schedules.ExponentialDecay and its arguments below",
-    "nb_epoch": "The number of epochs is `epochs`",
-    "n_epochs": "The number of epochs is `epochs`",
-    "max_iter": "The number of epochs is `epochs`",
-    "seed": "The seed is `random_state`",
     "n_jobs": "Searches and cross-validation have n_jobs; a fit takes the cores that Keras takes",
     "early_stopping": "Stop early by callbacks=keras.callbacks.EarlyStopping",
     "n_iter_no_change": "Stop early by callbacks=keras.callbacks.EarlyStopping",
@@ -34,6 +32,8 @@ _ELSEWHERE = {
     "target_encoder": "It is a property: override it in a subclass, or use "
     "sklearn.compose.TransformedTargetRegressor",
     "n_features_in": "A model-building function gets it in its argument `meta`",
+    "X": "The argument X of a model-building function is filled in with the rows that train; to "
+    "set it, rename the argument",
     "input_shape": "A model-building function gets it in its argument `meta`, as X_shape_",
     "input_dim": "A model-building function gets it in its argument `meta`, as n_features_in_",
 }

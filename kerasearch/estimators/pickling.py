@@ -1,8 +1,9 @@
 """An estimator's attributes as plain data, and back; a fitted model travels as its state.
 
 The builder makes the model again, and the state is put into it. Where layers keep state outside
-their variables, a builder that is called again may read it from what has changed since then. Such a
-model travels as Keras' own archive as well, and the builder is not called.
+their variables, a builder that is called again may read it from what has changed since then, and a
+builder that takes X would need the rows again. Such a model travels as Keras' own archive as well,
+and the builder is not called.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def pack(attributes: Mapping[str, Any]) -> dict[str, Any]:
         If the model keeps state outside its variables and Keras cannot write it.
     """
     state = dict(attributes)
-    if "model_" in state:
-        state["model_"] = PackedFit.of(state["model_"])
+    # in a process that cannot run Keras' backend, a model stays as it came
+    if isinstance(state.get("model_"), keras.Model):
+        state["model_"] = PackedFit.of(state["model_"], state.get("_builder_saw_rows", False))
     state.pop("callbacks_", None)
     if isinstance(store := state.get("store"), str | os.PathLike) and store:
         # a worker process may be in another directory
@@ -65,11 +67,13 @@ class PackedFit:
     compile_kwargs: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, model: keras.Model) -> PackedFit:
-        """Pack a fitted model."""
+    def of(cls, model: keras.Model, builder_saw_rows: bool = False) -> PackedFit:
+        """Pack a fitted model; one that was built from the rows of a fit cannot be built again."""
         state = serialization.ModelState.of(model)
         attributes = layer_state.attributes_of(model)
         holder = layer_state.holder_of_state(model)
+        if holder is None and builder_saw_rows:
+            holder = "the model-building function takes X, the rows of the fit"
         if holder is None:
             return cls(state, attributes)
         cause: Exception | None = None

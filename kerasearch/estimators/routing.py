@@ -19,7 +19,7 @@ from .._utils.names import PARENTS, last_part, nearest
 from .._utils.plain_values import equal
 from .._utils.user_warnings import warn
 from ..training import serialization
-from . import keras_objects
+from . import keras_objects, worker_processes
 from .arguments import FILLED_IN, arguments, names_in_code
 from .parameter_advice import advice
 from .sklearn_callbacks import CallbackSupport
@@ -39,7 +39,6 @@ ROUTES = (
 _ALIASES = {
     "loss_weights": "compile__loss_weights",
     "weighted_metrics": "compile__weighted_metrics",
-    "jit_compile": "compile__jit_compile",
     "initial_epoch": "fit__initial_epoch",
     "validation_freq": "fit__validation_freq",
     "validation_steps": "fit__validation_steps",
@@ -71,6 +70,18 @@ ARGUMENTS = {
     },
     "predict": {"batch_size", "callbacks", "steps", "verbose"},
 }
+
+
+# the estimators' own parameters that came when functions may have had arguments of these names
+_ONCE_THE_BUILDERS = (
+    "allow_nan",
+    "inputs",
+    "jit_compile",
+    "layer",
+    "loader",
+    "loader_workers",
+    "output_to_prediction",
+)
 
 
 class RoutedParameters(CallbackSupport, BaseEstimator):
@@ -252,9 +263,18 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return defaults
 
     def _check_names(self) -> None:
-        """Raise for a routed parameter that nothing would take."""
+        """Raise for a routed parameter that nothing would take; warn of a name with two takers."""
         for name in self._routed:
             self._check_name(name, name)
+        for name in _ONCE_THE_BUILDERS:
+            own, full = self._parameters.get(name), f"model__{name}"
+            if own is None or getattr(self, name) is own.default or full in self._routed:
+                continue
+            if name in arguments(self._builder()).names:
+                warn(
+                    f"{name} is a parameter of {type(self).__name__}, so the argument {name} of "
+                    f"the model-building function keeps its default: {full}= sets it"
+                )
 
     def _check_name(self, full: str, given: str) -> None:
         if not self._accepts(full):
@@ -384,14 +404,14 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         )
 
     def __sklearn_clone__(self) -> RoutedParameters:
-        # Builders and Keras objects are handed on by reference: fit never changes them, and a deep
-        # copy of a bound method copies its object, that of a custom layer fails. So are arguments
-        # of callbacks: a copied trial, or list to collect in, would be nobody's.
+        # Builders, loaders and Keras objects are handed on by reference: fit never changes them, a
+        # deep copy of a bound method copies its object, that of a custom layer fails. So are
+        # arguments of callbacks: a copied trial, or list to collect in, would be nobody's.
         params = self.get_params(deep=False)
         by_reference = {
             name: value
             for name, value in params.items()
-            if name == "model"
+            if name in ("model", "loader")
             or "callbacks" in name.split("__")[:2]
             or serialization.contains_keras_objects(value)
         }
@@ -408,6 +428,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         for name, value in params.items():
             if name in by_reference or name not in constructed:
                 copy._put(name, value if name in by_reference else clone(value, safe=False))
+        copy._search = worker_processes.search_around()
         return copy
 
     def _get_params_html(self, *args: Any, **kwargs: Any) -> Any:

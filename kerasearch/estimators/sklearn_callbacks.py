@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from . import worker_processes
+
 if TYPE_CHECKING:
 
     class CallbackSupportMixin:
@@ -31,9 +33,10 @@ class CallbackSupport(CallbackSupportMixin):
 
     def _as_task(self, fit: Callable[..., Any], *given: Any) -> Any:
         """Fit, and tell the callbacks, where there are any, when that begins and ends."""
+        search = vars(self).get("_search")
         if vars(self).get("_skl_callbacks"):
-            return self._fit_as_task(fit, *given)
-        return fit(*given)
+            return worker_processes.watched(search, self._fit_as_task, fit, *given)
+        return worker_processes.watched(search, fit, *given)
 
     @with_callbacks
     def _fit_as_task(self, fit: Callable[..., Any], X: Any, y: Any, *given: Any) -> Any:

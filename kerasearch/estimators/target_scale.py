@@ -47,17 +47,28 @@ def mean_and_scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]
 
     Parameters
     ----------
-    y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
-        The target of the rows that train.
-    weights : ndarray of shape (n_rows,) or None
-        Their weights.
+    y : ndarray of shape (n_rows,), (n_rows, n_outputs) or (n_rows, ...)
+        The target of the rows that train. Cells that are NaN do not count.
+    weights : ndarray of shape (n_rows,) or (n_rows, ...), or None
+        Their weights, or those of their positions.
 
     Returns
     -------
-    mean, scale : float, or ndarray of shape (n_outputs,)
+    mean, scale : float, or ndarray of the shape of a row
         In float64; floats where y is one-dimensional. The scale of a constant column is 1.
     """
     columns = y.astype(np.float64).reshape(len(y), -1)
+    missing = np.isnan(columns)
+    if missing.any() or (weights is not None and weights.ndim > 1):
+        weights = np.ones(len(y)) if weights is None else weights
+        weights = weights.reshape(weights.shape + (1,) * (y.ndim - weights.ndim))
+        weights = np.broadcast_to(weights, y.shape).reshape(len(y), -1) * ~missing
+        weights = np.where(weights.sum(axis=0) > 0, weights, 1.0)
+        filled = np.where(missing, np.nan, columns)
+        known = ~missing.all(axis=0)
+        middle = np.zeros(columns.shape[1])
+        middle[known] = np.nanmean(filled[:, known], axis=0)
+        columns = np.where(missing, middle, columns)
     low, high = columns.min(axis=0), columns.max(axis=0)
     mean = np.clip(np.average(columns, axis=0, weights=weights), low, high)
     constant = low == high
@@ -65,7 +76,19 @@ def mean_and_scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]
     largest = np.where(constant, 1.0, np.maximum(high - mean, mean - low))
     spread = np.average(((columns - mean) / largest) ** 2, axis=0, weights=weights)
     scale = np.where(constant, 1.0, largest * np.sqrt(spread))
-    return (float(mean[0]), float(scale[0])) if y.ndim == 1 else (mean, scale)
+    if y.ndim == 1:
+        return float(mean[0]), float(scale[0])
+    return mean.reshape(y.shape[1:]), scale.reshape(y.shape[1:])
+
+
+def mean_and_scale_of_columns(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]:
+    """Get the same for each column; where y has three axes or more, for all its values at once."""
+    if y.ndim < 3:
+        return mean_and_scale(y, weights)
+    if weights is not None:
+        weights = weights.reshape(weights.shape + (1,) * (y.ndim - weights.ndim))
+        weights = np.broadcast_to(weights, y.shape).ravel()
+    return mean_and_scale(y.ravel(), weights)
 
 
 def loss_slope(params: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -147,7 +170,7 @@ def in_units_of_y(
     return output
 
 
-def check_target(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
+def check_target(output: ModelOutput, y: np.ndarray, loss: Any, where: str = "y") -> None:
     """Raise where a regressor's target, its model's output and its loss do not go together.
 
     Parameters
@@ -158,6 +181,8 @@ def check_target(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
         The target of the rows that train.
     loss : any
         What the model is compiled with.
+    where : str, default="y"
+        What the target is called in a message.
 
     Raises
     ------
@@ -166,18 +191,26 @@ def check_target(output: ModelOutput, y: np.ndarray, loss: Any) -> None:
         output cannot reach the values; the message names one that can.
     """
     (loss,) = losses_of(loss, 1)
-    least, most = float(y.min()), float(y.max())
-    _check_loss(output, least, most, loss)
-    _check_reach(output, least, most, loss)
+    known = y[~np.isnan(y)] if y.dtype.kind == "f" else y
+    if not known.size:
+        return
+    least, most = float(known.min()), float(known.max())
+    _check_loss(output, least, most, loss, where)
+    _check_reach(output, least, most, loss, where)
 
 
-def _check_loss(output: ModelOutput, least: float, most: float, loss: Any) -> None:
+def _check_loss(output: ModelOutput, least: float, most: float, loss: Any, where: str) -> None:
     if not keras_objects.is_keras_loss(loss):
         return
     label, text = keras_objects.loss_label(loss), loss_text(loss)
     logits = from_logits(loss)
     several = (output.units or 1) > 1 and logits and not label.startswith("sparse")
     if says_classes(loss) and not several:
+        if where != "y":
+            raise ValueError(
+                f"{text} is for classes, and {where} has values with fractions: use a loss such as "
+                "'mean_squared_error' for that head"
+            )
         raise ValueError(
             f"{text} is for classes, and a regressor's y are values: use KerasClassifier, or a "
             "loss such as 'mean_squared_error'"
@@ -194,8 +227,8 @@ def _check_loss(output: ModelOutput, least: float, most: float, loss: Any) -> No
     if least < low or most > high:
         between = f"of {low:g} or more" if high == np.inf else f"between {low:g} and {high:g}"
         raise ValueError(
-            f"{text} is for a y {between}, but y has values between {least:g} and {most:g}: use a "
-            "loss such as 'mean_squared_error'"
+            f"{text} is for a y {between}, but {where} has values between {least:g} and "
+            f"{most:g}: use a loss such as 'mean_squared_error'"
         )
 
 
@@ -210,7 +243,7 @@ _VALUES_COMPARED = {
 }
 
 
-def _check_reach(output: ModelOutput, least: float, most: float, loss: Any) -> None:
+def _check_reach(output: ModelOutput, least: float, most: float, loss: Any, where: str) -> None:
     low, high = _RANGES.get(output.activation or "", (-np.inf, np.inf))
     slack = 1e-6 * max(abs(least), abs(most))  # y may have been rounded
     if least >= low - slack and most <= high + slack:
@@ -222,12 +255,12 @@ def _check_reach(output: ModelOutput, least: float, most: float, loss: Any) -> N
         reach = f"between {low:g} and {high:g}"
     raise ValueError(
         f"the model's output layer has {output.activation!r} activation, which gives values "
-        f"{reach}, but y has values between {least:g} and {most:g}: make it linear, or scale y "
-        "with sklearn.compose.TransformedTargetRegressor"
+        f"{reach}, but {where} has values between {least:g} and {most:g}: make it linear, or scale "
+        "y with sklearn.compose.TransformedTargetRegressor"
     )
 
 
-def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any) -> None:
+def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any, where: str = "y") -> None:
     """Warn of a linear output that would have to travel far to a target of another scale.
 
     Parameters
@@ -237,10 +270,12 @@ def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any) -> None
     loss : any
         What the model is compiled with. One of Keras' that is not in units of the target is left
         alone.
-    mean, scale : float or ndarray of shape (n_outputs,)
+    mean, scale : float or ndarray of the shape of a row
         Of the target of the rows that train.
+    where : str, default="y"
+        What the target is called in a message.
     """
-    mean, scale = np.atleast_1d(mean), np.atleast_1d(scale)
+    mean, scale = np.ravel(mean), np.ravel(scale)
     far = (scale < _SMALLEST_SCALE) | (np.abs(mean) + scale > _LARGEST)
     far |= np.abs(mean) >= _FARTHEST_MEAN * scale
     in_units = loss_slope({"loss": loss}) is not None or not keras_objects.is_keras_loss(loss)
@@ -249,9 +284,9 @@ def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any) -> None
     worst = int(np.argmax(far))
     column = f" (column {worst})" if len(scale) > 1 else ""
     warn(
-        f"y has mean {mean[worst]:.2g} and standard deviation {scale[worst]:.2g}{column}, far from "
-        "0 and 1, and the model ends in a linear layer, which starts near 0: it may learn little. "
-        "Scale y with sklearn.compose.TransformedTargetRegressor(regressor, "
+        f"{where} has mean {mean[worst]:.2g} and standard deviation {scale[worst]:.2g}{column}, "
+        "far from 0 and 1, and the model ends in a linear layer, which starts near 0: it may learn "
+        "little. Scale y with sklearn.compose.TransformedTargetRegressor(regressor, "
         "transformer=StandardScaler()), or let the model-building function take `meta` and end the "
         "model in keras.layers.Rescaling(meta['y_scale_'], meta['y_mean_'])"
     )

@@ -7,21 +7,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from .._utils.text import counted, listed, one_line
+from ..training.backend_facts import backend_name, models_take_text
 
 
-def check_no_text(estimator: Any, X: Any) -> None:
+def check_no_text(who: str, X: Any) -> None:
     """Raise for features that are text, categories of text, or rows of different lengths.
 
     Parameters
     ----------
-    estimator : estimator
-        Who wants numbers, for the message.
-    X : array-like, data frame or sparse matrix
-        The features as the user gave them. Text that is a number, as ``"1.5"`` among objects, and
-        categories that are numbers are left to scikit-learn.
+    who : str
+        The class of the estimator whose model wants numbers, for the message.
+    X : array-like, data frame, sparse matrix or dict of columns
+        The features. Text that is a number, as ``"1.5"`` among objects, and categories that are
+        numbers are left to scikit-learn.
 
     Raises
     ------
@@ -29,27 +31,30 @@ def check_no_text(estimator: Any, X: Any) -> None:
         Naming the columns, one of the values, and the transformer that makes numbers of them.
     """
     found: list[tuple[Any, Any]] = []
-    for name, column in _columns(X):
+    for name, column in columns_of(X):
         check_no_times("X" if name is None else f"X[{name!r}]", column)
         text = _first_text(column)
         if text is not None:
             found.append((name, text))
     if not found:
         return
-    who = type(estimator).__name__
     name, text = found[0]
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     value = repr(one_line(text, 40))
+    takes, otherwise = f"the model of {who} takes numbers", "or"
+    if not models_take_text():
+        takes = f"models on {backend_name()} take numbers alone"
+        otherwise = "or choose the backend that takes text, by KERAS_BACKEND=tensorflow, and"
     if name is None or (len(found) == 1 and len(str(text).split()) > 2):
         one_of = "" if name is None else f" in column {name!r}"
         step = "TfidfVectorizer()"
         if name is not None:
             step = f"make_column_transformer(({step}, {name!r}), remainder='passthrough')"
         raise ValueError(
-            f"X has text{one_of} ({value}), and {who} takes numbers: turn documents into numbers "
-            f"first, by make_pipeline({step}, {who}(...)) for example, or by an adapted "
-            "keras.layers.TextVectorization"
+            f"X has text{one_of} ({value}), and {takes}: turn documents into numbers first, by "
+            f"make_pipeline({step}, {who}(...)) for example, {otherwise} let the model begin with "
+            'keras.Input((), dtype="string") and an adapted keras.layers.TextVectorization'
         )
     names = [repr(name) for name, _ in found]
     noun = "column" if len(found) == 1 else f"{counted(len(found), 'column')}:"
@@ -57,10 +62,11 @@ def check_no_text(estimator: Any, X: Any) -> None:
         value += ", which X.astype(float) makes a number"
     columns = "[" + ", ".join(names) + "]" if len(names) <= 3 else "[...]"
     raise ValueError(
-        f"X has text in {noun} {listed(names)} ({value}, for example), and {who} takes numbers: "
-        "encode it first, with OneHotEncoder or OrdinalEncoder: make_pipeline("
+        f"X has text in {noun} {listed(names)} ({value}, for example), and {takes}: encode it "
+        "first, with OneHotEncoder or OrdinalEncoder: make_pipeline("
         f"make_column_transformer((OneHotEncoder(handle_unknown='ignore'), {columns}), "
-        f"remainder='passthrough'), {who}(...))"
+        f"remainder='passthrough'), {who}(...)); {otherwise} give the model an Input for it, with "
+        'dtype="string", and say by inputs= which columns go where'
     )
 
 
@@ -80,19 +86,38 @@ def check_no_times(name: str, values: Any) -> None:
         )
 
 
-def _columns(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
+def check_no_missing_text(name: str, values: np.ndarray) -> None:
+    """Raise for None, NaN and the like among text, which no model takes."""
+    if values.dtype != object or not has_text(values):
+        return
+    for i, value in enumerate(values.flat):
+        if is_missing(value):
+            raise ValueError(
+                f"{name} has missing values beside text, {value!r} in row "
+                f"{i // max(1, values[0].size if values.ndim > 1 else 1)} for example: fill them "
+                f'first, by {name}.fillna("") for example'
+            )
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value stands for none: None, NaN, pandas' NA."""
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+
+
+def columns_of(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
     """The columns that are not plainly numbers, by name or number; None names a text a row."""
     if sparse.issparse(X) or _is_of_numbers(getattr(X, "dtype", None)):
         return
-    if hasattr(X, "columns"):
+    if isinstance(X, dict):
+        yield from X.items()
+        return
+    if is_frame(X):
         for i, (name, dtype) in enumerate(zip(X.columns, X.dtypes, strict=True)):
             if not _is_of_numbers(dtype):
                 yield name, np.asarray(X.iloc[:, i] if hasattr(X, "iloc") else X[name])
         return
-    array = _as_array(X)
-    if array.dtype.names:
-        yield from ((name, array[name]) for name in array.dtype.names)
-    elif array.dtype.kind not in "fiubc":
+    array = as_array(X)
+    if array.dtype.kind not in "fiubc":
         if array.ndim == 2 and array.dtype.kind not in "mM":
             yield from ((j, array[:, j]) for j in range(array.shape[1]))
         else:
@@ -105,7 +130,20 @@ def _is_of_numbers(dtype: Any) -> bool:
     return getattr(dtype, "kind", "O") in "fiubc" or (callable(is_numeric) and is_numeric())
 
 
-def _as_array(X: Any) -> np.ndarray:
+def is_frame(X: Any) -> bool:
+    """Tell whether X is a data frame, of whatever library."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def has_text(column: np.ndarray) -> bool:
+    """Tell whether an array has text in it, be it a number or not."""
+    if column.dtype.kind in "fiubcmM":
+        return False
+    return column.dtype.kind in "US" or any(isinstance(v, str | bytes) for v in column.flat)
+
+
+def as_array(X: Any) -> np.ndarray:
+    """Make an array of rows, with the objects as they are where there is text among them."""
     try:
         array = np.asarray(X)
     except ValueError:

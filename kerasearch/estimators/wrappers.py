@@ -12,108 +12,20 @@ from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from . import output_layers, target_scale
+from . import missing_cells, output_layers, target_scale
 from .base import KerasEstimator
 from .class_weights import check_class_weight
+from .estimator_docs import ATTRIBUTES, OF_CLASSIFIER, OF_REGRESSOR
+from .heads import HeadsEncoder
 from .input_data import Rows
 from .label_encoder import ClassifierLabelEncoder, RegressorTargetEncoder
 from .model_building import BuiltModel
 from .multilayer_perceptron import mlp
 from .one_hot_target import as_labels, is_one_hot, warn_of_target
+from .target_encoding import is_ours, parts_of
+from .targets import fields_of
 
 __all__ = ["KerasClassifier", "KerasRegressor"]
-
-_PARAMETERS = """\
-    model : callable, keras.Model or None, default=None
-        What to train. A callable returns a Keras model, compiled or not; its arguments are
-        hyperparameters of the estimator (``model__units``, or ``units`` for short). Of the
-        arguments ``meta`` (a dict of what is known of the data: ``n_features_in_``,
-        ``n_classes_``, ``X_shape_``, ``target_type_``, for a regressor ``y_mean_`` and
-        ``y_scale_``, ...), ``compile_kwargs`` (for
-        ``model.compile(**compile_kwargs)``) and ``params`` (`get_params`, with ``"adam"`` for an
-        `optimizer` of None), those that it takes are filled in. A model that comes compiled by a
-        function that takes neither of the last two keeps what it has, and any setting of
-        `optimizer`, `loss`, `metrics`, ``compile__`` or `run_eagerly` is an error. A Keras model
-        is a template: each fit trains a copy. None is :func:`kerasearch.mlp`, or the method
-        ``_keras_build_fn`` of a subclass.
-    optimizer : str, class or instance of keras.optimizers.Optimizer, default=None
-        None: the optimizer of a compiled model; for another, Adam. Its arguments are
-        ``optimizer__learning_rate`` and so on. An instance is a template.
-    loss : str, callable, class or instance of keras.losses.Loss, or list or dict, default=None
-        None: the loss of a compiled model; for another, what follows from the target.
-    metrics : list or dict of str, class or instance of keras.metrics.Metric, default=None
-        Recorded in `history_` in every epoch, under Keras' names.
-    epochs : int, default=200
-        Passes over the training rows; 0 builds the model and trains nothing.
-    batch_size : int or None, default=32
-        Rows in a gradient step, and in a step of prediction; -1 is all rows, None is 32.
-    validation_split : float or splitter, default=0.0
-        What a fit holds out to validate each epoch on: a share in [0, 1), drawn at random and
-        stratified for a classifier, or a scikit-learn splitter, whose last split is taken
-        (``TimeSeriesSplit()`` for ordered rows). `X_val` and `y_val` of `fit` come before it.
-    validation_batch_size : int or None, default=None
-        Rows in a step of validation; None is `batch_size`.
-    callbacks : callback or class of them, or list or dict of them, default=None
-        ``callbacks__0__patience`` (or the key in a dict) reaches the arguments of a class. Each
-        fit has copies of the instances, in `callbacks_`: with lists, dicts, arrays and random
-        generators of their own where nothing else refers to those; all else (variables, trials,
-        lists of yours) stays yours. Those passed to `fit` are used themselves. A search deep-copies
-        callbacks of its grid, and worker processes get pickles: what those collect stays there.
-        ``{{fit}}`` in a path of a callback becomes a short name of the fit, which follows from its
-        parameters, data and seed.
-{class_weight}\
-    shuffle : bool, default=True
-        Whether each epoch visits the rows in an order of its own, drawn from `random_state`.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the weights and optimizer state of the fit before. The epochs
-        and `history_` start anew; the model is neither built nor compiled again.
-    run_eagerly : bool, default=False
-        Whether to run Keras step by step in Python, for debugging.
-    store : str, path-like, FitStore or None, default=None
-        Where finished fits are looked up, continued and kept: a directory, or a
-        :class:`kerasearch.FitStore`. It needs an integer `random_state`. ``partial_fit`` and
-        `warm_start` neither read nor write it. Callbacks are not called for a fit that is read.
-    random_state : int, RandomState or None, default=None
-        Seeds the initial weights, dropout, the validation rows and the order of each epoch. An
-        int gives the same numbers in every call.
-    verbose : int, default=0
-        0 is silent, 1 shows a bar, 2 prints a line an epoch.
-    **kwargs : dict
-        Arguments of the builder by their own names, and routed parameters: ``model__``,
-        ``optimizer__``, ``loss__``, ``metrics__``, ``callbacks__``, ``compile__``, ``fit__``,
-        ``predict__``, ``score__`` and a name.
-"""
-
-_CLASS_WEIGHT = """\
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, by label; they multiply `sample_weight`.
-"""
-
-_ATTRIBUTES = """\
-    model_ : keras.Model
-        The trained model.
-    history_ : dict of str to list
-        Loss and metrics of every epoch, under Keras' own names (``loss``, ``val_loss``, ...).
-    n_epochs_ : int
-        How many epochs `history_` has; fewer than `epochs` after early stopping.
-    n_epochs_trained_ : int
-        How many of them the last call trained; the others came from the `store`.
-    training_path_, training_reason_ : str
-        Which loop trained, ``"compiled"`` or ``"model.fit"``, and why.
-    callbacks_ : list of keras.callbacks.Callback
-        The callbacks of the last fit. They are not pickled; those of a fit that was read from
-        the `store` are as if they had not been called.
-    target_encoder_, feature_encoder_ : transformer
-        What turned the target and the features into what the model gets.
-    n_features_in_ : int
-        The size of the second axis of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        The columns of X, where it had names.
-    X_shape_, X_dtype_, y_ndim_, y_dtype_, target_type_ : tuple, dtype, int, dtype, str
-        What X and y looked like in `fit`; ``target_type_`` is what y was taken for.
-    n_outputs_, n_outputs_expected_ : int
-        The number of columns of y, and of outputs of the model.
-"""
 
 
 class KerasClassifier(ClassifierMixin, KerasEstimator):
@@ -125,16 +37,23 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     scikit-learn takes such a `y` for labels that may occur together: it does not stratify its
     folds, and scores such as balanced accuracy refuse it.
 
+    A `y` of shape (n, T) or (n, H, W) is a label at each position, where the model has one output
+    of as many axes and one more for the classes: (None, T, k), or (None, H, W, 1) with sigmoid. All
+    positions have the same classes. `predict` has the shape of `y`, `score` is the accuracy over
+    all positions. scikit-learn's own scorers refuse such a `y`: leave ``scoring`` out.
+
     Parameters
     ----------
-{_PARAMETERS.format(class_weight=_CLASS_WEIGHT)}
+{OF_CLASSIFIER}
     Attributes
     ----------
-{_ATTRIBUTES}\
+{ATTRIBUTES}\
     classes_ : ndarray of shape (n_classes,)
         The labels; a list of such arrays for several multiclass columns.
     n_classes_ : int
         How many there are.
+    all_classes_ : ndarray
+        All labels of a y of two axes or more, whatever their column or position.
 
     Examples
     --------
@@ -167,6 +86,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         shuffle: bool = True,
         warm_start: bool = False,
         run_eagerly: bool = False,
+        jit_compile: Any = None,
         store: Any = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -186,6 +106,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             shuffle=shuffle,
             warm_start=warm_start,
             run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
             store=store,
             random_state=random_state,
             verbose=verbose,
@@ -243,7 +164,8 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         -------
         proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`; for a multilabel target the probability of each label, for
-            several multiclass columns a list with one array a column.
+            several multiclass columns a list with one array a column. Labels at positions have one
+            axis more than y.
         """
         raw = self._predict_raw(X, **kwargs)
         return self.target_encoder_.inverse_transform(raw, return_proba=True)
@@ -256,19 +178,21 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     @property
     def target_encoder(self) -> Any:
         """The transformer of y: labels to what the loss wants and back."""
-        classes = self.__dict__.get("_all_classes") if self.y_ndim_ == 1 else None
-        return ClassifierLabelEncoder(self.target_type_, categories=classes)
+        classes = self.__dict__.get("_all_classes") if self.y_ndim_ != 2 else None
+        positions = self.y_shape_[1:] if self.y_ndim_ > 2 else ()
+        return ClassifierLabelEncoder(self.target_type_, categories=classes, positions=positions)
 
     def _meet_model(self, built: BuiltModel, train: Rows) -> None:
         encoder = self.target_encoder_
-        if type(encoder) is not ClassifierLabelEncoder or not built.encoding:
+        if type(encoder) is not ClassifierLabelEncoder or built.reading.form != "plain":
             return
-        encoder.encode_for(**built.encoding)
         if self.target_type_ == "multilabel-indicator" or is_one_hot(train.y):
             said = self.target_type_ == "multilabel-indicator" or self._loss_says_classes()
-            warn_of_target(train.y, encoder.exclusive, built.model.loss, was_said=said)
+            warn_of_target(train.y, encoder.exclusive, built.loss, was_said=said)
 
     def _type_of_target(self, y: np.ndarray) -> str:
+        if y.ndim > 2:
+            return "binary" if len(np.unique(self._labels(y))) == 2 else "multiclass"
         if is_one_hot(y) and (self._loss_says_classes() or self._default_model_is_free()):
             return "multiclass"
         return type_of_target(self._labels(y), input_name="y")
@@ -283,11 +207,11 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
         """The rows' labels, or all that the first call of partial_fit was told of."""
-        return self.__dict__.get("_all_classes", y) if y.ndim == 1 else y
+        return self.__dict__.get("_all_classes", y) if y.ndim != 2 else y
 
     def _check_target(self, y: np.ndarray, reset: bool) -> None:
-        check_classification_targets(y)
-        labels = np.unique(self._labels(y)) if y.ndim == 1 else None
+        check_classification_targets(y if y.ndim < 3 else y.ravel())
+        labels = np.unique(self._labels(y)) if y.ndim != 2 else None
         if reset and labels is not None and len(labels) < 2:
             raise ValueError(
                 f"y has one class, {labels[0].item()!r}; a classifier needs at least two classes"
@@ -305,6 +229,13 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         class_weight = self.class_weight if class_weight is None else class_weight
         if class_weight is None:
             return None
+        y = missing_cells.known_target(self, y)
+        if self._at_positions(y):
+            check_class_weight(class_weight, y.ravel())
+            return compute_sample_weight(class_weight, y.ravel()).reshape(y.shape)
+        unknown = self._reading.form == "unknown" and is_ours(self.target_encoder_)
+        if unknown and isinstance(class_weight, dict) and y.ndim == 2 and not is_one_hot(y):
+            return None  # of labels at positions, if the model says so
         check_class_weight(class_weight, y)
         # a list has one entry for each column; else each column of a one-hot y is a class
         return compute_sample_weight(
@@ -324,13 +255,21 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     default model learns a `y` of any mean and scale. A model of your own needs a `y` of about mean
     0 and scale 1, or an output layer that uses ``meta["y_mean_"]`` and ``meta["y_scale_"]``.
 
+    A `y` of three axes or more is values at positions, as the model's output has them, and `score`
+    is R² over all values; scikit-learn's ``"r2"`` refuses such a `y`: leave ``scoring`` out.
+
+    A model with several heads takes a data frame or a structured array as `y`, with a field for
+    each head by its name: the name of the output layer, or the key of a dict of outputs. A field is
+    values or labels, as its head and its loss say; losses that are not given follow from the
+    fields. `predict` gives the same form, `score` is the mean of the heads' R² and accuracy.
+
     Parameters
     ----------
-{_PARAMETERS.format(class_weight="")}
+{OF_REGRESSOR}
     Attributes
     ----------
-{_ATTRIBUTES}\
-    y_mean_, y_scale_ : float, or ndarray of shape (n_outputs_,) for a two-dimensional y
+{ATTRIBUTES}\
+    y_mean_, y_scale_ : float, or ndarray of the shape of a row of y
         The weighted mean and standard deviation of y in the rows that the first fit trained on;
         the scale of a constant column is 1.
 
@@ -369,7 +308,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         """
         return self._fit(X, y, sample_weight, kwargs, one_epoch=True)
 
-    def predict(self, X: Any, **kwargs: Any) -> np.ndarray:
+    def predict(self, X: Any, **kwargs: Any) -> Any:
         """Predict the target of the rows of X.
 
         Parameters
@@ -381,10 +320,13 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted values.
+        y : ndarray, data frame or structured array
+            The predicted values, and labels, in the form of the y fitted on; the model's own output
+            where only a loss of your own can read it.
         """
         values = super().predict(X, **kwargs)
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+            return values
         floating = self.y_dtype_.kind == "f"
         return values.astype(self.y_dtype_ if floating else np.float64, copy=False)
 
@@ -396,21 +338,37 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     @property
     def target_encoder(self) -> Any:
         """The transformer of y, which leaves it as it is."""
-        return RegressorTargetEncoder()
+        in_fields = self._target_layout.form == "fields"
+        return HeadsEncoder(self._target_layout) if in_fields else RegressorTargetEncoder()
 
     def _describe_target(self, train: Rows) -> None:
         for name in ("y_mean_", "y_scale_"):
             self.__dict__.pop(name, None)
+        for name in self._facts.fields:
+            part = fields_of(train.y, self._target_layout)[name]
+            if part.dtype.kind in "fiu":
+                told = self.targets_[name]
+                told.mean, told.scale = target_scale.mean_and_scale(part, train.weights)
         y = self.target_encoder_.transform(train.y)
-        if isinstance(y, np.ndarray) and y.ndim <= 2 and y.dtype.kind in "fiub":
+        if isinstance(y, np.ndarray) and y.dtype.kind in "fiub":
             self.y_mean_, self.y_scale_ = target_scale.mean_and_scale(y, train.weights)
 
     def _meet_model(self, built: BuiltModel, train: Rows) -> None:
-        loss = built.model.loss
-        if not built.encoding or loss is None:  # a target, or a loss, that only the user knows
-            return
-        target_scale.check_target(built.outputs[0], train.y, loss)
-        target_scale.warn_of_scale(built.outputs[0], loss, self.y_mean_, self.y_scale_)
+        if not built.reading.heads:
+            return  # a user's encoder makes the target
+        losses = output_layers.losses_of(built.loss, len(built.outputs), built.names)
+        parts = parts_of(self.target_encoder_, built.reading, train.y)
+        for head, part, output, loss in zip(
+            built.reading.heads, parts, built.outputs, losses, strict=True
+        ):
+            if loss is None or head.is_labels or head.output.is_free:
+                continue
+            where = "y" if head.name is None else f"y[{head.name!r}]"
+            target_scale.check_target(output, part, loss, where)
+            mean, scale = target_scale.mean_and_scale_of_columns(part, train.weights)
+            target_scale.warn_of_scale(output, loss, mean, scale, where)
 
     def _type_of_target(self, y: np.ndarray) -> str:
+        if y.dtype.names is not None:
+            return "fields"
         return "continuous" if y.ndim == 1 or y.shape[1] == 1 else "continuous-multioutput"

@@ -1,4 +1,4 @@
-"""A search as one self-contained HTML file."""
+"""The report of a search as one self-contained HTML file."""
 
 from .build import report
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML file about a search."""
+"""Write the report of a search as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -26,50 +26,61 @@ def report(
     errors: Mapping[str, int] | None = None,
     title: str | None = None,
 ) -> Path:
-    """Write one self-contained HTML file about a search, or about several.
+    """Write a self-contained HTML file about one or several searches.
 
-    It has what was searched, the best candidate and those that cannot be told from it, what
-    mattered, pictures, a table of the candidates that sorts by a click on a column's head,
-    failures, what the search cost, and versions. It loads nothing from the network, and runs no
-    script but the one that sorts. Without matplotlib it has no pictures. Of several searches it
-    compares the best of each and how fast each got there, and then has all that of each.
+    The report shows the best candidate and the candidates that do not differ significantly from
+    it, the searched values, the importance of the hyperparameters, plots, a table of all
+    candidates, failures, costs, and the versions of the packages. A click on the head of a column
+    sorts the table. The file loads nothing from the network, and its only script sorts the table.
+    Without matplotlib the report has no plots. A report on several searches first compares their
+    best candidates and their speed, and then has these sections for each search.
 
     Parameters
     ----------
-    search : fitted search, dict or DataFrame, or several of them
-        A search of scikit-learn or of this library, or its ``cv_results_``; to compare some, a dict
-        from name to search, or a sequence.
+    search : fitted search, dict or DataFrame, or several searches
+        A search of scikit-learn or kerasearch, or its ``cv_results_``. To compare several searches,
+        pass a dict from names to searches, or a sequence of searches.
     path : str or path-like
-        The file to write. A file that is there is replaced, once the new one is complete.
+        The file to write. An existing file is replaced when the new file is complete.
     metric : str, default=None
-        Which score; None takes the one that the search refitted by, or the first.
+        The metric to report. None uses the metric that `refit` of the search names, or else the
+        first metric.
     test_fraction : float, default=None
-        Share of the rows in a test fold, between 0 and 1, where the search does not tell it, as
-        for `compare`.
+        The share of the rows in the test set of a fold, between 0 and 1, as in `compare`. It is
+        needed only if the share is not known from the search.
     curves : object, default=None
-        What `training_history` takes, or its frame, or a fitted search: draws the training curves.
-        Of several searches, a dict from their names.
+        The source of the training curves: an argument or a result of `training_history`, or a
+        fitted search. None uses the fits of the search if its estimator has a ``store``. For
+        several searches, pass a dict from their names to such sources.
     errors : mapping of str to int, default=None
-        Messages of failed fits, and how many fits failed with each. scikit-learn's searches do not
-        keep them; for those of this library they are known. Of several searches, a dict from their
-        names to such mappings.
+        The error messages of failed fits, each with the number of fits. Searches of kerasearch
+        record the messages, but searches of scikit-learn do not. For several searches, pass a dict
+        from their names to such mappings.
     title : str, default=None
-        Heading of the page.
+        The heading of the page. None names the search and its estimator.
 
     Returns
     -------
     path : Path
-        The file written.
+        The absolute path of the written file.
 
     Raises
     ------
     FileNotFoundError, IsADirectoryError, PermissionError
-        If no file can be written at `path`; known before anything is computed.
+        If no file can be written at `path`. This is checked before anything is computed.
     ValueError
-        If the search does not have the metric, `test_fraction` is no share, several searches were
-        scored by different metrics, or `curves` or `errors` name a search that is not among them.
+        If the search has no such metric; if `test_fraction` is not between 0 and 1; if several
+        searches have different metrics; or if `curves` or `errors` is not a dict from names of the
+        searches.
     NotFittedError
-        If the search is not fitted.
+        If a search was not fitted.
+    TypeError
+        If `search` is not a search.
+
+    See Also
+    --------
+    summarize : The table of the candidates as a DataFrame.
+    compare : The significance tests in the report.
 
     Examples
     --------
@@ -117,7 +128,7 @@ def _part(
     curves: Any,
     errors: Mapping[str, int] | None,
 ) -> dict[str, Any]:
-    """What the page says of one search."""
+    """Compute the contents of the page for one search."""
     metric = results.metric(metric)
     importance, remark = contents.importance_of(results, metric)
     return {
@@ -138,30 +149,36 @@ def _part(
 
 
 def _of_each(given: Any, searches: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Look up what is given for each of several searches."""
+    """Look up the argument of each of several searches."""
     if given is None:
         return dict.fromkeys(searches)
     unknown = [name for name in given if name not in searches] if isinstance(given, Mapping) else []
     if unknown or not isinstance(given, Mapping):
-        which = f", not {listed(unknown)}" if unknown else ""
-        raise ValueError(f"{what}: of several searches, a dict from {listed(searches)}{which}")
+        which = f"; {listed(unknown)} is not among them" if unknown else ""
+        raise ValueError(
+            f"{what} must be a dict from the names of the searches, {listed(searches)}{which}"
+        )
     return {name: given.get(name) for name in searches}
 
 
 def _writable(path: str | os.PathLike[str]) -> Path:
-    """Resolve the path; raise the OSError that writing there would, before any work."""
+    """Resolve the path, and check before any work that a file can be written there."""
     resolved = Path(path).expanduser().resolve()
     if resolved.is_dir():
-        raise IsADirectoryError(f"path={str(path)!r} is a directory: give the name of a file")
+        raise IsADirectoryError(f"path={str(path)!r} is a directory; pass the path of a file")
     if not resolved.parent.is_dir():
-        raise FileNotFoundError(f"path={str(path)!r}: there is no directory {resolved.parent}")
+        raise FileNotFoundError(
+            f"path={str(path)!r}: the directory {resolved.parent} does not exist"
+        )
     if not os.access(resolved.parent, os.W_OK):
-        raise PermissionError(f"path={str(path)!r}: cannot write in {resolved.parent}")
+        raise PermissionError(
+            f"path={str(path)!r}: the directory {resolved.parent} is not writable"
+        )
     return resolved
 
 
 def _write(path: Path, text: str) -> None:
-    """Write under another name first, so that there is never half a file."""
+    """Write under another name first, so that an incomplete file never has the final name."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         unfinished.write_text(text, encoding="utf-8")

@@ -1,9 +1,10 @@
-"""What a report says about a search, as texts, rows and numbers: the templates lay them out."""
+"""The contents of a report as texts, rows and numbers, which the templates display."""
 
 from __future__ import annotations
 
 import math
 import platform
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,7 +24,7 @@ from ..results.comparison import compared
 from ..results.fanova import importance
 from ..results.summary import parameter_columns, summarize
 
-MOST_ROWS = 1000  # of the table of candidates
+MOST_ROWS = 1000  # the largest number of rows in the table of candidates
 MOST_TIED = 8
 MOST_MESSAGES = 20
 _COMPARED = ["mean", "difference", "difference_low", "difference_high"]
@@ -31,34 +32,34 @@ _PACKAGES = [
     "kerasearch",
     "scikit-learn",
     "keras",
-    "tensorflow",
     "numpy",
     "pandas",
     "scipy",
     "matplotlib",
 ]
+_BACKENDS = ["tensorflow", "jax", "torch"]
 
 
 def title_of(searches: Mapping[str, SearchResults]) -> str:
-    """Name the search and what it tuned, or the searches."""
+    """Write the title of a report on one or several searches."""
     if list(searches) == [""]:
         return title(searches[""])
     return f"{counted(len(searches), 'search', 'searches')}: {listed(searches, 6)}"
 
 
 def title(results: SearchResults) -> str:
-    """Name the search and what it tuned."""
+    """Write a title with the names of the search and its estimator."""
     if results.search is None:
         return "A hyperparameter search"
     what = type(results.search).__name__
     if results.estimator is None:
         return what
-    steps = getattr(results.estimator, "steps", None)  # a pipeline: what it ends in says more
+    steps = getattr(results.estimator, "steps", None)  # the last step of a pipeline says more
     return f"{what} of {type(steps[-1][1] if steps else results.estimator).__name__}"
 
 
 def description(results: SearchResults) -> str:
-    """Say when the report was written, and what is known of the cross-validation."""
+    """Write the date of the report and a description of the cross-validation."""
     cv = results.cv
     if isinstance(cv, int | np.integer):
         return f"{written()}, {cv}-fold cross-validation"
@@ -68,14 +69,14 @@ def description(results: SearchResults) -> str:
 
 
 def written() -> str:
-    """Say when the report was written."""
+    """Write the date and time of the report."""
     return f"Written {datetime.now().astimezone():%Y-%m-%d %H:%M}"
 
 
 def comparison(searches: Mapping[str, SearchResults], metric: str | None) -> dict[str, Any]:
-    """Several searches side by side, the one with the best candidate first."""
+    """Make a table of several searches, the search with the best candidate first."""
     heads = ["search", "kind", "candidates", "folds", "best mean", "std over folds"]
-    heads += ["candidates until then", "time of all fits"]
+    heads += ["candidates until the best", "time of all fits"]
     rows = []
     for name, results in searches.items():
         mean, std = results.mean(metric), results.std(metric)
@@ -94,7 +95,7 @@ def comparison(searches: Mapping[str, SearchResults], metric: str | None) -> dic
 
 
 def facts(results: SearchResults, metric: str) -> dict[str, str]:
-    """The few facts that matter most, by their names."""
+    """Get the most important facts by their names."""
     mean, std = results.mean(metric), results.std(metric)
     known = np.isfinite(mean)
     facts = {"candidates": f"{len(results):,}", "folds": str(results.n_folds or "unknown")}
@@ -112,7 +113,7 @@ def facts(results: SearchResults, metric: str) -> dict[str, str]:
 
 
 def best(results: SearchResults, metric: str) -> list[tuple[str, str]] | None:
-    """The best candidate's parameters; None where every candidate failed."""
+    """Get the parameters of the best candidate; None if every candidate failed."""
     if not np.isfinite(results.mean(metric)).any():
         return None
     i = results.best(metric)
@@ -122,9 +123,10 @@ def best(results: SearchResults, metric: str) -> list[tuple[str, str]] | None:
 def ties(
     results: SearchResults, metric: str, test_fraction: float | None
 ) -> dict[str, Any] | str | None:
-    """The first of the candidates that the folds cannot tell from the best, and how many there are.
+    """Get the number of candidates that are tied with the best, and the rows of the first ones.
 
-    A text says why that is not known. None where every candidate failed or there is but one.
+    If they are not known, the result is a text with the reason. If every candidate failed, or there
+    is only one candidate, the result is None.
     """
     if len(results) < 2 or not np.isfinite(results.mean(metric)).any():
         return None
@@ -154,7 +156,7 @@ def ties(
 
 
 def space(results: SearchResults) -> list[tuple[str, str]]:
-    """Each hyperparameter, and which values of it were tried."""
+    """List the hyperparameters with their tried values."""
     return [
         (
             short if short == full else f"{short}  ({full})",
@@ -165,7 +167,7 @@ def space(results: SearchResults) -> list[tuple[str, str]]:
 
 
 def _tried(results: SearchResults, full: str) -> str:
-    """List few values; of many numbers, say how many and from where to where."""
+    """List a few values; of many numbers, write their count, the smallest and the largest."""
     values, numbers = results.values(full), results.numbers(full)
     texts = _texts(results, full)
     given = [
@@ -175,7 +177,7 @@ def _tried(results: SearchResults, full: str) -> str:
     ]
     by_text = dict(given)
     n_without = len(values) - len(given)
-    without = f"; {counted(n_without, 'candidate')} without" if n_without else ""
+    without = f"; absent in {counted(n_without, 'candidate')}" if n_without else ""
     if len(by_text) <= 8:
         return ", ".join(sorted(by_text, key=lambda text: sort_key(by_text[text], text))) + without
     if numbers is not None:
@@ -187,7 +189,7 @@ def _tried(results: SearchResults, full: str) -> str:
 
 
 def importance_of(results: SearchResults, metric: str) -> tuple[pd.DataFrame | None, str]:
-    """Which hyperparameters mattered, and a remark on that, or why it is not known."""
+    """Get the table of `importance` and a remark on it; without a table, the remark says why."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         table = _or_reason(lambda: importance(results, metric))
@@ -199,7 +201,7 @@ def importance_of(results: SearchResults, metric: str) -> tuple[pd.DataFrame | N
 
 
 def shares(table: pd.DataFrame | None) -> list[tuple[str, float, str]]:
-    """Each hyperparameter's share of the score's variance, from 0 to 1 and as text."""
+    """Get the share of the score's variance for each hyperparameter, from 0 to 1 and as text."""
     if table is None:
         return []
     return [
@@ -211,10 +213,10 @@ def shares(table: pd.DataFrame | None) -> list[tuple[str, float, str]]:
 
 
 def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
-    """The table of candidates, for the macro ``sortable``.
+    """Get the table of candidates for the macro ``sortable``.
 
-    A column is its name and whether it holds numbers. A cell is its text, what to sort by (None
-    for the text itself) and whether it is a number.
+    A column is a pair of its name and whether it contains numbers. A cell is a triple of its text,
+    the value to sort by (None to sort by the text), and whether it is a number.
     """
     table = summarize(results, metric, top=MOST_ROWS)
     short = [_texts(results, name) for name in results.names]
@@ -227,7 +229,7 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
         numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
         columns.append((str(name), numeric))
         texts: Any = column.tolist()
-        if not numeric and name in shown:  # lists too have numbers that are too long to read
+        if not numeric and name in shown:  # numbers in lists are rounded as well
             numbers = table["candidate"]
             both = zip(texts, numbers, strict=True)
             texts = [v if _is_missing(v) else shown[name][n] for v, n in both]
@@ -236,7 +238,7 @@ def candidates(results: SearchResults, metric: str) -> dict[str, Any]:
 
 
 def _cell(value: Any, numeric: bool) -> tuple[str, str | None]:
-    """What a cell shows, and where that is rounded or missing, what to sort by."""
+    """Get the text of a cell, and the value to sort by if the text is rounded or missing."""
     if _is_missing(value):
         return "\N{EN DASH}", ""
     if not numeric or not isinstance(value, float):
@@ -252,7 +254,7 @@ def _is_missing(value: Any) -> bool:
 def failures(
     results: SearchResults, metric: str, errors: Mapping[str, int]
 ) -> dict[str, Any] | None:
-    """How many candidates failed, and why where that is known; None where nothing failed."""
+    """Get the number of failed candidates and the known reasons; None if nothing failed."""
     n_failed = int((~np.isfinite(results.mean(metric))).sum())
     counts = Counter(message for message in results.errors if message)
     if not n_failed and not counts and not errors:
@@ -265,7 +267,7 @@ def failures(
 
 
 def costs(results: SearchResults) -> list[tuple[str, str]]:
-    """What the search cost: fits, times and epochs."""
+    """Get the costs of the search: fits, times and epochs."""
     lines = []
     n_fits = len(results) * results.n_folds
     if n_fits:
@@ -275,20 +277,21 @@ def costs(results: SearchResults) -> list[tuple[str, str]]:
         if seconds is not None and each is not None and np.isfinite(each).any():
             total = duration(float(np.nansum(seconds)))
             longest = duration(float(np.nanmax(each)))
-            lines.append((text, f"{total} in all; {longest} a fold for the slowest candidate"))
+            lines.append((text, f"{total} in all; {longest} per fold for the slowest candidate"))
     if results.all_epochs is not None:
         n_epochs = np.nansum(results.all_epochs) * max(results.n_folds, 1)
         lines.append(("epochs", f"{n_epochs:,.0f}"))
     refit = getattr(results.search, "refit_time_", None)
     if refit is not None:
-        lines.append(("fit of the best on all rows", duration(float(refit))))
+        lines.append(("refit of the best candidate on all rows", duration(float(refit))))
     return lines
 
 
 def versions() -> str:
-    """Name the installed versions, without importing anything."""
+    """List the installed versions of packages, and of the backends that ran; none is imported."""
     found = [f"Python {platform.python_version()}"]
-    for name in _PACKAGES:
+    ran = [name for name in _BACKENDS if name in sys.modules]
+    for name in [*_PACKAGES, *(ran or _BACKENDS)]:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -297,7 +300,7 @@ def versions() -> str:
 
 
 def _or_reason(compute: Callable[[], Any]) -> Any:
-    """Give the result, or the message that says why there is none."""
+    """Return the result of a computation, or the message of its ValueError."""
     try:
         return compute()
     except ValueError as error:
@@ -305,7 +308,7 @@ def _or_reason(compute: Callable[[], Any]) -> Any:
 
 
 def _texts(results: SearchResults, name: str, digits: int = 4) -> list[str]:
-    """Write each candidate's value with its floats rounded; nothing where it does not have one."""
+    """Write each candidate's value with rounded floats; empty if the parameter is absent."""
 
     def text(value: Any, label: str) -> str:
         value = as_python(value)
@@ -319,14 +322,14 @@ def _texts(results: SearchResults, name: str, digits: int = 4) -> list[str]:
 
 
 def _typed(results: SearchResults, name: str, i: int) -> str:
-    """Write a candidate's value as it would be typed, where that is short; floats in six digits."""
+    """Write a candidate's value as Python code if it is a plain value; floats have six digits."""
     value = as_python(results.params[i][name])
     short = value is None or isinstance(value, str | int | float)
     return repr(_rounded(value, 6)) if short else _texts(results, name, 6)[i]
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    """Round floats, also those in lists and dicts; the same object where there are none."""
+    """Round floats, also in lists and dicts; return the same object if nothing was rounded."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if type(value) in (list, tuple):

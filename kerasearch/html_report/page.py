@@ -1,4 +1,4 @@
-"""The page around what a report says: templates, style and script as one self-contained file."""
+"""Combine the contents of a report, templates, style and script into one HTML page."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _ROOM = "kerasearch.html_report"
 
 
 def page(**contents: Any) -> str:
-    """Make a page that loads nothing and runs no script but its own.
+    """Make a page that loads nothing and runs no script except its own.
 
     Parameters
     ----------
-    **contents : dict
-        What ``page.html.jinja`` shows. It is data: all of it is escaped.
+    **contents : object
+        The variables of ``page.html.jinja``. All of them are data, and are escaped.
 
     Returns
     -------
     text : str
-        HTML.
+        The HTML of the page.
     """
     environment = Environment(
         loader=PackageLoader(_ROOM, ""),
@@ -42,7 +42,7 @@ def page(**contents: Any) -> str:
         contents,
         style=Markup(_text("report.css")),
         script=Markup(script),
-        script_digest=digest,  # the browser runs what has it, and nothing else
+        script_digest=digest,  # the browser runs only the script with this digest
     )
 
 

@@ -1,4 +1,4 @@
-"""Every picture that applies to a search, as PNG."""
+"""The plots of a report as PNG images."""
 
 from __future__ import annotations
 
@@ -15,18 +15,32 @@ import pandas as pd
 from ..cv_results.reading import SearchResults
 from ..plots.scales import Scale
 from ..plots.slices import panel_height
+from ..results.history import stored_history
 
 _PIXELS_PER_INCH = 100
-_MOST_AXES = 10  # of the picture with all candidates as lines
+_MOST_AXES = 10  # the largest number of axes in parallel coordinates
 
 
 def pictures(
     results: SearchResults, metric: str, shares: pd.DataFrame | None, history: Any
 ) -> list[dict[str, Any]] | None:
-    """Draw what there is to see, for the macro ``figure``; None without matplotlib.
+    """Draw every plot that applies to a search, for the macro ``figure``; None without matplotlib.
 
-    `shares` are what `importance` gave, to choose the two hyperparameters of the pictures of two;
-    `history` is what the training curves are drawn from, None for none.
+    Parameters
+    ----------
+    results : SearchResults
+        The search.
+    metric : str
+        The metric to plot.
+    shares : DataFrame or None
+        The table of `importance`, which determines the hyperparameters of the plots of two.
+    history : object
+        The source of the training curves; None uses the fit store of the search.
+
+    Returns
+    -------
+    drawn : list of dict, or None
+        The PNG image, its size in pixels, its alternative text and its caption.
     """
     if find_spec("matplotlib") is None:
         return None
@@ -36,7 +50,7 @@ def pictures(
 def compared_pictures(
     searches: Mapping[str, SearchResults], metric: str | None
 ) -> list[dict[str, Any]] | None:
-    """Draw several searches in one picture, against candidates and against time."""
+    """Draw several searches in one plot, against the number of candidates and against time."""
     if find_spec("matplotlib") is None:
         return None
     from .. import plots
@@ -52,7 +66,7 @@ def compared_pictures(
             partial(draw, searches, metric=metric, unit=unit),
             (5.6, 3.6),
             f"the best score of each search so far against {what}",
-            f"How fast each search got there, against {what}.",
+            f"The best score of each search so far, against {what}.",
         )
         for unit, what in units.items()
     ]
@@ -62,7 +76,7 @@ def compared_pictures(
 def _drawn(
     wanted: Iterable[tuple[Callable[..., Any], tuple[float, float], str, str]],
 ) -> list[dict[str, Any]]:
-    """Draw pictures, each on axes of a figure of its size."""
+    """Draw each plot in a new figure of the given size."""
     from matplotlib.figure import Figure
 
     drawn: list[dict[str, Any]] = []
@@ -78,7 +92,7 @@ def _drawn(
 def _wanted(
     results: SearchResults, metric: str, shares: pd.DataFrame | None, history: Any
 ) -> Iterator[tuple[Callable[..., Any], tuple[float, float], str, str]]:
-    """Yield for each picture: what draws it, its size in inches, alternative text, caption."""
+    """Yield the function, the size in inches, the alternative text and the caption of each plot."""
     from .. import plots
 
     if not results.names or not np.isfinite(results.mean(metric)).any():
@@ -92,8 +106,8 @@ def _wanted(
         partial(plots.SliceDisplay.from_search, results, metric=metric, n_columns=n_columns),
         (max(3.1 * n_columns, 4), height * n_rows + 0.6),
         "score against each hyperparameter",
-        "The score against each hyperparameter. Bars: one standard deviation over folds. "
-        "Star: the best. Crosses: failed.",
+        "The score against each hyperparameter. A bar is one standard deviation over folds. The "
+        "star is the best candidate. A cross is a failed candidate.",
     )
     if len(varying) >= 2:
         ranked = _ranked(results, shares, varying)
@@ -103,48 +117,49 @@ def _wanted(
             partial(plots.CoverageDisplay.from_search, results, x, y, metric=metric),
             (5.6, 5.0),
             f"the values of {names[x]} and {names[y]} that were tried",
-            "Which points were tried, and their projections.",
+            "The tried values of two hyperparameters, and the score against each of them.",
         )
         yield (
             partial(plots.HeatmapDisplay.from_search, results, x, y, metric=metric),
             (6.4, 4.4),
             f"the best score over {names[x]} and {names[y]}",
-            "The best score over two hyperparameters. Gray: nothing tried.",
+            "The best score over two hyperparameters. A gray cell has no score.",
         )
         lines = plots.ParallelCoordinatesDisplay.from_search
         yield (
             partial(lines, results, axes, metric=metric),
             (max(4.5, min(1.6 * (len(axes) + 1), 12)), 4.0),
             "all candidates as lines through all hyperparameters",
-            "All candidates at once: each is a line, the best is thick.",
+            "All candidates. Each line is a candidate, and the thick line is the best candidate.",
         )
     if len(results) > 1:
         yield (
             partial(plots.OptimizationHistoryDisplay.from_search, results, metric=metric),
             (5.6, 3.6),
             "best score so far",
-            "How fast the search got there, in the order of cv_results_.",
+            "The best score so far, in the order of cv_results_.",
         )
+    history = stored_history(results) if history is None else history
     if history is not None:
         yield (
             partial(plots.TrainingCurvesDisplay.from_history, history),
             (5.6, 5.2),
             "curves of training and validation",
-            "The loss epoch by epoch: mean over folds, band for their range.",
+            "The loss in each epoch. A line is the mean over folds, and a band is the range.",
         )
 
 
 def _ranked(results: SearchResults, shares: pd.DataFrame | None, varying: list[str]) -> list[str]:
-    """Order the hyperparameters by what they mattered, or as in the search if that is not known."""
+    """Order the hyperparameters by importance, or as in the search if it is not known."""
     full = {results.names[name]: name for name in varying}
     ranked = [] if shares is None else [full[name] for name in shares.index if name in full]
     return list(dict.fromkeys([*ranked, *varying]))
 
 
 def _png(figure: Any) -> str:
-    """Draw a figure with 256 colors, which takes a third of the bytes."""
+    """Draw a figure with 256 colors, which needs a third of the bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image  # matplotlib needs it
+    from PIL import Image  # a dependency of matplotlib
 
     FigureCanvasAgg(figure)
     full, reduced = BytesIO(), BytesIO()

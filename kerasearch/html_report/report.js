@@ -1,5 +1,5 @@
 "use strict";
-// Sort a table by a column: a click on its head, or Enter or Space there. Missing values stay last.
+// Sort a table by a column after a click, Enter or Space on its head. Missing values stay last.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];

@@ -1,4 +1,4 @@
-"""Other tuning libraries' code, used unchanged."""
+"""Use code that was written for other tuning libraries without changes."""
 
 from .keras_tuner import from_keras_tuner, keras_tuner_model
 

@@ -1,4 +1,4 @@
-"""KerasTuner's ``build(hp)`` as the model of an estimator, its hyperparameters as distributions."""
+"""Use ``build(hp)`` of KerasTuner as the model of an estimator, and its search space."""
 
 from __future__ import annotations
 
@@ -16,54 +16,72 @@ from ..space.names import resolve
 if TYPE_CHECKING:
     import keras
 
-_MOST_BUILDS = 64  # to find conditional hyperparameters
+_MOST_BUILDS = 64  # the largest number of models built to find conditional hyperparameters
 
 
 def keras_tuner_model(build: Any) -> KerasTunerModel:
-    """Let KerasTuner's ``build(hp)`` serve as the `model` of an estimator, unchanged.
+    """Use a function ``build(hp)`` of KerasTuner as the `model` of an estimator, without changes.
 
-    The function is called with its defaults, and then with other values of what it asks for, to
-    find the hyperparameters: each becomes an argument, with KerasTuner's default.
+    This function calls `build` with the default values of its hyperparameters, and then with other
+    values, to find all hyperparameters. Each hyperparameter becomes an argument of the result, with
+    the default value of KerasTuner.
 
     Parameters
     ----------
     build : callable or keras_tuner.HyperModel
-        Takes a `keras_tuner.HyperParameters` and returns a Keras model. If that is compiled, the
-        estimator's own `optimizer`, `loss` and `metrics` must not be set.
+        A function from `keras_tuner.HyperParameters` to a Keras model. If the model is compiled,
+        do not set `optimizer`, `loss` and `metrics` of the estimator.
 
     Returns
     -------
     KerasTunerModel
-        A model-building function. Its `hyperparameters` go to `from_keras_tuner`.
+        A model-building function. Pass its attribute `hyperparameters` to `from_keras_tuner`.
 
     Raises
     ------
     ImportError
         If KerasTuner is not installed.
     TypeError
-        If `build` cannot be called.
+        If `build` is not callable.
     ValueError
-        If two hyperparameters would have the same argument.
+        If two hyperparameters would become the same argument.
+
+    See Also
+    --------
+    from_keras_tuner : Make the search space.
+    KerasClassifier : The estimator that uses the result as its `model`.
 
     Examples
     --------
-    .. code-block:: python
-
-        model = keras_tuner_model(build)
-        network = KerasClassifier(model, epochs=20, random_state=0)
-        space = from_keras_tuner(model.hyperparameters)
-        search = RandomizedSearchCV(network, space, n_iter=20).fit(X, y)
+    >>> import keras
+    >>> from kerasearch import KerasClassifier, keras_tuner_model
+    >>> def build(hp):
+    ...     hidden = keras.layers.Dense(hp.Int("units", 16, 64, default=32), "relu")
+    ...     layers = [keras.Input((4,)), hidden, keras.layers.Dense(3, "softmax")]
+    ...     model = keras.Sequential(layers)
+    ...     model.compile("adam", "sparse_categorical_crossentropy")
+    ...     return model
+    >>> network = KerasClassifier(keras_tuner_model(build), epochs=20, random_state=0)
+    >>> network.get_params()["model__units"]
+    32
     """
     return KerasTunerModel(build)
 
 
 class KerasTunerModel:
-    """A model-building function with KerasTuner's hyperparameters; `keras_tuner_model` makes it.
+    """A model-building function with KerasTuner's hyperparameters as its arguments.
+
+    `keras_tuner_model` returns such an object.
+
+    Parameters
+    ----------
+    build : callable or keras_tuner.HyperModel
+        A function from `keras_tuner.HyperParameters` to a Keras model.
 
     Attributes
     ----------
     hyperparameters : keras_tuner.HyperParameters
-        What `build` asks for.
+        The hyperparameters that `build` uses.
     """
 
     def __init__(self, build: Any) -> None:
@@ -77,8 +95,8 @@ class KerasTunerModel:
             argument = argument_name(hp.name)
             if self._names.setdefault(argument, hp.name) != hp.name:
                 raise ValueError(
-                    f"the hyperparameters {self._names[argument]!r} and {hp.name!r} would both be "
-                    f"the argument {argument!r}; give one of them another name"
+                    f"the hyperparameters {self._names[argument]!r} and {hp.name!r} would both "
+                    f"become the argument {argument!r}; rename one of them"
                 )
             defaults.setdefault(argument, hp.default)
         self.__signature__ = inspect.Signature(
@@ -93,7 +111,7 @@ class KerasTunerModel:
         return getattr(self.build, "build", self.build)
 
     def __call__(self, **values: Any) -> keras.Model:
-        """Build a model; hyperparameters that are not given have their defaults."""
+        """Build a model; a hyperparameter that is not given has its default value."""
         unknown = values.keys() - self._names.keys()
         if unknown:
             raise TypeError(f"{self!r} has no hyperparameter {', '.join(sorted(unknown))}")
@@ -106,40 +124,48 @@ class KerasTunerModel:
 
 
 def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
-    """Turn KerasTuner's hyperparameters into distributions.
+    """Turn the hyperparameters of KerasTuner into a search space.
 
     Parameters
     ----------
-    hyperparameters : keras_tuner.HyperParameters
-        After a ``build(hp)`` has filled it in, as in
-        ``keras_tuner_model(build).hyperparameters``. What such a model itself is can be given
-        too.
+    hyperparameters : keras_tuner.HyperParameters or KerasTunerModel
+        Hyperparameters after a call of ``build(hp)``, such as
+        ``keras_tuner_model(build).hyperparameters``; or the result of `keras_tuner_model` itself.
     estimator : estimator, default=None
-        Where the names are looked up, as `param_distributions` does it: a pipeline, say.
+        The estimator in which the full names are looked up, as in `param_distributions`. Pass it
+        if the Keras estimator is inside a pipeline or ensemble.
 
     Returns
     -------
     dict or list of dict
-        By the names of the model-building function's arguments, ``model__units`` for ``units``;
-        what no argument can be called has underscores instead. ``Int`` becomes `integers` or
-        `log_integers`, ``Float`` `uniform` or `log_uniform`, those with other steps or sampling a
-        list or a distribution of their own; ``Choice``, ``Boolean`` and ``Fixed`` a list.
-        Conditional hyperparameters make a list of dicts, one for each set of values of the
-        parents that opens the same.
+        Lists and distributions by parameter names. The hyperparameter ``units`` has the name
+        ``model__units``; characters that a name of an argument cannot have become underscores.
+        ``Int`` becomes `integers` or `log_integers`. ``Float`` becomes `uniform` or `log_uniform`.
+        If they have a step that these distributions do not support, they become a list, and
+        ``sampling="reverse_log"`` becomes a special distribution. ``Choice``, ``Boolean`` and
+        ``Fixed`` become lists. Conditional hyperparameters give a list of dicts. Values of a
+        parent that make the same hyperparameters active share a dict.
 
     Raises
     ------
     TypeError
-        If it holds no hyperparameters, or one of a kind that KerasTuner does not have.
+        If `hyperparameters` is of another type, or contains an unknown kind of hyperparameter.
+    ValueError
+        If `estimator` has no such parameter.
+
+    See Also
+    --------
+    keras_tuner_model : Use ``build(hp)`` as the model of an estimator.
+    param_distributions : Make a space without KerasTuner.
 
     Examples
     --------
-    .. code-block:: python
-
-        model = keras_tuner_model(build)
-        network = KerasClassifier(model, random_state=0)
-        space = from_keras_tuner(model.hyperparameters, network)
-        RandomizedSearchCV(network, space, n_iter=20).fit(X, y)
+    >>> import keras_tuner
+    >>> from kerasearch import from_keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> units, rate = hp.Int("units", 16, 64), hp.Float("dropout", 0.0, 0.5)
+    >>> from_keras_tuner(hp)
+    {'model__units': integers(16, 64), 'model__dropout': uniform(0.0, 0.5)}
     """
     hyperparameters = getattr(hyperparameters, "hyperparameters", hyperparameters)
     if not hasattr(hyperparameters, "space"):
@@ -158,7 +184,10 @@ def from_keras_tuner(hyperparameters: Any, estimator: Any = None) -> Space:
 
 
 def _discover_hyperparameters(build: Callable[[Any], Any]) -> Any:
-    """Call `build` until no value of a choice, no switch and no largest number shows more."""
+    """Call `build` with various values until they reveal no further hyperparameter.
+
+    The values are each value of a choice or boolean, and the largest value of a number.
+    """
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
@@ -168,7 +197,7 @@ def _discover_hyperparameters(build: Callable[[Any], Any]) -> Any:
         hp.values = {**_defaults(hp), **setting}
         try:
             _build_aside(build, hp)
-        except Exception:  # a combination that cannot be built; the defaults must be
+        except Exception:  # some combinations cannot be built, but the default values must work
             if not setting:
                 raise
         for new in hp.space[n_known:]:
@@ -183,9 +212,8 @@ def _discover_hyperparameters(build: Callable[[Any], Any]) -> Any:
 
 
 def _build_aside(build: Callable[[Any], Any], hp: Any) -> None:
-    """Build a model for what it asks for, and leave the process' random state as it was."""
-    # imported where a model is built: a space that was read before needs neither Keras nor
-    # TensorFlow, and neither does the import of this package
+    """Build a model to see its hyperparameters; the process keeps its random state."""
+    # imported here, so that a known space and the import of this package need no Keras
     from .. import training
 
     training.build(lambda: build(hp), 0)
@@ -196,7 +224,7 @@ def _defaults(hp: Any) -> dict[str, Any]:
 
 
 def _active_hyperparameters(known: Sequence[Any], fixed: dict[str, Any]) -> list[Any]:
-    """List the hyperparameters that these values of their parents open."""
+    """List the hyperparameters that the given values of their parents make active."""
     return [
         hp
         for hp in known
@@ -207,7 +235,7 @@ def _active_hyperparameters(known: Sequence[Any], fixed: dict[str, Any]) -> list
 def _settings_of_parents(
     known: Sequence[Any], parents: Sequence[str], fixed: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """List all combinations of values of the parents, inner ones only where they are open."""
+    """List all combinations of values of the parents that are active in the combination."""
     for hp in _active_hyperparameters(known, fixed):
         if hp.name in parents and hp.name not in fixed:
             return [
@@ -219,7 +247,7 @@ def _settings_of_parents(
 
 
 def _branch(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
-    """Make the dict of a space in which the parents have these values."""
+    """Make the branch of a space in which the parents have the given values."""
     return {
         hp.name: [fixed[hp.name]] if hp.name in fixed else _distribution(hp)
         for hp in _active_hyperparameters(known, fixed)
@@ -227,7 +255,7 @@ def _branch(known: Sequence[Any], fixed: dict[str, Any]) -> Branch:
 
 
 def _merge_branches(branches: list[Branch], parents: Sequence[str]) -> list[Branch]:
-    """Join the branches that differ in the values of one parent alone."""
+    """Join branches that differ only in the values of one parent."""
     for parent in parents:
         joined: dict[Any, Branch] = {}
         for branch in branches:
@@ -242,7 +270,7 @@ def _merge_branches(branches: list[Branch], parents: Sequence[str]) -> list[Bran
 
 
 def _values(hp: Any) -> list[Any]:
-    """List what a hyperparameter with few values can be."""
+    """List the values of a hyperparameter that has a list of values."""
     return [hp.value] if hasattr(hp, "value") else list(hp.values)
 
 
@@ -251,7 +279,7 @@ def _distribution(hp: Any) -> Any:
     if kind in ("Choice", "Boolean", "Fixed"):
         return unique(_values(hp))
     if kind not in ("Int", "Float"):
-        raise TypeError(f"{hp.name}: {kind} is not a hyperparameter of KerasTuner's that is known")
+        raise TypeError(f"{hp.name}: {kind} is an unknown kind of KerasTuner hyperparameter")
     low, high, step = hp.min_value, hp.max_value, hp.step
     if low == high:
         return [low]
@@ -271,7 +299,7 @@ def _distribution(hp: Any) -> Any:
 
 @dataclass(frozen=True)
 class ReverseLog(OneDimensional):
-    """KerasTuner's ``sampling="reverse_log"``: finer near the upper end than near the lower one."""
+    """KerasTuner's ``sampling="reverse_log"``, which is denser near the upper end."""
 
     low: float
     high: float

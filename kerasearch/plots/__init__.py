@@ -1,7 +1,7 @@
-"""Pictures of a search, in scikit-learn's Display convention.
+"""Plots of a search, in scikit-learn's Display convention.
 
-Each is made by ``from_search``, keeps its data, and can be drawn again by ``plot``. matplotlib is
-imported when a picture is drawn.
+``from_search`` makes a display. The display keeps its data, and ``plot`` draws it again. matplotlib
+is imported only when something is drawn.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which points of two hyperparameters were tried."""
+"""Scatter plot of the tried values of two hyperparameters."""
 
 from __future__ import annotations
 
@@ -23,35 +23,44 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class CoverageDisplay(SearchDisplay):
-    """Which points of two hyperparameters a search tried, and their projections on each axis.
+    """Plot the values of two hyperparameters that a search tried, and their projections.
 
-    The picture that tells a grid from a random search (Bergstra & Bengio 2012, figure 1): nine
-    candidates of a grid try three values of each hyperparameter, nine random ones try nine. Above
-    and to the right, each candidate is projected: its value of one hyperparameter against its
-    score. Color is the score, everywhere the same. Crosses are candidates that failed.
+    The plot shows the difference between a grid and a random search (Bergstra & Bengio 2012,
+    figure 1): nine candidates of a grid try three values of each hyperparameter, but nine random
+    candidates try nine values. The panels above and to the right show the score against the values
+    of one hyperparameter. The color of a point is its score in all panels. A cross is a failed
+    candidate.
 
-    Use `from_search` to make one.
+    Use `from_search` to make a display.
 
     Parameters
     ----------
-    x, y : sequence of shape (n_candidates,)
-        Values of two hyperparameters. With ``y=None`` the score takes its place.
+    x, y : sequence of length n_candidates
+        The values of two hyperparameters. With ``y=None`` the vertical axis is the score.
     scores : array-like of shape (n_candidates,)
-        Mean test scores; NaN where a candidate failed.
-    x_name, y_name : str
-        Names of the hyperparameters.
+        The mean test scores; NaN for a failed candidate.
+    x_name : str
+        The name of the hyperparameter on the horizontal axis.
+    y_name : str or None, default=None
+        The name of the hyperparameter on the vertical axis.
     metric : str, default="score"
-        Name of the score.
+        The name of the score.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
         The axes with the points.
-    axes_ : ndarray of Axes
-        The axes with the points, with the projection above and, if there is one, to the right.
+    axes_ : ndarray of Axes, shape (3,) or (1,)
+        The axes with the points, the panel above, and the panel to the right. Without a second
+        hyperparameter there are no panels.
     figure_ : matplotlib Figure
+        The figure of the axes.
     points_ : matplotlib PathCollection
-        The points that have a score; the best are drawn last.
+        The points of candidates with a score. The best candidates are drawn last.
+
+    See Also
+    --------
+    HeatmapDisplay : The score over two hyperparameters as cells.
 
     References
     ----------
@@ -91,24 +100,35 @@ class CoverageDisplay(SearchDisplay):
         metric: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the candidates of a search.
+        """Make the plot from a search.
 
         Parameters
         ----------
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         x, y : str, default=None
-            Names of two hyperparameters, short or full. None takes the one that matters most, by
-            `importance`, of those that vary.
+            Short or full names of two hyperparameters. None chooses the hyperparameters that vary
+            and are the most important according to `importance`.
         metric : str, default=None
-            Which score; None takes the one that the search refitted by, or the first.
+            The metric to plot. None uses the metric that `refit` of the search names, or else the
+            first metric.
         ax : matplotlib Axes, default=None
-            Axes to draw on. Those of a grid of subplots give some of their room to the projections;
-            others need room above and to the right. None makes a figure.
+            The axes to draw on. Axes in a grid of subplots share their space with the two panels.
+            Other axes need free space above and to the right. None makes a new figure.
 
         Returns
         -------
         display : CoverageDisplay
+            The display, already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the search was not fitted.
+        ValueError
+            If the search has no such hyperparameter or metric, or if `x` and `y` are the same.
         """
         require_matplotlib(cls)
         return cls(**two_parameters(read(search), x, y, metric)).plot(ax=ax)
@@ -146,7 +166,7 @@ class CoverageDisplay(SearchDisplay):
 
 
 def _axes_beside(ax: Axes) -> tuple[Axes, Axes]:
-    """Make axes above and to the right, in the room of `ax` if it is part of a grid."""
+    """Make axes above and to the right; they share the space of `ax` if it is in a grid."""
     place = ax.get_subplotspec()
     if place is None:
         above = ax.inset_axes((0, 1.04, 1, 0.24), sharex=ax)
@@ -161,7 +181,7 @@ def _axes_beside(ax: Axes) -> tuple[Axes, Axes]:
 def _scatter(
     ax: Axes, x: np.ndarray, y: np.ndarray, scores: np.ndarray, colors: np.ndarray
 ) -> PathCollection:
-    """Points colored by score, the best on top, and crosses where there is no score."""
+    """Draw points colored by score, the best on top, and crosses for failed candidates."""
     size = drawing.point_size(len(scores))
     failed = ~np.isfinite(scores)
     if failed.any():
@@ -175,7 +195,7 @@ def _scatter(
 def _project(
     ax: Axes, positions: np.ndarray, scores: np.ndarray, colors: np.ndarray, along: str
 ) -> PathCollection:
-    """One hyperparameter against the score, with a line at each value that was tried."""
+    """Draw the score against one hyperparameter, with a line at each tried value."""
     low, high = drawing.score_limits(scores)
     lines = np.unique(positions[np.isfinite(positions)])
     style: dict[str, Any] = {"color": drawing.GRAY, "linewidth": 0.6, "zorder": 1}

@@ -1,4 +1,4 @@
-"""What pictures are drawn with: colors, axes of scores, ticks that do not run together."""
+"""Colors, axes, ticks and legends that all displays share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
 
-# Okabe and Ito's palette, told apart in all common kinds of color blindness
+# the palette of Okabe and Ito, which people with color blindness can distinguish
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
     "#0072B2",
     "#D55E00",
@@ -25,15 +25,15 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
 )
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GRAY = "#8C8C8C"
-DARK = "#555555"  # of what stands for no candidate
+DARK = "#555555"  # for lines in a legend that do not belong to a candidate
 PALE = "#EFEFEF"
 SCORE_MAP = "viridis"
-_INCHES_OF_CHARACTER = 0.085  # at the usual size of tick labels
+_INCHES_OF_CHARACTER = 0.085  # in the default font size of tick labels
 _INCHES_OF_LINE = 0.17
 
 
 def label_parameter(ax: Axes, scale: Scale, which: str) -> None:
-    """Set limits, scale, ticks and label of the x or y axis for a hyperparameter."""
+    """Set the limits, scale, ticks and label of the x or y axis for a hyperparameter."""
     from matplotlib.ticker import NullLocator
 
     if scale.log:
@@ -45,11 +45,11 @@ def label_parameter(ax: Axes, scale: Scale, which: str) -> None:
 
 
 def _fitting_ticks(ax: Axes, scale: Scale, which: str) -> list[tuple[float, str]]:
-    """Choose ticks whose labels have room along the axis."""
+    """Choose ticks so that their labels do not overlap along the axis."""
     room = _inches(ax, which)
     if which == "y":
         return scale.ticks(max(2, int(room / _INCHES_OF_LINE / (1 if scale.categories else 2))))
-    # the layout gives the labels of the y axis some of it
+    # the layout uses some of this space for the labels of the y axis
     beside = max((len(label.get_text()) for label in ax.get_yticklabels()), default=0)
     room -= beside * _INCHES_OF_CHARACTER
     if scale.categories is not None:
@@ -58,7 +58,7 @@ def _fitting_ticks(ax: Axes, scale: Scale, which: str) -> list[tuple[float, str]
         ticks = scale.ticks(most)
         if sum(len(text) + 1 for _, text in ticks) * _INCHES_OF_CHARACTER <= room:
             break
-    if len(ticks) < 2:  # which would give no scale: two of the finest
+    if len(ticks) < 2:  # one tick does not show the scale, so two ticks of the finest choice
         finest = scale.ticks(8)
         ticks = finest[:: max(-(-len(finest) // 2), 1)]
     return ticks
@@ -67,7 +67,7 @@ def _fitting_ticks(ax: Axes, scale: Scale, which: str) -> list[tuple[float, str]
 def write_ticks(
     ax: Axes, which: str, ticks: Sequence[tuple[float, str]], may_turn: bool = True
 ) -> None:
-    """Write at these places; on the x axis turned, where the labels are too long side by side."""
+    """Write ticks; labels of the x axis are rotated if they are too long to fit side by side."""
     places, texts = [place for place, _ in ticks], [text for _, text in ticks]
     turned: dict[str, Any] = {}
     each = _inches(ax, "x") / max(len(texts), 1)
@@ -80,17 +80,17 @@ def write_ticks(
 
 
 def score_label(metric: str, what: str = "mean test") -> str:
-    """Name a score on an axis."""
+    """Get the label of a score for an axis."""
     return f"{what} {metric.replace('neg_', 'negative ', 1).replace('_', ' ')}"
 
 
 def short_score_label(metric: str) -> str:
-    """Name a score where there is little room."""
+    """Get a short label of a score."""
     return shortened(metric.replace("neg_", "neg. ", 1).replace("_", " "), 14)
 
 
 def score_limits(scores: np.ndarray, spread: float | np.ndarray = 0.0) -> tuple[float, float]:
-    """Ends of an axis of scores, with a margin and room for the bars of `spread`."""
+    """Get the ends of an axis of scores, with a margin and space for error bars of `spread`."""
     known = np.isfinite(scores)
     low, high = score_color_limits(scores)
     if not known.any():
@@ -105,10 +105,10 @@ def score_limits(scores: np.ndarray, spread: float | np.ndarray = 0.0) -> tuple[
 
 
 def score_color_limits(scores: np.ndarray) -> tuple[float, float]:
-    """Worst and best score that are worth telling apart; far outliers do not flatten the rest.
+    """Get the range of scores that the colors cover, without extremely bad scores.
 
-    The range ends at the worst score, or where the distance to the best is 15 times that of the
-    median candidate. It is never empty.
+    The range begins at the worst score, but at most 15 times as far below the best score as the
+    median score is. The range is never empty.
     """
     finite = scores[np.isfinite(scores)]
     if not len(finite):
@@ -123,7 +123,7 @@ def score_color_limits(scores: np.ndarray) -> tuple[float, float]:
 
 
 def score_norm(scores: np.ndarray) -> Normalize:
-    """Map scores to [0, 1], those beyond `score_color_limits` to the ends."""
+    """Map scores to [0, 1]; scores outside `score_color_limits` are mapped to the ends."""
     from matplotlib.colors import Normalize
 
     return Normalize(*score_color_limits(scores), clip=True)
@@ -139,7 +139,7 @@ def score_colors(scores: np.ndarray) -> np.ndarray:
 def score_axis(
     ax: Axes, which: Literal["x", "y"], limits: tuple[float, float], n_ticks: int | None = None
 ) -> None:
-    """Set the limits of an axis of scores, and at most how many ticks it has."""
+    """Set the limits of an axis of scores, and the largest number of ticks."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set(**{f"{which}lim": limits})
@@ -149,7 +149,7 @@ def score_axis(
 
 
 def plain_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
-    """Write the numbers of an axis in full: an offset or a power would run into the legend."""
+    """Write the numbers of an axis in full, because an offset would overlap with the legend."""
     axis = ax.xaxis if which == "x" else ax.yaxis
     if 1e-3 <= np.abs(axis.get_view_interval()).max() < 1e6:
         ax.ticklabel_format(axis=which, style="plain", useOffset=False)
@@ -158,13 +158,13 @@ def plain_ticks(ax: Axes, which: Literal["x", "y"]) -> None:
 
 
 def name_length(ax: Axes, n: int) -> int:
-    """How many characters have room over each of `n` columns."""
-    spare = 2 if ax.figure.get_layout_engine() else -1  # a layout widens the axes
+    """Get the number of characters that fit above each of `n` columns."""
+    spare = 2 if ax.figure.get_layout_engine() else -1  # a layout engine widens the axes
     return int(np.clip(_inches(ax, "x") / n / _INCHES_OF_CHARACTER + spare, 6, 16))
 
 
 def mark_outside(ax: Axes, x: np.ndarray, scores: np.ndarray) -> None:
-    """Mark at the lower edge the candidates that failed, or whose score is below the axis."""
+    """Mark failed candidates, and candidates with a score below the axis, at the lower edge."""
     low = ax.get_ylim()[0]
     failed = np.isnan(scores) | np.isneginf(scores)
     below = ~failed & (scores < low)
@@ -188,22 +188,22 @@ def mark_outside(ax: Axes, x: np.ndarray, scores: np.ndarray) -> None:
 
 
 def point_size(n: int) -> float:
-    """Area of a point in square points: large where there are few."""
+    """Get the area of a point in square points; with fewer points, each point is larger."""
     return float(np.clip(1500 / max(n, 1), 9, 40))
 
 
 def n_lines(ax: Axes) -> int:
-    """How many lines of text have room one above the other, with a gap between them."""
+    """Get the number of lines of text that fit above each other, with a gap between them."""
     return max(2, int(_inches(ax, "y") / (1.5 * _INCHES_OF_LINE)))
 
 
 def best_label(decided: bool) -> str:
-    """Name the best candidate in a legend, and say where the folds do not tell that it is."""
-    return "best" if decided else "best (so few folds cannot decide)"
+    """Get the legend label of the best candidate; it says if the folds are too few to decide."""
+    return "best" if decided else "best (too few folds to decide)"
 
 
 def legend_in_corner(ax: Axes, of: Axes) -> None:
-    """Write the legend of other axes to the right of these, in room that nothing else takes."""
+    """Draw the legend of other axes in the free space to the right of these axes."""
     handles, labels = of.get_legend_handles_labels()
     place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)}
     look: dict[str, Any] = {"frameon": False, "fontsize": "small", "handletextpad": 0.1}
@@ -213,9 +213,10 @@ def legend_in_corner(ax: Axes, of: Axes) -> None:
 def legend_outside(
     ax: Axes, title: str | None = None, *, of: Sequence[Axes] | None = None, below: bool = False
 ) -> None:
-    """Write the legend above the axes, or below, where it covers nothing; none for no labels.
+    """Draw the legend above or below the axes, where it covers nothing.
 
-    It names once what the axes `of`, a row of panels or more, have besides, and may be as wide.
+    With `of`, the legend also has the labels of these other panels, each label once, and may be as
+    wide as all panels together. Without labels there is no legend.
     """
     handles, labels = ax.get_legend_handles_labels()
     for axes in of or ():
@@ -240,29 +241,29 @@ def legend_outside(
         columnspacing=1.2,
         title_fontsize="small",
     )
-    if of is not None:  # it is wider than its axes: a layout is to keep room above them alone
+    if of is not None:  # the legend is wider than its axes; a title reserves the space above them
         legend.set_in_layout(False)
         ax.set_title("\n".join(" " * (n_rows + 1)), fontsize="small")
 
 
 def legend_rows(labels: Sequence[str], inches: float) -> int:
-    """How many rows a legend of that width has."""
+    """Get the number of rows of a legend with this width."""
     columns = int(max(inches, 1) / (max(map(len, labels)) + 5) / _INCHES_OF_CHARACTER)
     return -(-len(labels) // max(columns, 1))
 
 
 def rows_inches(n_rows: int) -> float:
-    """Height of so many rows of a legend."""
+    """Get the height in inches of a number of legend rows."""
     return 1.15 * _INCHES_OF_LINE * n_rows
 
 
 def height(ax: Axes) -> float:
-    """Height of the axes in inches, with what the layout takes of it for labels."""
+    """Get the height of the axes in inches, before a layout engine makes space for labels."""
     return _inches(ax, "y")
 
 
 def has_room(ax: Axes, n_characters: int, shape: tuple[int, int]) -> bool:
-    """Tell whether a text fits into each cell of a table of that shape."""
+    """Tell whether a text fits into each cell of a table with this shape."""
     n_rows, n_columns = shape
     return n_characters * 0.9 * _INCHES_OF_CHARACTER * n_columns <= _inches(
         ax, "x"
@@ -270,12 +271,12 @@ def has_room(ax: Axes, n_characters: int, shape: tuple[int, int]) -> bool:
 
 
 def _reach(ax: Axes, last: Axes) -> float:
-    """Inches from the left of some axes to the right of others."""
+    """Get the distance in inches from the left of one axes to the right of another."""
     left, right = (each.get_position().transformed(ax.figure.transSubfigure) for each in (ax, last))
     return float((right.x1 - left.x0) / ax.figure.dpi)
 
 
 def _inches(ax: Axes, which: str) -> float:
-    """Length of an axis, before the layout makes room for labels."""
+    """Get the length of an axis in inches, before a layout engine makes space for labels."""
     box = ax.get_position().transformed(ax.figure.transSubfigure)
     return float((box.width if which == "x" else box.height) / ax.figure.dpi)

@@ -1,4 +1,4 @@
-"""The score over two hyperparameters, as cells."""
+"""Heat map of the score over two hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,44 +20,66 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
 
-MOST_CELLS = 12  # along one axis
-# of one axis: each candidate's cell, the cells' labels, the title
+MOST_CELLS = 12  # the largest number of cells along one axis
+# for one axis: the cell of each candidate, the labels of the cells, and the title
 _Cells: TypeAlias = tuple[np.ndarray, list[str], str]
 
 
 @dataclass(eq=False, repr=False)
 class HeatmapDisplay(SearchDisplay):
-    """The score over two hyperparameters: the best, or the mean, over all the others.
+    """Plot the score over two hyperparameters as a heat map.
 
-    Where a hyperparameter has more than ten numbers, a cell is a range of them; of more than
-    twelve categories, those with the best scores are shown. A cell without a score is gray.
+    A cell shows the best or the mean score over all other hyperparameters. If a hyperparameter has
+    more than ten different numbers, a cell is a range of numbers. If it has more than twelve
+    categories, the twelve categories with the best scores are shown. A cell without a score is
+    gray.
 
-    Use `from_search` to make one.
+    Use `from_search` to make a display.
 
     Parameters
     ----------
-    x, y : sequence of shape (n_candidates,)
-        Values of two hyperparameters. With ``y=None`` there is one row.
+    x, y : sequence of length n_candidates
+        The values of two hyperparameters. With ``y=None`` the heat map has one row.
     scores : array-like of shape (n_candidates,)
-        Mean test scores; NaN where a candidate failed.
-    x_name, y_name : str
-        Names of the hyperparameters.
+        The mean test scores; NaN for a failed candidate.
+    x_name : str
+        The name of the hyperparameter on the horizontal axis.
+    y_name : str or None, default=None
+        The name of the hyperparameter on the vertical axis.
     metric : str, default="score"
-        Name of the score.
+        The name of the score.
     aggregate : {"best", "mean"}, default="best"
-        What a cell shows of the candidates in it.
+        Whether a cell shows the best or the mean score of its candidates.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes of the heat map.
     figure_ : matplotlib Figure
+        The figure of the axes.
     cells_ : ndarray of shape (n_y, n_x)
-        The score in each cell; NaN where there is none.
+        The score in each cell; NaN for a cell without a score.
     counts_ : ndarray of shape (n_y, n_x), int
-        How many candidates have a score in each cell.
+        The number of candidates with a score in each cell.
     image_ : matplotlib AxesImage
+        The colored cells.
     text_ : list of matplotlib Text
-        The scores in the cells; empty where there is no room.
+        The scores in the cells. The list is empty if the cells are too small for text.
+
+    See Also
+    --------
+    CoverageDisplay : The tried values of two hyperparameters.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from kerasearch import HeatmapDisplay
+    >>> search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}, cv=3)
+    >>> display = HeatmapDisplay.from_search(search.fit(*load_iris(return_X_y=True)))
+    >>> display.cells_.shape
+    (2, 3)
     """
 
     x: Sequence[Any]
@@ -83,30 +105,37 @@ class HeatmapDisplay(SearchDisplay):
         aggregate: Literal["best", "mean"] = "best",
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the candidates of a search.
+        """Make the plot from a search.
 
         Parameters
         ----------
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         x, y : str, default=None
-            Names of two hyperparameters, short or full. None takes the one that matters most, by
-            `importance`, of those that vary.
+            Short or full names of two hyperparameters. None chooses the hyperparameters that vary
+            and are the most important according to `importance`.
         metric : str, default=None
-            Which score; None takes the one that the search refitted by, or the first.
+            The metric to plot. None uses the metric that `refit` of the search names, or else the
+            first metric.
         aggregate : {"best", "mean"}, default="best"
-            What a cell shows of the candidates in it.
+            Whether a cell shows the best or the mean score of its candidates.
         ax : matplotlib Axes, default=None
-            Axes to draw on. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : HeatmapDisplay
+            The display, already drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the search was not fitted.
         ValueError
-            If `aggregate` is not known.
+            If `aggregate` is unknown, if the search has no such hyperparameter or metric, or if
+            `x` and `y` are the same.
         """
         require_matplotlib(cls)
         given = two_parameters(read(search), x, y, metric)
@@ -133,14 +162,14 @@ class HeatmapDisplay(SearchDisplay):
 
     def _rows_and_columns(self) -> tuple[_Cells, _Cells]:
         if self.aggregate not in ("best", "mean"):
-            raise ValueError(f"aggregate={self.aggregate!r}: must be 'best' or 'mean'")
+            raise ValueError(f"aggregate={self.aggregate!r} must be 'best' or 'mean'")
         columns = self._cells_along(self.x_name, self.x)
         if self.y is None:
             return (np.zeros(len(self.scores), dtype=int), [""], ""), columns
         return self._cells_along(self.y_name or "", self.y), columns
 
     def _cells_along(self, name: str, values: Sequence[Any]) -> _Cells:
-        """Find each candidate's cell on one axis, the cells' labels and the axis' title."""
+        """Find the cell of each candidate on one axis, the labels of the cells, and the title."""
         scale = Scale.of(name, values)
         title = shortened(name, 40)
         cells, labels = scale.bins()
@@ -149,7 +178,7 @@ class HeatmapDisplay(SearchDisplay):
         known = (cells >= 0) & np.isfinite(self.scores)
         best = pd.Series(self.scores[known]).groupby(cells[known]).max()
         kept = sorted(best.nlargest(MOST_CELLS).index)
-        place = np.full(len(labels) + 1, -1)  # the last is for those without a value
+        place = np.full(len(labels) + 1, -1)  # the last entry is for candidates without a value
         place[kept] = np.arange(len(kept))
         title = f"{shortened(name, 24)} ({len(kept)} best of {len(labels)} values)"
         return place[cells], [labels[i] for i in kept], title
@@ -163,7 +192,7 @@ class HeatmapDisplay(SearchDisplay):
         self.counts_[places] = groups.size()
 
     def _write_cells(self, ax: Axes) -> list[Text]:
-        """Write the scores where they have room, dark on light and light on dark."""
+        """Write the scores into the cells if they fit, dark on light and light on dark."""
         digits = enough_digits(np.linspace(*drawing.score_color_limits(self.cells_), 11))
         texts = [f"{score:.{digits}g}" for score in self.cells_.flat]
         if not drawing.has_room(ax, max(map(len, texts)) + 1, self.cells_.shape):

@@ -1,4 +1,4 @@
-"""How fast a search got how far."""
+"""Plot of the best score during a search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-FEW = 20  # candidates that are all shown
+FEW = 20  # up to this number of candidates, the axis shows all candidates
 _LABELS = {
     "candidates": "candidates",
     "fits": "fits",
@@ -33,33 +33,53 @@ _LABELS = {
 
 @dataclass(eq=False, repr=False)
 class OptimizationHistoryDisplay(SearchDisplay):
-    """The best score so far against what was spent; several searches in one picture.
+    """Plot the best score so far against the cost of one or several searches.
 
-    The best so far is the score of the candidate that would be chosen then: in successive halving
-    and Hyperband one with the most resources. Of more than 20 candidates, the axis shows the better
-    half, and marks at its lower edge the others.
+    The best score so far is the score of the candidate that would be chosen at this point. In
+    successive halving and Hyperband, this is a candidate with the largest resource so far. With
+    more than 20 candidates, the axis shows the better half of the candidates, and marks the other
+    candidates at its lower edge.
 
-    Use `from_search` to make one.
+    Use `from_search` to make a display.
 
     Parameters
     ----------
     spent : mapping of str to array-like of shape (n_candidates,)
-        Name of each search to what it had spent after each candidate, in the order tried.
+        For each search, by name: the cost until each candidate, in the order of evaluation.
     scores : mapping of str to array-like of shape (n_candidates,)
-        Name of each search to its mean test scores; NaN where a candidate failed.
+        For each search: the mean test scores; NaN for a failed candidate.
     unit : {"candidates", "fits", "epochs", "seconds"}, default="candidates"
-        What was spent.
+        The unit of the cost.
     metric : str, default="score"
-        Name of the score.
+        The name of the score.
     best : mapping of str to array-like of shape (n_candidates,), default=None
-        Name of each search to the best score so far. None is the highest of the scores.
+        For each search: the best score so far. None uses the largest score so far.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes of the plot.
     figure_ : matplotlib Figure
+        The figure of the axes.
     lines_ : list of matplotlib Line2D
-        The best score so far of each search.
+        The line of the best score so far for each search.
+
+    See Also
+    --------
+    merge_searches : Make one table of several searches.
+    TrainingCurvesDisplay : The loss during the training of each network.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from kerasearch import OptimizationHistoryDisplay
+    >>> search = GridSearchCV(SVC(), {"C": [0.1, 1, 10]}, cv=3)
+    >>> search = search.fit(*load_iris(return_X_y=True))
+    >>> display = OptimizationHistoryDisplay.from_search({"grid": search}, unit="fits")
+    >>> display.spent["grid"].tolist()
+    [3.0, 6.0, 9.0]
     """
 
     spent: Mapping[str, np.ndarray]
@@ -88,36 +108,45 @@ class OptimizationHistoryDisplay(SearchDisplay):
         metric: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw one search, or several.
+        """Make the plot from one or several searches.
 
         Parameters
         ----------
-        search : fitted search, dict, DataFrame, or several of them
-            A search or its ``cv_results_``; to compare some, a dict from name to search, or a
-            sequence. The candidates are taken to have been tried in the order of
-            ``cv_results_``. A column ``search``, as `merge_searches` makes it, tells searches
-            apart.
+        search : fitted search, dict, DataFrame, or several searches
+            A search or its ``cv_results_``. To compare several searches, pass a dict from names to
+            searches, or a sequence of searches. The order of evaluation is assumed to be the order
+            in ``cv_results_``. If there is a column ``search``, as in the result of
+            `merge_searches`, it has one line for each search.
         unit : {"candidates", "fits", "epochs", "seconds"}, default="candidates"
-            What to draw the score against. Epochs need a count: a scorer's ``epochs``,
-            a hyperparameter or a resource of that name, or the estimator's. Seconds are the work of
-            all folds, not the time on the clock where they ran in parallel.
+            The unit of the cost. For ``"epochs"``, the number of epochs must be known: from a
+            scorer or a column with the name ``epochs``, from the fit store, from a hyperparameter
+            ``epochs``, or from the parameter ``epochs`` of the estimator. ``"seconds"`` is the sum
+            of the times of all fits and scores; it is more than the elapsed time if they ran in
+            parallel.
         metric : str, default=None
-            Which score; None takes the one that the search refitted by, or the first.
+            The metric to plot. None uses the metric that `refit` of the search names, or else the
+            first metric.
         ax : matplotlib Axes, default=None
-            Axes to draw on. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : OptimizationHistoryDisplay
+            The display, already drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If a search was not fitted.
         ValueError
-            If `unit` is not known, the search does not tell it, or searches have different scores.
+            If `unit` is unknown, if the search does not have the cost in this unit, or if the
+            searches have different metrics.
         """
         require_matplotlib(cls)
         if unit not in _LABELS:
-            raise ValueError(f"unit={unit!r}: must be one of {', '.join(_LABELS)}")
+            raise ValueError(f"unit={unit!r} must be one of {', '.join(_LABELS)}")
         spent, scores, best = {}, {}, {}
         searches = several_searches(search)
         name = one_metric(searches, metric)
@@ -150,7 +179,10 @@ class OptimizationHistoryDisplay(SearchDisplay):
         drawing.legend_outside(ax)
 
     def _worth_showing(self) -> np.ndarray:
-        """The best so far, and the better half of the candidates: the rest would flatten them."""
+        """Get the scores that determine the axis: the best so far, and the better candidates.
+
+        With worse candidates on the axis, differences between good candidates would be invisible.
+        """
         shown = []
         for name, scores in self.scores.items():
             finite = scores[np.isfinite(scores)]
@@ -182,7 +214,7 @@ class OptimizationHistoryDisplay(SearchDisplay):
 
 
 def _parts(results: SearchResults, label: str) -> dict[str, np.ndarray]:
-    """Split merged searches into the rows of each."""
+    """Find the rows of each search in a table of merged searches."""
     column = results.extras.get("search")
     if column is None:
         return {label: np.arange(len(results))}
@@ -192,7 +224,7 @@ def _parts(results: SearchResults, label: str) -> dict[str, np.ndarray]:
 
 
 def _cost(results: SearchResults, unit: str) -> np.ndarray:
-    """What each candidate cost, over all its folds."""
+    """Get the cost of each candidate, summed over all its folds."""
     n_folds = max(results.n_folds, 1)
     if unit == "candidates":
         return np.ones(len(results))
@@ -207,7 +239,7 @@ def _cost(results: SearchResults, unit: str) -> np.ndarray:
 
 
 def _epochs(results: SearchResults) -> np.ndarray:
-    """Epochs of one fold of each candidate: counted, or as they were asked for."""
+    """Get the epochs of a fold of each candidate: the counted number, or the requested number."""
     if results.all_epochs is not None:
         return results.all_epochs
     named = [name for name in results.names if last_part(name) == "epochs"]
@@ -220,6 +252,6 @@ def _epochs(results: SearchResults) -> np.ndarray:
         if len(epochs) == 1 and (n := as_integer(epochs[0])) is not None:
             return np.full(len(results), float(n))
     raise ValueError(
-        "unit='epochs': the search does not tell its epochs; use a scorer that returns "
-        "{'score': ..., 'epochs': estimator.n_epochs_}, or unit='fits'"
+        "unit='epochs': the number of epochs is not known from the search; use a scorer that "
+        "returns {'score': ..., 'epochs': estimator.n_epochs_}, or pass unit='fits'"
     )

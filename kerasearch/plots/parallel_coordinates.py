@@ -1,4 +1,4 @@
-"""All hyperparameters of all candidates at once."""
+"""Parallel coordinates: all hyperparameters of all candidates in one plot."""
 
 from __future__ import annotations
 
@@ -21,34 +21,53 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class ParallelCoordinatesDisplay(SearchDisplay):
-    """Each candidate as a line through one axis a hyperparameter, ending at its score.
+    """Plot each candidate as a line through the values of its hyperparameters to its score.
 
-    Color is the score; the best candidates are drawn last, the best of all thick. Candidates that
-    failed are dotted and end before the score. A line is broken at a hyperparameter that
-    the candidate does not have.
+    The plot has a vertical axis for each hyperparameter, and the last axis is the score. The color
+    of a line is the score. The best candidates are drawn last, and the line of the best candidate
+    is thick. The line of a failed candidate is dotted and ends before the score. A line has a gap
+    at a hyperparameter that the candidate does not have.
 
-    Use `from_search` to make one.
+    Use `from_search` to make a display.
 
     Parameters
     ----------
-    values : mapping of str to sequence of shape (n_candidates,)
-        Name of each hyperparameter to its values, in the order of the axes.
+    values : mapping of str to sequence of length n_candidates
+        The values of each hyperparameter by its name, in the order of the axes.
     scores : array-like of shape (n_candidates,)
-        Mean test scores; NaN where a candidate failed.
+        The mean test scores; NaN for a failed candidate.
     metric : str, default="score"
-        Name of the score.
+        The name of the score.
     best : int, default=None
-        The number of the best candidate; None for the one with the highest score.
+        The number of the best candidate. None uses the candidate with the largest score.
     decided : bool, default=True
-        Whether there are folds enough to tell candidates from the best; the legend says so where
-        not, as `compare` does.
+        Whether the folds are enough to compare candidates with the best one, according to
+        `compare`. If not, the legend says so.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes of the plot.
     figure_ : matplotlib Figure
+        The figure of the axes.
     lines_ : matplotlib LineCollection
-        One line for each candidate that has a score, the best last.
+        One line for each candidate with a score, the best candidate last.
+
+    See Also
+    --------
+    SliceDisplay : The score against each hyperparameter, in one panel each.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from kerasearch import ParallelCoordinatesDisplay
+    >>> search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}, cv=3)
+    >>> search = search.fit(*load_iris(return_X_y=True))
+    >>> display = ParallelCoordinatesDisplay.from_search(search, ["C", "gamma"])
+    >>> len(display.lines_.get_paths())
+    6
     """
 
     values: Mapping[str, Sequence[Any]]
@@ -70,23 +89,34 @@ class ParallelCoordinatesDisplay(SearchDisplay):
         metric: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the candidates of a search.
+        """Make the plot from a search.
 
         Parameters
         ----------
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         parameters : str or sequence of str, default=None
-            Names of hyperparameters, short or full, in the order of the axes. None takes all that
-            vary.
+            Short or full names of hyperparameters, in the order of the axes. None uses all
+            hyperparameters that vary.
         metric : str, default=None
-            Which score; None takes the one that the search refitted by, or the first.
+            The metric to plot. None uses the metric that `refit` of the search names, or else the
+            first metric.
         ax : matplotlib Axes, default=None
-            Axes to draw on. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : ParallelCoordinatesDisplay
+            The display, already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the search was not fitted.
+        ValueError
+            If the search has no such hyperparameter or metric.
         """
         require_matplotlib(cls)
         return cls(**several_parameters(read(search), parameters, metric)).plot(ax=ax)
@@ -108,7 +138,7 @@ class ParallelCoordinatesDisplay(SearchDisplay):
             style: dict[str, Any] = {"colors": drawing.GRAY, "linestyles": ":", "linewidths": 0.9}
             style["label"] = "failed"
             ax.add_collection(LineCollection(list(lines[failed, :-1]), **style))
-            if len(scales) == 1:  # a line needs two axes to be seen
+            if len(scales) == 1:  # a line with one point would be invisible
                 ax.scatter(*lines[failed, 0].T, marker="x", color=drawing.VERMILION, zorder=3)
         order = np.argsort(np.where(failed, -np.inf, self.scores), kind="stable")[failed.sum() :]
         colors = drawing.score_colors(self.scores)[order]
@@ -126,7 +156,7 @@ class ParallelCoordinatesDisplay(SearchDisplay):
         drawing.legend_outside(ax, below=True)
 
     def _draw_axes(self, ax: Axes, scales: Sequence[Scale], low: float, high: float) -> None:
-        """One vertical axis a hyperparameter, and one for the score, each with its own ticks."""
+        """Draw a vertical axis with ticks for each hyperparameter and for the score."""
         room = drawing.n_lines(ax)
         ends = np.linspace(low, high, 5)
         ticks = [

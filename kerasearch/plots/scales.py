@@ -1,4 +1,4 @@
-"""Where the values of a hyperparameter go on an axis: numbers, logarithms or categories."""
+"""The positions of a hyperparameter's values on an axis: linear, logarithmic or categorical."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from .._utils.text import cut_apart
 from .._utils.text import shortened as text_shortened
 from ..cv_results.values import MISSING, is_log_spread, labels, numeric
 
-LONGEST_LABEL = 18  # characters of a category's label
+LONGEST_LABEL = 18  # the largest number of characters of a category's label
 
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """Positions of one hyperparameter's values, and what is written on their axis.
+    """The positions of one hyperparameter's values, and the labels of their axis.
 
     Attributes
     ----------
     label : str
-        Name of the axis.
+        The name of the axis.
     positions : ndarray of shape (n_candidates,), float
-        The numbers themselves, or the places of categories, 0, 1, ...; NaN where there is no value.
+        The values if they are numbers, or else the positions 0, 1, ... of categories. It is NaN
+        for a candidate without a value.
     categories : list of str or None
-        What the places of categories stand for; None for numbers.
+        The labels of the categories; None for numbers.
     log : bool
-        Whether the numbers are spread on a logarithmic scale.
+        Whether the scale is logarithmic.
     """
 
     label: str
@@ -41,7 +42,7 @@ class Scale:
 
     @classmethod
     def of(cls, label: str, values: Sequence[Any]) -> Scale:
-        """Choose the scale that suits the values; ``MISSING`` has no place."""
+        """Choose a scale for the values; ``MISSING`` has no position."""
         numbers = numeric(values)
         if numbers is not None:
             finite = np.where(np.isfinite(numbers), numbers, np.nan)
@@ -61,7 +62,7 @@ class Scale:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Ends of an axis that shows every position, with a margin; never a single point."""
+        """The ends of an axis that shows every position with a margin; they always differ."""
         if self.categories is not None:
             return -0.5, max(len(self.categories), 1) - 0.5
         if not len(self.distinct):
@@ -73,7 +74,7 @@ class Scale:
         return (10**low, 10**high) if self.log else (low, high)
 
     def unit(self, positions: np.ndarray) -> np.ndarray:
-        """Map positions to [0, 1]; all the same goes to the middle."""
+        """Map positions to [0, 1]; if all positions are equal, they are mapped to 0.5."""
         if not len(self.distinct):
             return np.full(np.shape(positions), np.nan)
         low, high = self._stretched(self.distinct[[0, -1]])
@@ -82,9 +83,10 @@ class Scale:
         return (self._stretched(positions) - low) / (high - low)
 
     def ticks(self, most: int = 7) -> list[tuple[float, str]]:
-        """Choose at most about `most` positions to write at, and what to write.
+        """Choose about `most` ticks at most; return their positions and texts.
 
-        They are the values themselves where these are few and apart, else round numbers.
+        The ticks are at the values if the values are few and not too close, or else at round
+        numbers.
         """
         if self.categories is not None:
             step = math.ceil(len(self.categories) / most)
@@ -97,14 +99,21 @@ class Scale:
         return [(float(place), number(place, digits)) for place in places]
 
     def bins(self, most: int = 10) -> tuple[np.ndarray, list[str]]:
-        """Sort candidates into cells: the distinct values, or ranges where they are too many.
+        """Assign the candidates to cells, one for each distinct value or one for each range.
+
+        Parameters
+        ----------
+        most : int, default=10
+            With more distinct numbers than this, a cell is a range of numbers, and this is the
+            largest number of cells.
 
         Returns
         -------
         cells : ndarray of shape (n_candidates,), int
-            The cell of each candidate; -1 where it has no value.
+            The cell of each candidate; -1 for a candidate without a value.
         labels : list of str
-            What is in each cell. Ranges of whole numbers have whole ends, which are both in them.
+            The label of each cell. The ends of a range of integers are integers, and both ends
+            belong to the range.
         """
         known = np.isfinite(self.positions)
         distinct = self.distinct
@@ -125,7 +134,7 @@ class Scale:
         return cells, [f"{a} to {b}" for a, b in pairwise(ends)]
 
     def _whole_bins(self, edges: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        """Sort whole numbers into cells that begin and end at whole numbers."""
+        """Assign integers to cells that begin and end at integers."""
         first = np.unique(np.round(edges[:-1]))
         last = np.append(first[1:] - 1, self.distinct[-1])
         known = np.isfinite(self.positions)
@@ -135,19 +144,19 @@ class Scale:
         return cells, [a if a == b else f"{a} to {b}" for a, b in ends]
 
     def _round_places(self, most: int) -> np.ndarray:
-        """Find round numbers within the range, by matplotlib's own locators."""
+        """Find round numbers within the range by matplotlib's locators."""
         from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
         low, high = self.distinct[[0, -1]]
         locators: list[Locator] = [MaxNLocator(max(most - 1, 1), steps=[1, 2, 5, 10])]
-        if self.log:  # the finest that is not too many
+        if self.log:  # from the finest locator to the coarsest
             locators = [LogLocator(subs=subs, numticks=most) for subs in ((1, 2, 5), (1, 3), (1,))]
         for locator in locators:
             places = np.asarray(locator.tick_values(low, high))
             slack = 1e-3 * places if self.log else 1e-9 * (high - low)
             places = places[(places >= low - slack) & (places <= high + slack)]
             if not self.log:
-                places[np.abs(places) < 1e-9 * (high - low)] = 0.0  # where rounding left a rest
+                places[np.abs(places) < 1e-9 * (high - low)] = 0.0  # remove a rounding error
             if 2 <= len(places) <= most:
                 break
         return places if len(places) else np.array([low, high])
@@ -157,7 +166,7 @@ class Scale:
 
 
 def _labels(texts: Sequence[str], values: Sequence[Any]) -> list[str]:
-    """Shorten the texts of categories; numbers among them have few digits."""
+    """Shorten the texts of categories; write numbers among them with few digits."""
     digits = enough_digits([value for value in values if isinstance(value, float)])
     return [
         number(value, digits) if isinstance(value, float) else shortened(text)
@@ -166,7 +175,7 @@ def _labels(texts: Sequence[str], values: Sequence[Any]) -> list[str]:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number in few digits, exactly where that is short: ``0.9999``, ``1e-05``, ``128``."""
+    """Write a number with few digits, or exactly if this is short: ``0.9999``, ``1e-05``."""
     exact = f"{value:.6g}"
     if len(exact) <= 7 and float(exact) == value:
         return exact
@@ -181,7 +190,10 @@ def _whole_number(value: float) -> str:
 
 
 def enough_digits(values: Iterable[float], least: int = 3) -> int:
-    """Find how many digits tell these different numbers apart: 1.0001 from 1.0002, with five."""
+    """Find the number of digits that give different texts to different numbers.
+
+    For example, 1.0001 and 1.0002 need five digits.
+    """
     values = list(values)
     for digits in range(least, 10):
         if len({number(value, digits) for value in values}) == len(values):
@@ -190,15 +202,15 @@ def enough_digits(values: Iterable[float], least: int = 3) -> int:
 
 
 def shortened(text: str, longest: int = LONGEST_LABEL) -> str:
-    """Cut a label in the middle, since both its ends may tell it from others.
+    """Cut a label in the middle, because either end may distinguish it from other labels.
 
-    Dollar signs are escaped: matplotlib would take what is between two of them as a formula.
+    Dollar signs are escaped, because matplotlib reads the text between two of them as a formula.
     """
     return text_shortened(text, longest).replace("$", r"\$")
 
 
 def sort_key(value: Any, text: str) -> tuple[Any, ...]:
-    """Order mixed values: None, booleans, numbers, words, sequences of numbers, the rest."""
+    """Order mixed values: None, booleans, numbers, texts, sequences of numbers, other values."""
     if value is None:
         return (0,)
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The score against each hyperparameter."""
+"""Slice plot: the score against each hyperparameter."""
 
 from __future__ import annotations
 
@@ -22,39 +22,56 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class SliceDisplay(SearchDisplay):
-    """The score of each candidate against each hyperparameter, one panel for each.
+    """Plot the score of each candidate against each hyperparameter, in one panel each.
 
-    Bars reach one standard deviation over the folds to either side. The best candidate is
-    a star. Candidates that failed are crosses at the lower edge; a triangle there is a candidate
-    whose score is below the axis. The legend says so.
+    An error bar is one standard deviation over the folds in each direction. The best candidate is
+    a star. A cross at the lower edge is a failed candidate. A triangle at the lower edge is a
+    candidate with a score below the axis.
 
-    Use `from_search` to make one.
+    Use `from_search` to make a display.
 
     Parameters
     ----------
-    values : mapping of str to sequence of shape (n_candidates,)
-        Name of each hyperparameter to its values.
+    values : mapping of str to sequence of length n_candidates
+        The values of each hyperparameter by its name.
     scores : array-like of shape (n_candidates,)
-        Mean test scores; NaN where a candidate failed.
+        The mean test scores; NaN for a failed candidate.
     std : array-like of shape (n_candidates,), default=None
-        Standard deviation of the score over folds.
+        The standard deviation of the score over folds. None draws no error bars.
     metric : str, default="score"
-        Name of the score.
+        The name of the score.
     best : int, default=None
-        The number of the best candidate; None for the one with the highest score.
+        The number of the best candidate. None uses the candidate with the largest score.
     decided : bool, default=True
-        Whether there are folds enough to tell candidates from the best; the legend says so where
-        not, as `compare` does.
+        Whether the folds are enough to compare candidates with the best one, according to
+        `compare`. If not, the legend says so.
 
     Attributes
     ----------
-    axes_ : ndarray of matplotlib Axes
-        One for each hyperparameter.
+    axes_ : ndarray of matplotlib Axes, shape (n_hyperparameters,)
+        The axes of the panels.
     ax_ : matplotlib Axes
-        The first of them.
+        The axes of the first panel.
     figure_ : matplotlib Figure
+        The figure of the axes.
     points_ : list of matplotlib PathCollection
         The points of each panel.
+
+    See Also
+    --------
+    importance : The influence of each hyperparameter on the score.
+    ParallelCoordinatesDisplay : All hyperparameters of all candidates in one plot.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn.svm import SVC
+    >>> from kerasearch import SliceDisplay
+    >>> search = GridSearchCV(SVC(), {"C": [0.1, 1, 10], "gamma": [0.01, 0.1]}, cv=3)
+    >>> display = SliceDisplay.from_search(search.fit(*load_iris(return_X_y=True)))
+    >>> [ax.get_xlabel() for ax in display.axes_]
+    ['C', 'gamma']
     """
 
     values: Mapping[str, Sequence[Any]]
@@ -79,25 +96,37 @@ class SliceDisplay(SearchDisplay):
         n_columns: int = 3,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> Self:
-        """Draw the candidates of a search.
+        """Make the plot from a search.
 
         Parameters
         ----------
         search : fitted search, dict or DataFrame
             A search, or its ``cv_results_``.
         parameters : str or sequence of str, default=None
-            Names of hyperparameters, short or full. None takes all that vary.
+            Short or full names of hyperparameters. None uses all hyperparameters that vary.
         metric : str, default=None
-            Which score; None takes the one that the search refitted by, or the first.
+            The metric to plot. None uses the metric that `refit` of the search names, or else the
+            first metric.
         n_columns : int, default=3
-            How many panels are side by side.
+            The number of panels side by side.
         ax : matplotlib Axes or sequence of Axes, default=None
-            Axes to draw on: one for each hyperparameter, or one whose place they share. None
-            makes a figure.
+            The axes to draw on: one axes for each hyperparameter, or a single axes of
+            ``plt.subplots`` whose place all panels share. None makes a new figure.
 
         Returns
         -------
         display : SliceDisplay
+            The display, already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        NotFittedError
+            If the search was not fitted.
+        ValueError
+            If the search has no such hyperparameter or metric, if `n_columns` is not a positive
+            integer, or if the number of axes is not the number of hyperparameters.
         """
         require_matplotlib(cls)
         results = read(search)
@@ -106,18 +135,19 @@ class SliceDisplay(SearchDisplay):
         return cls(**given, std=std).plot(ax=ax, n_columns=n_columns)
 
     def plot(self, ax: Axes | Sequence[Axes] | None = None, *, n_columns: int = 3) -> Self:
-        """Draw on `ax`, or on a new figure.
+        """Draw the plot again, on `ax` or on a new figure.
 
         Parameters
         ----------
         ax : matplotlib Axes or sequence of Axes, default=None
+            The axes to draw on, as in `from_search`.
         n_columns : int, default=3
-            How many panels are side by side.
+            The number of panels side by side.
 
         Returns
         -------
         display : SliceDisplay
-            This object, with the attributes that end in ``_``.
+            This object. The attributes that end in ``_`` belong to the new plot.
         """
         require_matplotlib(type(self))
         scales = [Scale.of(name, values) for name, values in self.values.items()]
@@ -163,14 +193,14 @@ class SliceDisplay(SearchDisplay):
 
 
 def panel_height(scales: Iterable[Scale]) -> float:
-    """Inches that a panel needs, with its labels: those of many categories are turned."""
+    """Get the height in inches of a panel with its labels; labels of many categories rotate."""
     many = [scale.categories for scale in scales if scale.categories and len(scale.categories) > 6]
     longest = max((len(text) for categories in many for text in categories), default=0)
     return 2.7 + 0.06 * max(longest - 6, 0)
 
 
 def _side_by_side(scale: Scale) -> np.ndarray:
-    """Spread the candidates of a category over its width, in the order of their numbers."""
+    """Spread the candidates of a category over the category's width, in their order."""
     if scale.categories is None:
         return scale.positions
     x = scale.positions.copy()

@@ -1,8 +1,8 @@
-"""How the loss, or a metric, went epoch by epoch."""
+"""Plot of the loss, or of a metric, over the epochs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 from textwrap import fill
@@ -26,38 +26,57 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 MOST_COLORED = 6
-_LONGEST = 34  # characters of a label in the legend
-_TITLE = 60  # of a line of its title
-_LEGEND_INCHES = 4.6  # its width in a figure of its own
-_MOST_OF_HEIGHT = 0.5  # of the axes, that a legend may take
+_LONGEST = 34  # the largest number of characters of a label in the legend
+_TITLE = 60  # the largest number of characters in a line of the legend's title
+_LEGEND_INCHES = 4.6  # the width of the legend in a new figure
+_UNKNOWN = "default"  # older stores recorded only parameters that differed from their defaults
+_MOST_OF_HEIGHT = 0.5  # the largest share of the axes' height for the legend
 
 
 @dataclass(eq=False, repr=False)
 class TrainingCurvesDisplay(SearchDisplay):
-    """Curves of training and validation: a line for the mean over folds, a band for their range.
+    """Plot the loss or a metric over the epochs, for training and validation.
 
-    Training is dashed, validation solid. Of many candidates, those that end best have a color and
-    the others are thin and gray, without training where there is validation.
+    A line is the mean over folds, and a band is the range over folds. Training curves are dashed,
+    and validation curves are solid. With many candidates, the candidates with the best last value
+    have colors. The other candidates are thin and gray, and have no training curve if they have a
+    validation curve.
 
-    Use `from_search` or `from_history` to make one.
+    Use `from_search` or `from_history` to make a display.
 
     Parameters
     ----------
     curves : DataFrame
-        As `training_history` makes it.
+        The table of `training_history`.
     metric : str, default="loss"
-        Which metric of the history to draw, without ``val_``.
+        The metric of the history to plot. A prefix ``val_`` makes no difference.
     lower_is_better : bool, default=None
-        How to tell which candidates end best. None: so it is for losses and errors.
+        Whether a lower value of the metric is better. None assumes it for losses and errors.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        The axes of the plot.
     figure_ : matplotlib Figure
+        The figure of the axes.
     lines_ : dict of (candidate, str) to matplotlib Line2D
-        The mean curve of each candidate, ``"train"`` or ``"validation"``.
+        The mean curve of each candidate. The str is ``"train"`` or ``"validation"``.
     bands_ : dict of (candidate, str) to matplotlib PolyCollection
-        The range over folds; absent where there is one fold.
+        The range over folds. A candidate with one fold, and a gray candidate, has none.
+
+    See Also
+    --------
+    training_history : The table of these curves.
+    OptimizationHistoryDisplay : The best score during a search.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from kerasearch import TrainingCurvesDisplay
+    >>> fitted = SimpleNamespace(history_={"loss": [0.9, 0.5], "val_loss": [1.0, 0.7]})
+    >>> display = TrainingCurvesDisplay.from_history(fitted)
+    >>> [part for candidate, part in display.lines_]
+    ['train', 'validation']
     """
 
     curves: pd.DataFrame
@@ -75,29 +94,37 @@ class TrainingCurvesDisplay(SearchDisplay):
         lower_is_better: bool | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the curves of a search: of all its fits, or of the best candidate's refit.
+        """Make the plot from a search: for all its fits, or for the refit of the best candidate.
 
         Parameters
         ----------
         search : fitted search
-            Of a Keras estimator, also inside a pipeline. With ``store=`` set on the estimator, the
-            store has the curves of every fold; candidates whose fits the store cannot tell from
-            others' are absent. Without a store it is the history of ``best_estimator_``.
+            A search of a Keras estimator, or of a pipeline that contains one. If ``store=`` of the
+            Keras estimator is set, the plot has the curves of every fold. A candidate is absent if
+            its fits in the store cannot be identified. Without a store, the plot has the history of
+            ``best_estimator_``.
         metric : str, default="loss"
-            Which metric of the history to draw; ``"loss"`` and ``"val_loss"`` are the same picture.
+            The metric of the history to plot. ``"loss"`` and ``"val_loss"`` give the same plot.
         candidates : int or sequence of int, default=None
-            Which candidates to draw, by their place in ``cv_results_``. None is all.
+            The candidates to plot, by their position in ``cv_results_``. None plots all candidates.
         lower_is_better : bool, default=None
-            How to tell which candidates end best. None: so it is for losses and errors.
+            Whether a lower value of the metric is better. None assumes it for losses and errors.
         ax : matplotlib Axes, default=None
-            Axes to draw on. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : TrainingCurvesDisplay
+            The display, already drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `search` is not a search.
+        NotFittedError
+            If the search was not fitted.
         ValueError
             If the search has neither a store nor a best estimator with a history, or if there is
             no such metric or candidate.
@@ -116,50 +143,59 @@ class TrainingCurvesDisplay(SearchDisplay):
         lower_is_better: bool | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the curves of estimators, of ``cross_validate``, of a fit store or of a search.
+        """Make the plot from estimators, ``cross_validate``, a fit store or a search.
 
         Parameters
         ----------
-        source : fitted estimators, result of cross_validate, fit store or DataFrame
-            What `training_history` takes, or the frame that it gives. A fitted search is drawn as
-            by `from_search`. Of a store, a refit on all rows is left out where there are folds.
+        source : fitted estimators, result of cross_validate, FitStore, DataFrame or search
+            An argument or a result of `training_history`. A fitted search is plotted as by
+            `from_search`. For a fit store, the refit of a candidate on all rows is left out if the
+            candidate has folds.
         metric : str, default="loss"
-            Which metric of the history to draw; ``"loss"`` and ``"val_loss"`` are the same picture.
-        candidates : sequence, default=None
-            Which candidates to draw, by their value in the column ``candidate``. None is all.
+            The metric of the history to plot. ``"loss"`` and ``"val_loss"`` give the same plot.
+        candidates : str, number or sequence, default=None
+            The candidates to plot, by their values in the column ``candidate``. None plots all
+            candidates.
         lower_is_better : bool, default=None
-            How to tell which candidates end best. None: so it is for losses and errors.
+            Whether a lower value of the metric is better. None assumes it for losses and errors.
         ax : matplotlib Axes, default=None
-            Axes to draw on. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : TrainingCurvesDisplay
+            The display, already drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError
+            If `source` has no history.
+        NotFittedError
+            If an estimator was not fitted.
         ValueError
-            If there are no curves in the source, or no such metric or candidate.
+            If `source` contains no curves, or if there is no such metric or candidate.
         """
         require_matplotlib(cls)
         curves = _curves_of(source)
         if missing := [name for name in COLUMNS if name not in curves]:
             raise ValueError(
-                f"a frame of curves has the columns {', '.join(COLUMNS)}, as training_history "
-                f"makes it; this one is without {', '.join(missing)}"
+                f"a DataFrame of curves must have the columns {', '.join(COLUMNS)}, as "
+                f"training_history returns it; {', '.join(missing)} is missing"
             )
         if not len(curves):
-            raise ValueError("there are no curves in this frame")
+            raise ValueError("the DataFrame of curves is empty")
         if candidates is not None:
             wanted = [candidates] if isinstance(candidates, str | Real) else list(candidates)
             known = curves["candidate"].unique()
             if unknown := [one for one in wanted if one not in set(known)]:
-                raise ValueError(f"candidates={unknown!r}: there are {listed(known)}")
+                raise ValueError(f"candidates={unknown!r}: the candidates are {listed(known)}")
             curves = curves[curves["candidate"].isin(wanted)]
         return cls(curves, metric=metric, lower_is_better=lower_is_better).plot(ax=ax)
 
     def _size(self) -> tuple[float, float]:
-        parts = self._parts()  # which raises before there is a figure
+        parts = self._parts()  # it may raise; then no figure has been made yet
         title, labels = self._legend(parts, self._ranked(parts))
         n_rows = drawing.legend_rows(labels, _LEGEND_INCHES) + len((title or "").splitlines())
         return 5.6, 3.4 + drawing.rows_inches(n_rows)
@@ -170,7 +206,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         self.bands_: dict[tuple[Any, str], PolyCollection] = {}
         ranked = self._ranked(parts)
         colored = _colored(ranked)
-        for candidate in reversed(ranked):  # the best on top
+        for candidate in reversed(ranked):  # the best candidate is drawn on top
             color = drawing.CYCLE[colored.index(candidate)] if candidate in colored else None
             for part, values in parts.items():
                 if part == "train" and color is None and len(parts) == 2:
@@ -180,13 +216,13 @@ class TrainingCurvesDisplay(SearchDisplay):
         self._finish(ax, parts, ranked)
 
     def _parts(self) -> dict[str, pd.Series]:
-        """Training and validation values, indexed by candidate, fold and epoch."""
+        """Get the training and validation values, indexed by candidate, fold and epoch."""
         known = list(self.curves["metric"].unique())
         bare = self.metric.removeprefix("val_")
         names = {"train": bare, "validation": f"val_{bare}"}
         if not set(names.values()) & set(known):
             raise ValueError(
-                f"metric={self.metric!r}: the curves have {', '.join(known)}"
+                f"metric={self.metric!r}: the curves have the metrics {', '.join(known)}"
                 f"{did_you_mean(self.metric, known, n=1)}"
             )
         chosen = self.curves.set_index(["candidate", "fold", "epoch"])
@@ -194,7 +230,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         return {part: rows["value"].astype(float) for part, rows in parts.items() if len(rows)}
 
     def _ranked(self, parts: dict[str, pd.Series]) -> list[Any]:
-        """Candidates, the one whose curve ends best first."""
+        """Order the candidates by the last value of their curves, the best first."""
         values = parts["validation" if "validation" in parts else "train"]
         lower = self.lower_is_better
         if lower is None:
@@ -207,7 +243,7 @@ class TrainingCurvesDisplay(SearchDisplay):
     def _draw_one(
         self, ax: Axes, candidate: Any, part: str, values: pd.Series, color: str | None
     ) -> None:
-        """One candidate's mean over folds, and their range; over the folds still running."""
+        """Draw a candidate's mean and range over the folds that ran each epoch."""
         folds = values.groupby(level=["epoch", "fold"]).mean().unstack("fold")  # epochs x folds
         epochs = folds.index.to_numpy(dtype=float)
         n = self.curves["candidate"].nunique()
@@ -215,7 +251,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         style["alpha"] = float(np.clip(20 / n, 0.08, 0.5))
         if color:
             style = {"color": color, "linewidth": 1.6, "zorder": 3}
-        if len(epochs) == 1:  # one point makes no line
+        if len(epochs) == 1:  # a line with one point would be invisible
             style |= {"marker": "o", "markersize": 4}
         style["linestyle"] = "--" if part == "train" else "-"
         (self.lines_[candidate, part],) = ax.plot(epochs, folds.mean(axis=1), **style)
@@ -230,7 +266,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         values = pd.concat(list(parts.values())).to_numpy()
         finite = values[np.isfinite(values)]
         if len(finite) and finite.min() > 0 and finite.max() > 30 * np.median(finite):
-            ax.set_yscale("log")  # a loss that fell far, or one that exploded
+            ax.set_yscale("log")  # the loss decreased or increased by a large factor
         else:
             drawing.plain_ticks(ax, "y")
         epochs = self.curves["epoch"]
@@ -249,7 +285,10 @@ class TrainingCurvesDisplay(SearchDisplay):
     def _legend(
         self, parts: dict[str, pd.Series], ranked: list[Any], by_number: bool = False
     ) -> tuple[str | None, list[str]]:
-        """Title and labels of the legend: the candidates with a color, the others, the parts."""
+        """Get the title and the labels of the legend.
+
+        The labels name the candidates with a color, the other candidates, and the two parts.
+        """
         title, labels, colored = None, list[str](), _colored(ranked)
         if len(ranked) > 1:
             title, labels = _numbered(colored) if by_number else self._labels(colored)
@@ -258,7 +297,7 @@ class TrainingCurvesDisplay(SearchDisplay):
         return title, [*labels, *parts]
 
     def _looks(self, parts: dict[str, pd.Series], ranked: list[Any]) -> list[dict[str, Any]]:
-        """How the lines of the legend look, in the order of its labels."""
+        """Get the style of each line in the legend, in the order of the labels."""
         looks: list[dict[str, Any]] = []
         if len(ranked) > 1:
             colored = _colored(ranked)
@@ -269,21 +308,21 @@ class TrainingCurvesDisplay(SearchDisplay):
         return looks + [{"color": drawing.DARK, "linestyle": style} for style in styles]
 
     def _labels(self, candidates: list[Any]) -> tuple[str | None, list[str]]:
-        """Name candidates by the parameters that tell them apart, or by their numbers.
+        """Name candidates by the parameters that vary, or by their numbers if none varies.
 
-        Where that is too long for a legend, the parameters' names are its title.
+        If the labels would be too long, the names of the parameters become the legend's title.
         """
         columns = [name for name in map(str, self.curves) if name.startswith("param_")]
         firsts: Any = self.curves.drop_duplicates("candidate").set_index("candidate")[columns]
-        varying = [name for name in columns if firsts[name].astype(str).nunique() > 1]
+        varying = [name for name in columns if len(set(map(_text, firsts[name]))) > 1]
         if not varying:
             return _numbered(candidates)
         names = [last_part(name.removeprefix("param_")) for name in varying]
         values = [[_text(firsts.loc[one, name]) for name in varying] for one in candidates]
-        labels = [", ".join(map("=".join, zip(names, row, strict=True))) for row in values]
+        labels = [_label(dict(zip(names, row, strict=True))) for row in values]
         title = None
         if max(map(len, labels)) > _LONGEST:
-            title, labels = fill(", ".join(names), _TITLE), [", ".join(row) for row in values]
+            title, labels = fill(", ".join(names), _TITLE), [_row(row) for row in values]
         return title, [shortened(label, _LONGEST) for label in cut_apart(labels, _LONGEST)]
 
 
@@ -296,10 +335,11 @@ def _curves_of(source: Any) -> pd.DataFrame:
 
 
 def _without_refits(curves: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the fits on all rows that a search ends with: they are no folds.
+    """Leave out the refits on all rows at the end of a search, because they are not folds.
 
-    So is a candidate's one fit on the most rows, if other candidates have its folds and not that
-    one, or if its rows are those that K folds leave in K - 1 parts of training data.
+    A refit is a candidate's only fit with the largest number of rows, under one of two conditions:
+    other candidates do not have this training set, but have the candidate's other training sets;
+    or the numbers of rows are those of K folds, whose training sets have K - 1 parts of K.
     """
     if "n_rows" not in curves:
         return curves
@@ -326,7 +366,18 @@ def _numbered(candidates: list[Any]) -> tuple[None, list[str]]:
     return None, [shortened(f"candidate {one}", _LONGEST) for one in candidates]
 
 
+def _label(values: Mapping[str, str]) -> str:
+    """Name a candidate by its values of some parameters, without the unknown values."""
+    known = {name: text for name, text in values.items() if text != _UNKNOWN}
+    return ", ".join(f"{name}={text}" for name, text in (known or values).items())
+
+
+def _row(texts: list[str]) -> str:
+    """Name a candidate by its values alone, for a legend whose title has the names."""
+    return ", ".join("-" if text == _UNKNOWN else text for text in texts)
+
+
 def _text(value: Any) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):
-        return "default"  # a store has what is not at its default
+    if value is not None and pd.api.types.is_scalar(value) and pd.isna(value):
+        return _UNKNOWN
     return number(value) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""Read what a search found: tables, statistics, pictures. Knows ``cv_results_``, never Keras."""
+"""Tables and statistics of finished searches. This package reads ``cv_results_``, never Keras."""
 
 from .comparison import compare
 from .fanova import importance

@@ -1,4 +1,4 @@
-"""Which candidates can be told from the best? The corrected resampled t-test."""
+"""The corrected resampled t-test: which candidates differ significantly from the best one."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ _COLUMNS = (
     "t", "p", "p_adjusted", "tied_with_best",
 )
 # fmt: on
-# Folds decide too little where a difference must be so many times its spread over folds
+# The folds are too few if the smallest significant difference is more than this many standard
+# deviations of the difference over folds.
 _HOPELESS = 5.0
-_WORTH_IT = 3.0  # what more folds must come down to, to be worth recommending
+_WORTH_IT = 3.0  # more folds are recommended if they reduce that number to this value
 
 
 def compare(
@@ -53,62 +54,77 @@ def compare(
     *,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    r"""Test each candidate against the best with the corrected resampled t-test.
+    r"""Test each candidate against the best candidate with the corrected resampled t-test.
 
     Parameters
     ----------
     search : fitted search, dict or DataFrame
-        As for :func:`summarize`.
+        The search, as in :func:`summarize`.
     metric : str, default=None
-        Which score, of a search with several. None is the one that the search refitted by, or
-        the first.
+        The metric to compare, if the search has several. None uses the metric that `refit` of the
+        search names, or else the first metric.
     test_fraction : float, default=None
-        The share of the data on which each fold tests, between 0 and 1: 0.2 in 5-fold
-        cross-validation. None takes it from the search's ``cv``. A bare ``cv_results_`` does not
-        tell, nor does ``ShuffleSplit`` with sizes that are counts on one side alone.
+        The share of the data in the test set of each fold, between 0 and 1. It is 0.2 in 5-fold
+        cross-validation. None takes the share from ``cv`` of the search. This is not possible if
+        only ``cv_results_`` was passed, or if ``ShuffleSplit`` has a count for only one of its two
+        sizes.
     alpha : float, default=0.05
-        Level of the tests, of all of them together.
+        The significance level of all tests together.
 
     Returns
     -------
     table : DataFrame
-        One row a candidate, best first, indexed by ``candidate``: the parameters; ``mean``;
-        ``difference`` to the best; ``difference_low`` and ``difference_high``, its interval at
-        level ``1 - alpha`` by the same t-test; ``t``; ``p``, two-sided; ``p_adjusted`` for the
-        number of tests (Holm 1979); and ``tied_with_best`` (bool): the candidate cannot be told
-        from the best at level ``alpha``. ``table.query("tied_with_best")`` is the set to choose
-        from. The interval and ``p`` are those of one candidate by itself: among many, some
-        intervals leave 0 out by chance, and so it may of a candidate that is tied.
-        Candidates that failed in a fold are not tested. Of successive halving and Hyperband, the
-        candidates of the largest resource alone are in the table, since others had less to
-        learn from.
+        One row for each candidate, best first, indexed by ``candidate``. The columns are:
+
+        - one column for each parameter, as in :func:`summarize`;
+        - ``mean``: the mean test score;
+        - ``difference``: the mean test score minus the mean test score of the best candidate;
+        - ``difference_low``, ``difference_high``: the confidence interval of the difference at
+          level ``1 - alpha``, from the same t-test;
+        - ``t``, ``p``: the test statistic and its two-sided p-value;
+        - ``p_adjusted``: the p-value adjusted for the number of tests (Holm 1979);
+        - ``tied_with_best`` (bool): whether the candidate does not differ significantly from the
+          best candidate at level ``alpha``. Choose among the candidates of
+          ``table.query("tied_with_best")``.
+
+        The interval and ``p`` are not adjusted for the number of tests. Therefore the interval of
+        a candidate that is tied with the best may exclude 0. Candidates that failed in a fold are
+        not tested. For successive halving and Hyperband, the table has only the candidates with
+        the largest resource, because scores of different resources are not comparable.
 
     Raises
     ------
     NotFittedError
         If the search was not fitted.
     ValueError
-        If the test share of the data is neither known nor given, there are fewer than two folds,
-        or there is no such metric.
+        If the test share is neither given nor known from the search; if the search has fewer than
+        two folds; if it has no such metric; or if `alpha` or `test_fraction` is out of range.
 
     Warns
     -----
     UserWarning
-        If some are tied, and the folds are too few for so many candidates to tell much: to be told
-        from the best, a candidate would have to differ by more than five times the standard
-        deviation of its difference over folds. The warning says how many folds would do.
+        If candidates are tied with the best, and the folds are too few to compare so many
+        candidates. This is the case if the smallest significant difference is more than five times
+        the standard deviation of the difference over folds. The warning says how many folds would
+        be enough.
+
+    See Also
+    --------
+    summarize : The table of all candidates.
+    one_standard_error : Refit the simplest candidate that is about as good as the best.
 
     Notes
     -----
-    With differences :math:`d_j` of :math:`J` folds, of mean :math:`\bar d` and sample variance
-    :math:`s^2`, and :math:`n_\text{test} / n_\text{train}` the ratio of the folds' sizes,
+    Let :math:`d_j` be the differences in :math:`J` folds, with the mean :math:`\bar d` and the
+    sample variance :math:`s^2`. Let :math:`n_\text{test} / n_\text{train}` be the ratio of the
+    sizes of test and training set. Then
 
     .. math:: t = \bar d \Big/ \sqrt{(1 / J + n_\text{test} / n_\text{train}) s^2}
 
-    has about Student's t distribution with :math:`J - 1` degrees of freedom [1]_. The second term
-    is what folds cost by sharing training data; without it, differences look far too sure. The
-    best was chosen by these same scores, so that its lead is somewhat too large: read
-    ``tied_with_best`` as "do not bother to tell apart".
+    has approximately Student's t distribution with :math:`J - 1` degrees of freedom [1]_. The
+    second term corrects for the overlap of the training sets. Without it, p-values would be far
+    too small. The best candidate was selected by the same scores, so its lead is somewhat too
+    large. Read ``tied_with_best`` as "the scores give no reason to prefer one over the other".
 
     References
     ----------
@@ -131,7 +147,7 @@ def compare(
     0                  1      -0.293       0.000           False
     """
     if not isinstance(alpha, Real) or not 0 < alpha < 1:
-        raise ValueError(f"alpha={alpha!r}: expected a level between 0 and 1, such as 0.05")
+        raise ValueError(f"alpha={alpha!r} must be a level between 0 and 1, such as 0.05")
     table, remark = compared(read(search), metric, test_fraction, alpha)
     if remark:
         warn(remark)
@@ -144,15 +160,15 @@ def compared(
     test_fraction: float | None = None,
     alpha: float = 0.05,
 ) -> tuple[pd.DataFrame, str]:
-    """Make the table of `compare`, and say where the folds are too few to decide, else ``""``."""
+    """Make the table of `compare`, and its warning if the folds are too few, or else ``""``."""
     metric = results.metric(metric)
     best, scores = results.best(metric), results.scores(metric)
-    if results.n_folds < 2:
+    if (n_folds := scores.shape[1]) < 2:  # a table may have only the means of a metric
         raise ValueError(
-            f"compare needs the scores of at least two folds; the search has {results.n_folds}"
+            f"compare needs the scores of at least two folds; the search has {n_folds}"
         )
     ratio = _test_to_train(results, test_fraction)
-    with np.errstate(invalid="ignore"):  # a score may be infinite; it is not tested
+    with np.errstate(invalid="ignore"):  # a score may be infinite; then it is not tested
         size = np.maximum(np.abs(scores), np.abs(scores[best]))
         differences = without_rounding(scores - scores[best], size)
     t, p, half = _corrected_t_test(differences, ratio, alpha)
@@ -181,9 +197,9 @@ def compared(
 
 
 def undecided(results: SearchResults, metric: str | None = None) -> bool:
-    """Tell whether the folds are too few to tell candidates from the best.
+    """Tell whether the folds are too few to compare the candidates with the best one.
 
-    Where the search does not tell its test folds' share, it is taken to be that of K-fold.
+    If the share of the test sets is unknown, K-fold cross-validation is assumed.
     """
     for test_fraction in (None, 1 / max(results.n_folds, 2)):
         try:
@@ -196,14 +212,14 @@ def undecided(results: SearchResults, metric: str | None = None) -> bool:
 def _corrected_t_test(
     differences: np.ndarray, ratio: float, alpha: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Test differences of shape (n_candidates, n_folds).
+    """Test whether differences of shape (n_candidates, n_folds) have the mean 0.
 
-    Get t, the two-sided p, and half the width of the interval at level ``1 - alpha``.
+    Return t, the two-sided p, and half the width of the interval at level ``1 - alpha``.
     """
     n_folds = differences.shape[1]
     mean = differences.mean(axis=1)
     variance = differences.var(axis=1, ddof=1)
-    # rounding alone makes a constant difference vary; no spread at all is certainty, or a tie
+    # a constant difference varies by rounding errors alone; its variance is set to exactly 0
     scale = np.abs(differences).max(axis=1)
     variance[np.sqrt(variance) <= 1e-12 * scale] = 0
     error = np.sqrt((1 / n_folds + ratio) * variance)
@@ -215,20 +231,20 @@ def _corrected_t_test(
 
 
 def _undecided(n_folds: int, ratio: float, n_tests: int, alpha: float) -> str:
-    """Say that so few folds cannot decide between so many candidates, and how many would."""
+    """Write the warning that the folds are too few for the number of candidates, or ``""``."""
     needed = _least_difference(n_folds, ratio, n_tests, alpha)
     if needed <= _HOPELESS:
         return ""
     text = (
-        f"{counted(n_folds, 'fold')} cannot decide between {counted(n_tests + 1, 'candidate')}: to "
-        f"be told from the best, one would have to differ by {needed:.2g} times the standard "
-        "deviation of its difference over folds, so that a tie says little"
+        f"{counted(n_folds, 'fold')} cannot decide between {counted(n_tests + 1, 'candidate')}: "
+        f"only a difference of {needed:.2g} times its standard deviation over folds would be "
+        "significant, so a tie says little"
     )
     return f"{text}; {_advice(n_tests, alpha)}, or compare fewer candidates"
 
 
 def _advice(n_tests: int, alpha: float) -> str:
-    """Name the fewest folds, of the usual ones, that could decide."""
+    """Recommend the smallest usual number of folds that could decide."""
     for n_splits, n_repeats in ((5, 1), (10, 1), (5, 3), (10, 3), (10, 5), (10, 10)):
         n_folds = n_splits * n_repeats
         enough = _least_difference(n_folds, 1 / (n_splits - 1), n_tests, alpha)
@@ -239,12 +255,15 @@ def _advice(n_tests: int, alpha: float) -> str:
 
 
 def _least_difference(n_folds: int, ratio: float, n_tests: int, alpha: float) -> float:
-    """Get the difference that Holm's first step finds, in standard deviations over folds."""
+    """Get the smallest difference that is significant in the first step of Holm's procedure.
+
+    The unit is the standard deviation of the difference over folds.
+    """
     return float(student.isf(alpha / 2 / n_tests, n_folds - 1) * np.sqrt(1 / n_folds + ratio))
 
 
 def _holm(p: np.ndarray) -> np.ndarray:
-    """Adjust p-values for their number by Holm's step-down procedure."""
+    """Adjust p-values for the number of tests by Holm's step-down procedure."""
     order = np.argsort(p)
     steps = p[order] * np.arange(len(p), 0, -1)
     adjusted = np.empty_like(p)
@@ -253,34 +272,34 @@ def _holm(p: np.ndarray) -> np.ndarray:
 
 
 def check_test_fraction(test_fraction: float | None) -> None:
-    """Raise where it is given and is no share."""
+    """Raise `ValueError` if a share is given and is not between 0 and 1."""
     if test_fraction is not None and not (
         isinstance(test_fraction, Real) and 0 < test_fraction < 1
     ):
-        raise ValueError(f"test_fraction={test_fraction!r}: expected a share between 0 and 1")
+        raise ValueError(f"test_fraction={test_fraction!r} must be a share between 0 and 1")
 
 
 def _test_to_train(results: SearchResults, test_fraction: float | None) -> float:
-    """Find n_test / n_train of a fold."""
+    """Find the ratio n_test / n_train of a fold."""
     if test_fraction is not None:
         check_test_fraction(test_fraction)
         return float(test_fraction / (1 - test_fraction))
     if results.search is None:
         raise ValueError(
-            "a bare cv_results_ does not tell how much of the data each fold tests on: give "
-            "test_fraction=, such as 0.2 for 5-fold cross-validation"
+            "the share of the data in each test set is not known from cv_results_ alone; pass "
+            "test_fraction, such as test_fraction=0.2 for 5-fold cross-validation"
         )
     ratio = _ratio_of(5 if results.cv is None else results.cv, results.n_folds)
     if ratio is None:
         raise ValueError(
-            f"cv={readable(results.cv)} does not tell how much of the data each fold tests on: "
-            "give test_fraction=, such as 0.2 where a fifth is tested on"
+            f"the share of the data in each test set is not known from cv={readable(results.cv)}; "
+            "pass test_fraction, such as test_fraction=0.2 if a fifth of the data is tested on"
         )
     return ratio
 
 
 def _ratio_of(cv: Any, n_folds: int) -> float | None:
-    """Read n_test / n_train off a splitter, where it tells."""
+    """Find the ratio n_test / n_train of a splitter; None if it is not known."""
     if isinstance(cv, Integral):
         return 1 / (int(cv) - 1)
     if isinstance(cv, _REPEATED):
@@ -314,6 +333,6 @@ def _ratio_of_sizes(cv: Any) -> float | None:
 
 
 def _count(rows: Any) -> int:
-    """Count the rows that an index array or a mask picks."""
+    """Count the rows that an index array or a mask selects."""
     rows = np.asarray(rows)
     return int(rows.sum()) if rows.dtype == bool else len(rows)

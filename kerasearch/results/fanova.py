@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered? Functional ANOVA of a forest's predictions."""
+"""The importance of hyperparameters: functional ANOVA of the predictions of a random forest."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from ..cv_results.reading import SearchLike, read
 from ..cv_results.search_results import SearchResults
 from ..cv_results.values import MISSING, is_log_spread, labels, numeric
 
-MIN_CANDIDATES = 4  # a grid of two values by two: fewer cannot tell two hyperparameters apart
-MAX_SAMPLES = 1000  # candidates that one tree sees: bounds the time
-MAX_GRID = 12  # more distinct numbers than this are draws from a range
+MIN_CANDIDATES = 4  # the size of a grid of two hyperparameters with two values each
+MAX_SAMPLES = 1000  # the largest number of candidates for one tree, to limit the time
+MAX_GRID = 12  # more distinct numbers than this are taken for draws from a range
 CONFIDENCE = 0.95
-# of the bootstrap: how often candidates are drawn, how many at most, and trees for each draw
+# bootstrap: the number of draws, the largest number of candidates in a draw, and its trees
 N_DRAWS = 100
 MAX_DRAWN = 200
 TREES_A_DRAW = 2
@@ -43,68 +43,83 @@ def importance(
 ) -> pd.DataFrame:
     """Estimate each hyperparameter's share of the variance of the score (fANOVA).
 
-    A random forest learns the mean score from the hyperparameters. Each tree is constant on
-    boxes, so that the variance of its predictions over the space, and the part of it that one
-    hyperparameter (or two together, beyond each alone) brings, are sums over boxes [1]_.
+    A random forest predicts the mean score from the hyperparameters. The predictions of a tree are
+    constant on boxes of the search space. Therefore the variance of the predictions over the space
+    is a sum over boxes. So is the part of the variance that one hyperparameter explains, and the
+    part that two hyperparameters explain together beyond their individual parts [1]_.
 
     Parameters
     ----------
     search : fitted search, dict or DataFrame
-        As for :func:`summarize`. Random or quasi-random candidates tell most; those of an adaptive
-        search crowd where scores are good, and the rest of the space is guessed from few.
+        The search, as in :func:`summarize`. Random or quasi-random candidates suit best. The
+        candidates of an adaptive search are concentrated at good scores, so that few candidates
+        describe the rest of the space.
     metric : str, default=None
-        Which score, of a search with several. None is the one that the search refitted by, or
-        the first.
+        The metric to explain, if the search has several. None uses the metric that `refit` of the
+        search names, or else the first metric.
     parameters : str or sequence of str, default=None
-        Names of the hyperparameters to list, short or full. None lists all that vary. The forest
-        learns from all of them in any case, so that a share does not depend on what else is listed.
+        Short or full names of the hyperparameters to list. None lists all hyperparameters that
+        vary. The forest always uses all hyperparameters, so a share does not depend on which
+        other hyperparameters are listed.
     n_trees : int, default=64
-        Trees of the forest.
+        The number of trees in the forest.
     random_state : int or None, default=0
-        Seed of the forest and of the bootstrap.
+        The seed of the forest and of the bootstrap.
 
     Returns
     -------
     table : DataFrame
-        Indexed by ``parameter`` (short names), the strongest first; then one row ``"a x b"``, the
-        interaction of the two strongest listed. ``importance`` is the share of the variance, from
-        0 to 1, averaged over trees; ``std`` is its standard deviation over trees. Shares add up to
-        less than 1: the rest is in interactions that are not listed. Hyperparameters of one value
-        are left out. In successive halving and Hyperband, the resource is listed too.
-        ``ci_low`` and ``ci_high`` are a 95 % bootstrap interval of the share: how far it would
-        move with other candidates drawn alike. It is wide where candidates are few for their
-        hyperparameters. Where intervals overlap, the order is not known.
-        ``table.attrs["oob_r2"]`` says how well the forest predicts candidates that it has not
-        seen: 1 is perfectly.
+        One row for each hyperparameter, indexed by ``parameter`` (the short name), the largest
+        share first. The last row, ``"a x b"``, is the interaction of the first two
+        hyperparameters in the table. The columns are:
+
+        - ``importance``: the share of the variance, from 0 to 1, averaged over trees;
+        - ``std``: the standard deviation of the share over trees;
+        - ``ci_low``, ``ci_high``: a 95 % bootstrap interval of the share. It shows how much the
+          share would vary with other candidates from the same space. It is wide if the search has
+          few candidates for the number of hyperparameters. If two intervals overlap, the order of
+          the two hyperparameters is uncertain.
+
+        The shares usually sum to less than 1. The rest belongs to interactions that are not
+        listed. A hyperparameter with a single value is left out. In successive halving and
+        Hyperband, the resource is listed as well. ``table.attrs["oob_r2"]`` is the R² of the
+        forest on candidates that it was not trained on; 1 means perfect predictions.
 
     Raises
     ------
     NotFittedError
         If the search was not fitted.
     ValueError
-        If no hyperparameter varies, a listed one does not, or fewer than four candidates have a
-        score: then there is nothing to tell.
+        If no hyperparameter varies, if one in `parameters` is unknown or does not vary, if
+        `n_trees` is not a positive integer, or if fewer than four candidates have a score.
 
     Warns
     -----
     UserWarning
-        If the forest predicts unseen candidates no better than their mean.
+        If the forest predicts unseen candidates no better than the mean score does.
+
+    See Also
+    --------
+    zoom : Make a narrower space around the best candidates.
+    SliceDisplay : Plot the score over each hyperparameter.
 
     Notes
     -----
-    Numbers of a grid weigh equally. Other numbers are taken as uniform from the smallest to the
-    largest that was tried, on a logarithmic scale where they are spread so. Categories weigh
-    equally. The values of a conditional hyperparameter are completed by "not there", which weighs
-    as often as it occurs. Optuna's ``FanovaImportanceEvaluator`` agrees where all scales are
-    linear; it takes logarithmic ones as linear too, and so gives other shares for them.
+    The numbers of a grid have equal weights. Other numbers are treated as uniformly distributed
+    from the smallest to the largest tried number. The distribution is uniform on a logarithmic
+    scale if the numbers are spread logarithmically. Categories have equal weights. A conditional
+    hyperparameter has the additional value "absent", whose weight is its frequency among the
+    candidates. Optuna's ``FanovaImportanceEvaluator`` gives the same shares if all scales are
+    linear. It also treats logarithmic scales as linear, so its shares differ there.
 
-    For the interval, as many candidates as there are (200 at most) are drawn with replacement,
-    100 times, and a small forest learns from each draw; the interval is the share plus the central
-    95 % of its deviations from their median, narrowed by the square root of how many times more
-    candidates there are than were drawn. In simulated random searches of 12 to 100 candidates and
-    3 to 8 hyperparameters it held the average share of such searches in 83 to 100 % of cases. It
-    does not hold what every forest of few candidates gets wrong alike: weak effects look weaker
-    than they are, and a hyperparameter without any effect has a share of one or two percent.
+    For the interval, candidates are drawn with replacement 100 times: in each draw as many as the
+    search has, but at most 200. A small forest is trained on each draw. The interval is the share
+    plus the central 95 % of the deviations of the draws from their median. If a draw has fewer
+    candidates than the search, the deviations are divided by the square root of the ratio of the
+    two numbers. In simulated random searches with 12 to 100 candidates and 3 to 8 hyperparameters,
+    the interval contained the average share over many such searches in 83 to 100 % of the cases.
+    The interval does not cover errors that all forests with few candidates share: weak effects are
+    underestimated, and a hyperparameter without an effect gets a share of one or two percent.
 
     References
     ----------
@@ -129,8 +144,8 @@ def importance(
     forest = data.forest(n_trees, random_state)
     if forest.oob_score_ <= 0 and not data.is_constant:
         warn(
-            f"the {len(data.scores)} candidates do not tell which hyperparameters matter: a forest "
-            "predicts those that it has not seen no better than their mean"
+            f"the {len(data.scores)} candidates do not show which hyperparameters matter: the "
+            "forest predicts unseen candidates no better than their mean score does"
         )
     trees = [_Boxes.of(tree.tree_, data.dimensions) for tree in forest.estimators_]
     mains = np.array([boxes.main_shares() for boxes in trees])
@@ -154,9 +169,9 @@ def importance(
 
 
 def by_importance(results: SearchResults, metric: str | None = None) -> list[str]:
-    """List the hyperparameters that vary by full names, as :func:`importance` orders them.
+    """List the full names of the varying hyperparameters in the order of :func:`importance`.
 
-    Where that is not known, they are in the order of the search.
+    If the importance cannot be computed, they are in the order of the search.
     """
     varying = results.varying()
     try:
@@ -172,7 +187,17 @@ def by_importance(results: SearchResults, metric: str | None = None) -> list[str
 
 @dataclass(frozen=True)
 class _Data:
-    """What the forest learns from: candidates that have a score."""
+    """The training data of the forest: the candidates that have a score.
+
+    Attributes
+    ----------
+    dimensions : list of _Dimension
+        The hyperparameters that vary.
+    encoded : ndarray of shape (n_candidates, n_columns)
+        The encoded hyperparameters.
+    scores : ndarray of shape (n_candidates,)
+        The mean scores.
+    """
 
     dimensions: list[_Dimension]
     encoded: np.ndarray
@@ -183,12 +208,12 @@ class _Data:
         scores = results.mean(metric)
         kept = np.flatnonzero(np.isfinite(scores))
         if not len(kept):
-            raise ValueError("every candidate of the search failed: none has a score to learn from")
+            raise ValueError("every candidate of the search failed, so no candidate has a score")
         dimensions, encoded = _encode(results, kept)
         if len(kept) < MIN_CANDIDATES:
             raise ValueError(
-                f"{len(kept)} candidates with a score are too few to tell which hyperparameters "
-                f"matter: at least {MIN_CANDIDATES} are needed"
+                f"{len(kept)} candidates with a score are too few to find out which "
+                f"hyperparameters matter; at least {MIN_CANDIDATES} are needed"
             )
         return cls(dimensions, encoded, scores[kept])
 
@@ -197,18 +222,20 @@ class _Data:
         return bool(np.ptp(self.scores) == 0)
 
     def places(self, results: SearchResults, parameters: Sequence[str] | str | None) -> set[int]:
-        """Find the dimensions of these hyperparameters, given by full or short names."""
+        """Find the positions of hyperparameters from their full or short names."""
         place = {dimension.name: i for i, dimension in enumerate(self.dimensions)}
         if parameters is None:
             return set(place.values())
         names = [parameters] if isinstance(parameters, str) else list(parameters)
         if not names:
-            raise ValueError("parameters is empty: name hyperparameters, or give None for all")
+            raise ValueError(
+                "parameters is empty; pass names of hyperparameters, or parameters=None for all"
+            )
         short = [n if n in place else results.names[results.parameter(n)] for n in names]
         if constant := [name for name in short if name not in place]:
             raise ValueError(
-                f"parameters={names!r}: of {listed(constant)} the candidates with a score have "
-                f"but one value, which explains nothing; {listed(place)} vary"
+                f"parameters={names!r}: all candidates with a score have the same value of "
+                f"{listed(constant)}; the hyperparameters that vary are {listed(place)}"
             )
         return {place[name] for name in short}
 
@@ -219,7 +246,7 @@ class _Data:
             max_samples=min(MAX_SAMPLES, len(self.scores)),
             random_state=random_state,
         )
-        with warnings.catch_warnings():  # few trees or candidates: some have no such prediction
+        with warnings.catch_warnings():  # with few trees, every tree may have seen a candidate
             warnings.filterwarnings("ignore", "Some inputs do not have OOB scores", UserWarning)
             return forest.fit(self.encoded, self.scores)
 
@@ -243,13 +270,13 @@ class _Data:
     def _shares_of(
         self, rows: np.ndarray, pair: Sequence[int] | None, random: np.random.RandomState
     ) -> np.ndarray:
-        """Average the shares over a few trees, each of a sample of these rows, as a forest is."""
+        """Average the shares over a few trees, each trained on a bootstrap sample of the rows."""
         trees = []
         for _ in range(TREES_A_DRAW):
             sample = rows[random.randint(len(rows), size=len(rows))]
             seen, times = np.unique(sample, return_counts=True)
             tree = DecisionTreeRegressor(random_state=random.randint(2**31 - 1))
-            with config_context(skip_parameter_validation=True):  # half of the time of a fit
+            with config_context(skip_parameter_validation=True):  # it takes half of the fit's time
                 tree.fit(self.encoded[seen], self.scores[seen], times, check_input=False)
             trees.append(_Boxes.of(tree.tree_, self.dimensions))
         mains = np.array([boxes.main_shares() for boxes in trees])
@@ -258,11 +285,20 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Dimension:
-    """One hyperparameter as the trees see it.
+    """One hyperparameter in the encoding for the trees.
 
-    `columns` are its places in the encoded array. `points` are the encodings of its discrete
-    values, one a row, and `weights` theirs; `span` is the range of a continuous one, which comes
-    before the points and has what weight they leave.
+    Attributes
+    ----------
+    name : str
+        The short name.
+    columns : tuple of int
+        The columns of the encoded array.
+    points : ndarray of shape (n_points, n_columns)
+        The encodings of the discrete values.
+    weights : ndarray of shape (n_points,)
+        The weights of the discrete values.
+    span : (float, float) or None
+        The range of a continuous hyperparameter. Its weight is 1 minus the sum of `weights`.
     """
 
     name: str
@@ -272,7 +308,11 @@ class _Dimension:
     span: tuple[float, float] | None = None
 
     def cells(self, thresholds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Cut it where a tree does: encodings (n_cells, n_columns) and weights (n_cells,)."""
+        """Split the values at the thresholds of a tree.
+
+        Return the encodings of the cells, of shape (n_cells, n_columns), and their weights, of
+        shape (n_cells,).
+        """
         if self.span is None:
             return self.points, self.weights
         low, high = self.span
@@ -287,14 +327,14 @@ class _Dimension:
 
 
 def _encode(results: SearchResults, kept: np.ndarray) -> tuple[list[_Dimension], np.ndarray]:
-    """Encode the candidates for the trees, float32 as they have it."""
+    """Encode the candidates for the trees as float32, the dtype of scikit-learn's trees."""
     columns: dict[str, list[Any]] = {}
     for full, short in results.names.items():
         values = results.values(full)
         columns[short] = [values[i] for i in kept]
     if results.resources is not None and "n_resources" not in columns:
         budgets = [name for name in results.names if _is_resource(results.numbers(name), results)]
-        if not budgets:  # the resource is none of the parameters, such as a number of samples
+        if not budgets:  # the resource is not a parameter, but for example the number of samples
             columns["n_resources"] = list(results.resources[kept])
     dimensions: list[_Dimension] = []
     encoded: list[np.ndarray] = []
@@ -319,7 +359,7 @@ def _is_resource(numbers: np.ndarray | None, results: SearchResults) -> bool:
 def _encode_one(
     values: Sequence[Any],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, float] | None]:
-    """Encode one hyperparameter: the array, its points and their weights, its span."""
+    """Encode one hyperparameter; return the array, the points, their weights and the span."""
     numbers = numeric(values)
     if numbers is None:
         texts = zip(values, labels(values), strict=True)
@@ -337,7 +377,7 @@ def _encode_one(
     numbers = _to_unit(numbers).astype(np.float32)
     distinct = np.unique(numbers[~missing])
     low, high = float(distinct[0]), float(distinct[-1])
-    below = low - max(high - low, 1)  # where the missing ones go
+    below = low - max(high - low, 1)  # the number that stands for a missing value
     array = np.where(missing, np.float32(below), numbers)[:, None]
     share = float(missing.mean())
     n_given = (~missing).sum()
@@ -350,24 +390,34 @@ def _encode_one(
 
 
 def _to_unit(numbers: np.ndarray) -> np.ndarray:
-    """Map to [0, 1], so that float32 tells apart what is close, and holds what is large."""
+    """Map numbers to [0, 1], so that float32 can represent close numbers and large numbers."""
     low, high = np.nanmin(numbers[np.isfinite(numbers)]), np.nanmax(numbers[np.isfinite(numbers)])
-    half = high / 2 - low / 2  # which does not overflow
+    half = high / 2 - low / 2  # this form does not overflow
     return (numbers / 2 - low / 2) / half if half > 0 else numbers - low
 
 
 def _with_missing(n_values: int, absent: np.ndarray, share: float) -> np.ndarray:
-    """Weigh values equally, and "not there" as often as it occurs."""
+    """Give equal weights to the values, and the weight `share` to an absent value."""
     return np.where(absent, share, (1 - share) / n_values)
 
 
 @dataclass(frozen=True)
 class _Boxes:
-    """A tree as boxes: what it predicts on each, and which cells of each dimension it spans."""
+    """The boxes of a tree, one for each leaf.
 
-    values: np.ndarray  # (n_leaves,)
-    masks: list[np.ndarray]  # of each dimension, (n_leaves, n_cells)
-    weights: list[np.ndarray]  # of each dimension, (n_cells,)
+    Attributes
+    ----------
+    values : ndarray of shape (n_leaves,)
+        The prediction on each box.
+    masks : list of ndarray of shape (n_leaves, n_cells)
+        For each dimension, whether a box contains a cell.
+    weights : list of ndarray of shape (n_cells,)
+        For each dimension, the weights of the cells.
+    """
+
+    values: np.ndarray
+    masks: list[np.ndarray]
+    weights: list[np.ndarray]
 
     @classmethod
     def of(cls, tree: Any, dimensions: Sequence[_Dimension]) -> _Boxes:
@@ -385,7 +435,7 @@ class _Boxes:
         return cls(tree.value[leaves, 0, 0], masks, weights)
 
     def main_shares(self) -> np.ndarray:
-        """Get the share of the variance of all predictions that each dimension's marginal has."""
+        """Get the variance of each dimension's marginal prediction, as a share of all variance."""
         shares = self._shares()
         centered, variance = self._centered(shares)
         mains = [
@@ -395,7 +445,7 @@ class _Boxes:
         return _share(np.array(mains), variance)
 
     def joint_share(self, i: int, j: int) -> float:
-        """Get the share of the marginal of two dimensions together."""
+        """Get the variance of the marginal of two dimensions, as a share of all variance."""
         shares = self._shares()
         centered, variance = self._centered(shares)
         rest = np.delete(shares, [i, j], axis=0).prod(axis=0)
@@ -403,22 +453,25 @@ class _Boxes:
         return _share(float(self.weights[i] @ marginal**2 @ self.weights[j]), variance)
 
     def _shares(self) -> np.ndarray:
-        """Weight of each box in each dimension, (n_dimensions, n_leaves)."""
+        """Get the weight of each box in each dimension, shape (n_dimensions, n_leaves)."""
         return np.array([m @ w for m, w in zip(self.masks, self.weights, strict=True)])
 
     def _centered(self, shares: np.ndarray) -> tuple[np.ndarray, float]:
-        """Get the boxes' predictions minus their mean, and their variance."""
+        """Get the predictions on the boxes minus their mean, and their variance."""
         volume = shares.prod(axis=0)
         centered = self.values - volume @ self.values
         return centered, float(volume @ centered**2)
 
 
 def _ends(tree: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Find the ends of each node's box: beyond the lower, up to the upper; (n_nodes, n_columns)."""
+    """Find the bounds of each node's box, two arrays of shape (n_nodes, n_columns).
+
+    The lower bound is excluded and the upper bound is included.
+    """
     lower = np.full((tree.node_count, tree.n_features), -np.inf)
     upper = np.full((tree.node_count, tree.n_features), np.inf)
     inner = np.flatnonzero(tree.children_left != tree.children_right)
-    for node in inner:  # a node's number is less than those of its children
+    for node in inner:  # the number of a node is smaller than the numbers of its children
         left, right = tree.children_left[node], tree.children_right[node]
         for child in (left, right):
             lower[child], upper[child] = lower[node], upper[node]
@@ -427,14 +480,14 @@ def _ends(tree: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _order(mains: np.ndarray) -> list[int]:
-    """Order dimensions by their shares of shape (n_trees, n_dimensions), the strongest first."""
+    """Order dimensions by their shares of shape (n_trees, n_dimensions), the largest first."""
     return [int(i) for i in np.argsort(-mains.mean(axis=0), kind="stable")]
 
 
 def _with_joint(
     trees: Sequence[_Boxes], mains: np.ndarray, pair: Sequence[int] | None
 ) -> np.ndarray:
-    """Append what two dimensions have together, beyond each alone, to the shares of each tree."""
+    """Append the share of the interaction of two dimensions to the shares of each tree."""
     if pair is None:
         return mains
     i, j = pair

@@ -1,4 +1,4 @@
-"""Several searches of one problem as one."""
+"""Merge the results of several searches on one problem."""
 
 from __future__ import annotations
 
@@ -17,36 +17,47 @@ _TIMES = ("mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 
 
 def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]:
-    """Join several searches of one problem: manual, grid, then random, then a zoomed grid.
+    """Merge several searches on one problem, such as a grid, a random search and a zoomed grid.
 
     Parameters
     ----------
     *searches : fitted search, dict or DataFrame
-        Each as for :func:`summarize`. They are named ``"1"``, ``"2"``, ...
+        Searches as in :func:`summarize`. Their names are ``"1"``, ``"2"``, ...
     **named : fitted search, dict or DataFrame
-        The same, with a name of your own: ``merge_searches(grid=first, random=second)``.
+        Searches with names of your choice: ``merge_searches(grid=first, random=second)``.
 
     Returns
     -------
     cv_results : dict
-        As ``cv_results_`` of one search: fold scores, means, standard deviations, times and
-        masked ``param_...`` of all candidates, with ranks anew. ``search`` names each candidate's
-        search. ``duplicate`` (bool) marks one whose parameters an earlier candidate had, with the
-        same resource; it stays, with its own scores. :func:`summarize` and all else here reads
-        it. What only some searches have (training scores of one, say) is NaN elsewhere.
+        A dict like ``cv_results_`` of one search, with the candidates of all searches: the scores
+        of folds, means, standard deviations, times and masked arrays ``param_...``. The ranks are
+        computed anew. There are two further columns:
+
+        - ``search`` (str): the name of the candidate's search;
+        - ``duplicate`` (bool): whether an earlier candidate has the same parameters and the same
+          resource. A duplicate stays in the table with its own scores.
+
+        A column that only some of the searches have, such as training scores, is NaN for the other
+        searches. Every function of kerasearch that accepts a search accepts this dict.
 
     Raises
     ------
     NotFittedError
         If a search was not fitted.
     ValueError
-        If there is none, or they differ in their metrics or in their number of folds.
+        If no search is given, if two searches have the same name, or if the searches differ in
+        their metrics or in their number of folds.
+
+    See Also
+    --------
+    summarize : Make a table of the merged searches.
+    zoom : Make the space of a narrower search.
 
     Notes
     -----
-    Scores compare only if all searches split the same data in the same way: give each the same
-    ``cv`` with a fixed ``random_state``. The results of a search do not tell its folds, so that
-    their being equal is your word.
+    The scores are comparable only if all searches split the same data in the same way. Pass the
+    same ``cv`` with a fixed ``random_state`` to each search. The folds are not part of
+    ``cv_results_``, so this function cannot check them.
 
     Examples
     --------
@@ -71,7 +82,7 @@ def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]
     numbered = {str(i): search for i, search in enumerate(searches, start=1)}
     if clash := numbered.keys() & named.keys():
         raise ValueError(
-            f"two searches have the name {min(clash)!r}: give another to the named one"
+            f"two searches have the name {min(clash)!r}; choose another name for the named search"
         )
     given = numbered | named
     if not given:
@@ -85,11 +96,11 @@ def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]
     counts = {*EPOCH_COUNTS, *(f"mean_test_{count}" for count in EPOCH_COUNTS)}
     if not any(counts & set(frame) for frame in frames):
         for frame, part in zip(frames, results, strict=True):
-            if part.epochs is not None:  # which a fit store knows
+            if part.epochs is not None:  # read from a fit store
                 frame["epochs"] = part.epochs
     table = pd.concat(frames, ignore_index=True)
     merged: dict[str, Any] = {str(name): table[name].to_numpy() for name in table}
-    # in scikit-learn's order: times, parameters, scores
+    # the order of scikit-learn: times, parameters, scores
     times = {name: merged.pop(name) for name in _TIMES if name in merged}
     merged = times | _param_columns(params) | {"params": params} | merged
     merged["duplicate"] = _duplicates(params, merged.get("n_resources"))
@@ -124,13 +135,13 @@ def _check_alike(parts: dict[str, SearchResults]) -> None:
 
 
 def _metrics(part: SearchResults) -> list[str]:
-    """List what the scorers brought, the default metric first: so it is that of the whole."""
+    """List the metrics, the default metric first, so that it stays the default when merged."""
     known = [n.removeprefix("mean_test_") for n in part.statistics if n.startswith("mean_test_")]
     return list(dict.fromkeys([part.default_metric, *known]))
 
 
 def _frame(name: str, part: SearchResults, metrics: Sequence[str]) -> pd.DataFrame:
-    """Make a table of a search, without its parameters."""
+    """Make a table of a search without the columns of its parameters."""
     columns = {each: part.statistics[each] for each in _TIMES if each in part.statistics}
     for kind in (f"{kind}_{metric}" for metric in metrics for kind in ("test", "train")):
         folds = part.folds.get(kind, np.empty((len(part), 0)))
@@ -143,7 +154,7 @@ def _frame(name: str, part: SearchResults, metrics: Sequence[str]) -> pd.DataFra
 
 
 def _param_columns(params: Sequence[dict[str, Any]]) -> dict[str, np.ma.MaskedArray]:
-    """Make scikit-learn's masked columns of the parameters."""
+    """Make masked arrays of the parameters, as in scikit-learn's ``cv_results_``."""
     columns = {}
     for name in dict.fromkeys(name for candidate in params for name in candidate):
         values = np.empty(len(params), dtype=object)
@@ -154,14 +165,14 @@ def _param_columns(params: Sequence[dict[str, Any]]) -> dict[str, np.ma.MaskedAr
 
 
 def _names(name: str, part: SearchResults) -> np.ndarray:
-    """Name the search of each candidate; those of a merge within a merge are "outer.inner"."""
+    """Name the search of each candidate; a merged search gives names such as "outer.inner"."""
     inner = part.extras.get("search")
     names = [name] * len(part) if inner is None else [f"{name}.{each}" for each in inner]
     return np.array(names, dtype=object)
 
 
 def _duplicates(params: Sequence[dict[str, Any]], resources: np.ndarray | None) -> np.ndarray:
-    """Mark the candidates whose parameters came before, with the same resource."""
+    """Mark candidates whose parameters and resource an earlier candidate has."""
     seen: set[Any] = set()
     marks = []
     given = [None] * len(params) if resources is None else list(resources)
@@ -174,7 +185,7 @@ def _duplicates(params: Sequence[dict[str, Any]], resources: np.ndarray | None) 
 
 
 def _as_any_file_has_it(value: Any) -> Any:
-    """Forget what a file may forget: 1 from 1.0, a list from a tuple or an array."""
+    """Remove distinctions that files lose: 1 and 1.0, or list, tuple and array, become equal."""
     value = as_python(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()

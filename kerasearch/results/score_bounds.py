@@ -1,4 +1,4 @@
-"""What a score cannot exceed, as far as its name tells, and what of it is but rounding."""
+"""The bounds of a score, from its name, and the removal of rounding errors from differences."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from sklearn.base import is_classifier, is_regressor
 
 from ..cv_results.search_results import SearchResults
 
-_ROUNDING = 1e-12  # of the scores' size: sums over folds in another order differ by less
-# scikit-learn's scorers by their whole names: the first that matches
+# relative to the scores: sums over folds in another order differ by less than this
+_ROUNDING = 1e-12
+# patterns that match whole names of scikit-learn's scorers; the first match counts
 _BOUNDS = (
     (r"neg_.+", (-inf, 0.0)),
     (r"r2|explained_variance|d2_.+|adjusted_mutual_info.*", (-inf, 1.0)),
@@ -29,11 +30,11 @@ _BOUNDS = (
 
 
 def bounds_of(results: SearchResults, metric: str) -> tuple[float, float]:
-    """Get the least and the greatest value that a score can have; infinite where not known.
+    """Get the smallest and the largest possible value of a score; infinite if not known.
 
-    Known are the scores that scikit-learn has a name for, however they were given: by that name,
-    as a scorer made of the function, or as the estimator's own score. Where a fold has a score
-    beyond the bounds, it is another score of the same name.
+    The bounds are known for scores that have a name in scikit-learn. The score may be given by
+    this name, as a scorer made from the function, or as the estimator's own score. If the score of
+    a fold is outside the bounds, the name belongs to another score, and the bounds are infinite.
     """
     low, high = _bounds_of_name(_name_of(results, metric))
     scores = results.scores(metric)
@@ -44,8 +45,8 @@ def bounds_of(results: SearchResults, metric: str) -> tuple[float, float]:
 
 
 def without_rounding(difference: np.ndarray, size: np.ndarray | float) -> np.ndarray:
-    """Make 0 of the differences that are nothing but rounding, in view of what was subtracted."""
-    with np.errstate(invalid="ignore"):  # of scores that are infinite or missing
+    """Set differences to 0 that are rounding errors relative to `size`."""
+    with np.errstate(invalid="ignore"):  # scores may be infinite or missing
         return np.where(np.abs(difference) <= _ROUNDING * np.abs(size), 0.0, difference)
 
 
@@ -58,7 +59,7 @@ def _bounds_of_name(name: str | None) -> tuple[float, float]:
 
 
 def _name_of(results: SearchResults, metric: str) -> str | None:
-    """Find scikit-learn's name for what a metric of a search measures."""
+    """Find the name of a metric in scikit-learn; None if it is not known."""
     scoring = getattr(results.search, "scoring", None)
     if isinstance(scoring, Mapping):
         scoring = scoring.get(metric)
@@ -74,7 +75,7 @@ def _name_of(results: SearchResults, metric: str) -> str | None:
 
 
 def _name_of_scorer(scorer: Any) -> str | None:
-    """Name the function that ``make_scorer`` made a scorer of."""
+    """Find the scikit-learn name of the function inside a scorer of ``make_scorer``."""
     function = getattr(scorer, "_score_func", None)
     if function is None or not getattr(function, "__module__", "").startswith("sklearn.metrics"):
         return None

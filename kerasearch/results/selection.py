@@ -1,4 +1,4 @@
-"""A refit rule: the simplest candidate that is about as good as the best."""
+"""A rule for `refit`: the simplest candidate that is about as good as the best candidate."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ..cv_results.reading import read
 from ..cv_results.search_results import SearchResults
 from .summary import interval
 
-# Last parts of the names of common hyperparameters, those that count most first: fewer layers,
-# narrower ones, fewer epochs, stronger regularization ("-": larger is simpler).
+# The last parts of common names of hyperparameters, the most important first: the number of layers,
+# their width, the epochs, the regularization. "-" means that a larger value is simpler.
 # fmt: off
 DEFAULT_ORDER = (
     "hidden_layer_sizes", "layers", "n_layers", "num_layers", "n_hidden", "depth", "max_depth",
@@ -34,38 +34,51 @@ DEFAULT_ORDER = (
 def one_standard_error(
     order: str | Sequence[str] | None = None, metric: str | None = None
 ) -> OneStandardError:
-    """Make a ``refit=`` rule: the simplest candidate within one standard error of the best.
+    """Make a rule for ``refit=``: the simplest candidate within one standard error of the best.
 
-    A candidate that scores a hair less and is much smaller is often the better choice [1]_. Of
-    the candidates whose mean score is not below the best mean minus its standard error over
-    folds, this takes the simplest.
+    A candidate with a slightly lower score that is much smaller is often the better choice [1]_.
+    The rule looks at the candidates whose mean score is at least the best mean score minus its
+    standard error over folds. It selects the simplest of them.
 
     Parameters
     ----------
     order : str or sequence of str, default=None
-        What makes a candidate simple: names of hyperparameters, full or their last routed part,
-        the most important first. Smaller is simpler; ``"-dropout"``: larger is simpler. Lists of
-        layers compare by their number, then by their sum; a number is a list of one; ``None``, and
-        a parameter that a candidate does not have, are 0; False is simpler than True. None takes
-        those of the common names that the search has: layers (``hidden_layer_sizes``, ``n_layers``,
-        ``depth``, ...), units, filters, epochs, then regularization (``dropout``, ``l2``,
-        ``weight_decay``, ``alpha``: larger is simpler; ``C``, ``gamma``: smaller is),
-        ``batch_norm``. Equally simple candidates compare by their score.
+        The hyperparameters that decide which candidate is simpler, the most important first. They
+        are given by full names or by the last part of the name. A smaller value is simpler; with
+        a minus sign, as in ``"-dropout"``, a larger value is simpler. Lists of layer widths are
+        compared by the number of layers, then by the sum of the widths. A number counts as a list
+        of one number. ``None`` and the value of an absent parameter count as 0. False is simpler
+        than True. Candidates that are equally simple are compared by their score.
+
+        None uses common names, as far as the search has them: first layers
+        (``hidden_layer_sizes``, ``n_layers``, ``depth``, ...), then units, filters and epochs,
+        then regularization (larger ``dropout``, ``l2``, ``weight_decay`` or ``alpha`` is simpler;
+        smaller ``C`` or ``gamma`` is simpler), then ``batch_norm``.
     metric : str, default=None
-        Which score, of a search with several; the search must have but one where it is None.
+        The metric to compare by. It is required if the search has several metrics.
 
     Returns
     -------
     rule : callable
-        From ``cv_results_`` to the index of a candidate; pickles. Give it as ``refit=`` to
-        ``GridSearchCV``, ``RandomizedSearchCV`` or this library's searches. A rule that raised
-        would lose the whole search at its end, so that it warns and takes the best candidate where
-        it does not find its names.
+        A function from ``cv_results_`` to the index of a candidate. It can be pickled. Pass it as
+        ``refit=`` to ``GridSearchCV``, ``RandomizedSearchCV`` or a search of kerasearch. The rule
+        runs at the end of a search, when an error would lose all results. Therefore it issues a
+        warning instead of an error if the search lacks a hyperparameter or the metric.
 
     Raises
     ------
     TypeError
-        If ``order`` is not made of names.
+        If `order` does not consist of names.
+
+    Warns
+    -----
+    UserWarning
+        When the rule runs: if the search has no such metric or hyperparameter, or if the values of
+        a hyperparameter have no order.
+
+    See Also
+    --------
+    compare : Test which candidates differ significantly from the best.
 
     References
     ----------
@@ -87,23 +100,23 @@ def one_standard_error(
     names = (order,) if isinstance(order, str) else order
     if names is not None:
         if isinstance(names, Mapping) or not isinstance(names, Sequence):
-            raise TypeError(f"order={order!r}: expected names of hyperparameters or None")
+            raise TypeError(f"order={order!r} must be a list of names of hyperparameters, or None")
         wrong = [name for name in names if not isinstance(name, str) or not name.strip("-")]
         if wrong or not names:
-            raise TypeError(f"order={order!r}: expected names of hyperparameters, not {wrong}")
+            raise TypeError(f"order={order!r} must have names of hyperparameters, but has {wrong}")
         names = tuple(names)
     return OneStandardError(names, metric)
 
 
 @dataclass(frozen=True)
 class OneStandardError:
-    """The rule that :func:`one_standard_error` makes."""
+    """The rule that :func:`one_standard_error` returns."""
 
     order: tuple[str, ...] | None = None
     metric: str | None = None
 
     def __call__(self, cv_results: Mapping[str, Any]) -> int:
-        """Choose a candidate of ``cv_results``: its index."""
+        """Choose a candidate of ``cv_results``; return its index."""
         results = read(cv_results)
         metric = self._metric_of(results)
         best = int(results.order(metric)[0])
@@ -120,13 +133,13 @@ class OneStandardError:
         if self.metric in results.metrics or (self.metric is None and len(results.metrics) == 1):
             return results.metric(self.metric)
         warn(
-            f"one_standard_error(metric={self.metric!r}): the search has "
-            f"{', '.join(results.metrics)}; {results.metrics[0]!r} is taken"
+            f"one_standard_error(metric={self.metric!r}): the search has the metrics "
+            f"{', '.join(results.metrics)}; {results.metrics[0]!r} is used"
         )
         return results.metrics[0]
 
     def _parameters_of(self, results: SearchResults) -> list[tuple[str, bool]]:
-        """Find the full names to compare by, each with whether larger is simpler."""
+        """Find the full names of the order, each with whether a larger value is simpler."""
         chosen = []
         for name in DEFAULT_ORDER if self.order is None else self.order:
             larger, bare = name.startswith("-"), name.lstrip("-")
@@ -137,16 +150,19 @@ class OneStandardError:
             try:
                 full = results.parameter(bare)
             except ValueError as error:
-                warn(f"one_standard_error: {error}; it is left out of the order")
+                warn(f"one_standard_error: {error}; the name is left out of the order")
                 continue
             if _has_sizes(results, full):
                 chosen.append((full, larger))
             else:
-                warn(f"one_standard_error: the values of {bare!r} have no order; it is left out")
+                warn(
+                    f"one_standard_error: the values of {bare!r} have no order; the name is left "
+                    "out of the order"
+                )
         if not chosen and self.order is None:
             warn(
                 f"one_standard_error: no hyperparameter of the search ({', '.join(results.names)}) "
-                "is known to make a candidate simpler; the best is taken. Give order="
+                "is known to make a candidate simpler, so the best candidate is used; pass order="
             )
         return chosen
 
@@ -161,11 +177,11 @@ def _sizes(results: SearchResults, full: str, larger: bool) -> list[tuple[float,
 
 
 def _size(value: Any) -> tuple[float, float] | None:
-    """Measure a value: (how many numbers, their sum); None for what has no size."""
+    """Measure a value as (number of numbers, their sum); None for a value without a size."""
     value = as_python(value)
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    if not value and not isinstance(value, str):  # None, 0, False, (), not there
+    if not value and not isinstance(value, str):  # None, 0, False, () or an absent parameter
         return (0.0, 0.0)
     if isinstance(value, Real):
         return (1.0, float(value))

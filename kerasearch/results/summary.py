@@ -1,4 +1,4 @@
-"""The table of a search: one row a candidate, best first."""
+"""The table of a search: one row for each candidate, the best candidate first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..cv_results.search_results import EPOCH_COUNTS, SearchResults
 from .score_bounds import bounds_of, without_rounding
 
 CONFIDENCE = 0.95
-# in a notebook: at most so many rows, and without these columns
+# a notebook shows at most this many rows, and does not show these columns
 _N_SHOWN = 10
 _DETAILS = ("sem", "ci_low", "ci_high", "train_mean", "total_fit_time", "total_score_time")
 # names of columns that are not parameters
@@ -31,60 +31,75 @@ _STATISTICS = (
 def summarize(
     search: SearchLike, metric: str | None = None, top: int | None = None
 ) -> pd.DataFrame:
-    """Make a table of a search: one row a candidate, best first.
+    """Make a table of a search: one row for each candidate, the best candidate first.
 
     Parameters
     ----------
     search : fitted search, dict or DataFrame
-        A fitted search of scikit-learn or of this library, its ``cv_results_``, or that as a
-        DataFrame, also one read back from CSV or Parquet. A Parquet file does not tell ``None``
-        from a parameter that a candidate does not have: among numbers it is read as the latter.
+        A fitted search of scikit-learn or kerasearch, its ``cv_results_``, or ``cv_results_`` as a
+        DataFrame. The DataFrame may have been read from a CSV or Parquet file. A Parquet file does
+        not distinguish the value ``None`` from a parameter that a candidate does not have. If the
+        other values of the parameter are numbers, ``None`` is read as an absent parameter.
     metric : str, default=None
-        Which score to rank by, of a search with several. None is the one that the search
-        refitted by, or the first.
+        The metric to rank by, if the search has several. None uses the metric that `refit` of the
+        search names, or else the first metric.
     top : int, default=None
-        How many rows to keep. None is all.
+        The number of rows to keep. None keeps all rows.
 
     Returns
     -------
     table : DataFrame
-        Indexed by ``candidate``, the place in ``cv_results_``. A notebook shows the first ten rows
-        and the main columns, and names the others. The columns, where the search has what they
-        need:
+        One row for each candidate, indexed by ``candidate``, the position in ``cv_results_``. A
+        notebook shows the first ten rows and the main columns, and lists the names of the other
+        columns. A column is present if the search has the necessary data. The columns are:
 
-        - ``rank`` (int): 1 is best, ties have the same rank. Failed candidates come last. In
-          successive halving and Hyperband, the candidates of the largest resource come first:
-          scores of different resources do not compare.
-        - ``mean``, ``std``: of the test scores over folds, as in ``cv_results_`` (``ddof=0``). A
-          candidate with a failed fold has none.
-        - ``sem``: standard error of the mean, ``std / sqrt(n_folds - 1)``.
-        - ``ci_low``, ``ci_high``: the mean ± the 97.5 % point of Student's t with
-          ``n_folds - 1`` degrees of freedom times ``sem``, and no further than the score can go:
-          an accuracy from 0 to 1, R² to 1, where the search tells which score it is. It describes
-          the spread over folds. Folds share training data and are not independent, so the mean of
-          new data lies in it less often than in 95 % of cases; :func:`compare` corrects for that.
-        - ``difference``: the mean minus the best candidate's.
-        - ``train_mean`` and ``gap``, the training score minus the test score.
-        - one for each parameter, by its last routed part (by its full name where two would be the
-          same). Integers, floats, booleans and strings keep their dtype; a candidate without the
-          parameter has a missing value; lists, tuples and callables are text. The values
-          themselves are in ``search.cv_results_["params"][candidate]``.
-        - ``n_resources``, ``iter``, ``bracket``, ``rung``, ``search``, and whatever else the
-          search recorded.
-        - ``failed_folds`` (int) and ``error``, the message, which this library's searches keep
-          and scikit-learn's drop: then it is the fit store's, of fits that diverged.
-        - ``epochs``: how many a fold ran on average, if a scorer counts them under the name
-          ``"epochs"``, or the estimator has a fit store (``store=``). There, candidates are
-          unknown whose fits cannot be told from those of other searches on other rows.
-        - ``fit_time``, ``score_time``: seconds of one fold on average; ``total_...``: of all folds.
-        - ``mean_...``, ``std_...``, ``rank_...`` of the other metrics.
+        - ``rank`` (int): the rank; 1 is best, and equal scores have equal ranks. Failed candidates
+          come last. In successive halving and Hyperband, the candidates with the largest resource
+          come first, because scores of different resources are not comparable.
+        - ``mean``, ``std``: the mean and the standard deviation (``ddof=0``) of the test scores
+          over folds, as in ``cv_results_``. They are NaN for a candidate with a failed fold.
+        - ``sem``: the standard error of the mean, ``std / sqrt(n_folds - 1)``.
+        - ``ci_low``, ``ci_high``: the 95 % confidence interval of the mean, from Student's t
+          distribution with ``n_folds - 1`` degrees of freedom. If the bounds of the score are
+          known, the interval is cut there: accuracy at 0 and 1, R² at 1. The interval describes
+          the spread over folds. The training sets of the folds overlap, so the folds are not
+          independent. Therefore the interval contains the mean score on new data in fewer than
+          95 % of the cases. :func:`compare` corrects for this.
+        - ``difference``: the mean minus the mean of the best candidate.
+        - ``train_mean``, ``gap``: the mean training score, and the mean training score minus the
+          mean test score.
+        - one column for each parameter. Its name is the last part of the parameter's name, or the
+          full name if two last parts are equal. Integers, floats, booleans and strings keep their
+          dtype. Lists, tuples and callables become text. A candidate without the parameter has a
+          missing value. The original values are in ``search.cv_results_["params"][candidate]``.
+        - ``n_resources``, ``iter``, ``bracket``, ``rung``, ``search``, and further columns that
+          the search recorded.
+        - ``failed_folds`` (int): the number of folds without a score.
+        - ``error``: the error message of a failed candidate. The searches of kerasearch record
+          it. For a search of scikit-learn it is known only if the fit diverged and is in the fit
+          store.
+        - ``epochs``: the mean number of epochs of a fold. It is known if a scorer returns it by
+          the name ``"epochs"``, or if the estimator has a fit store (``store=``). It is missing
+          for a candidate whose fits in the store cannot be identified.
+        - ``fit_time``, ``score_time``: the mean time of one fold in seconds.
+        - ``total_fit_time``, ``total_score_time``: the time of all folds in seconds.
+        - ``mean_...``, ``std_...``, ``rank_...``: the scores and ranks of the other metrics.
 
     Raises
     ------
     NotFittedError
         If the search was not fitted.
+    TypeError
+        If `search` is not a search.
     ValueError
-        If there is no such metric, or the source is not the results of a search.
+        If the search has no such metric, if `top` is not a positive integer, or if the table is
+        not a ``cv_results_``.
+
+    See Also
+    --------
+    compare : Test which candidates differ significantly from the best.
+    importance : The influence of each hyperparameter on the score.
+    report : Write all results of a search to one HTML file.
 
     Examples
     --------
@@ -103,7 +118,7 @@ def summarize(
     0             3  0.667  0.000          1
     """
     if top is not None:
-        top = check_integer("top", top, 1, ", a number of rows, or None for all")
+        top = check_integer("top", top, 1, ", the number of rows, or None for all rows")
     results = read(search)
     metric = results.metric(metric)
     order = results.order(metric)[:top]
@@ -118,7 +133,7 @@ def summarize(
 
 
 def parameter_columns(results: SearchResults) -> list[str]:
-    """Name the columns that `summarize` gives the parameters, in the order of ``results.names``."""
+    """Get the names of the parameters' columns in `summarize`, in the order of `results.names`."""
     return list(short_names(list(results.names), _taken(results)).values())
 
 
@@ -127,7 +142,10 @@ def _taken(results: SearchResults) -> list[str]:
 
 
 class SummaryTable(pd.DataFrame):
-    """A table that notebooks show in short. What is made from it is an ordinary DataFrame."""
+    """A table that notebooks show in a short form.
+
+    Operations on it return an ordinary DataFrame.
+    """
 
     @property
     def _constructor(self) -> Any:
@@ -144,7 +162,7 @@ class SummaryTable(pd.DataFrame):
 
 
 def _whole(values: np.ndarray) -> Any:
-    """Keep counts whole where some are missing, as in a merged table."""
+    """Keep counts as integers if some values are missing, as in a merged table."""
     if values.dtype.kind == "f" and np.isnan(values).any():
         known = values[~np.isnan(values)]
         if len(known) and (known == np.round(known)).all():

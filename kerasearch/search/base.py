@@ -20,7 +20,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -35,60 +34,26 @@ from .._utils.names import did_you_mean
 from .._utils.text import duration, listed, time_left
 from .._utils.user_warnings import warn
 from ..cv_results.reading import read
-from ..cv_results.search_results import default_metric
+from .checks import check_data
+from .dask_data import SentData
+from .evaluations import (
+    Batch,
+    Evaluation,
+    score_to_refit_by,
+    warning_message,
+    with_error_score,
+)
 from .fit_errors import all_failed_text, error_message, read_all_failed, warn_text
 from .fixed_splits import FixedSplits, fixed_splits
+from .worker_warnings import Warned, brought_back
 
 _Search = TypeVar("_Search", bound="IncrementalSearchCV")
 
+_ATTEMPTS = 5  # at a batch whose data are lost with the workers that had them
 
-@dataclass
-class Batch:
-    """Candidates to evaluate together.
-
-    Attributes
-    ----------
-    candidates : list of dict
-        Parameters to set on the estimator.
-    columns : dict of str to list
-        More columns of ``cv_results_``, one value a candidate.
-    unrecorded : dict
-        Parameters to set beside the candidates' own, which are no part of the results.
-    """
-
-    candidates: list[dict[str, Any]]
-    columns: dict[str, list[Any]] = field(default_factory=dict)
-    unrecorded: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Evaluation:
-    """One candidate with what its fits gave: a row of ``cv_results_``.
-
-    Attributes
-    ----------
-    params : dict
-        The candidate.
-    folds : list of dict
-        For each fold, what scikit-learn's ``_fit_and_score`` returns: ``test_scores``,
-        ``train_scores`` where asked for, ``n_test_samples``, ``fit_time``, ``score_time``,
-        ``fit_error``. The scores are None where every fit of the batch failed.
-    columns : dict
-        More columns.
-    """
-
-    params: dict[str, Any]
-    folds: list[dict[str, Any]]
-    columns: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether a fold or more was fitted."""
-        return any(fold["fit_error"] is None for fold in self.folds)
-
-
-class NothingFinished(Exception):
-    """Raised to end a search that was interrupted too early for any result."""
+# of a running search's state: what its workers get of the private part, and what they do not get
+_SCIKIT_LEARNS = ("_skl", "_parent_callback")
+_NOT_FOR_WORKERS = ("cv", "study", "sampler", "storage", "warm_start", "enqueue", "space")
 
 
 class NoNewCandidates(Exception):
@@ -98,11 +63,14 @@ class NoNewCandidates(Exception):
 class _RunningSearch:
     """What a search knows while it runs."""
 
-    def __init__(self, X: Any, y: Any, cv: FixedSplits | None, timeout: float | None) -> None:
+    def __init__(
+        self, X: Any, y: Any, cv: FixedSplits | None, sent: SentData, timeout: float | None
+    ) -> None:
         self.X, self.y = X, y
-        self.cv = cv
+        self.cv, self.sent = cv, sent
         self.evaluations: list[Evaluation] = []
         self.batch = Batch([])
+        self.warned: set[Warned] = set()
         self.n_seen = 0  # candidates in scikit-learn's own list
         self.begin = time.monotonic()
         self.deadline = None if timeout is None else self.begin + timeout
@@ -162,32 +130,40 @@ class IncrementalSearchCV(GridSearchCV):
         Returns
         -------
         self : object
-            The search, fitted; not fitted, after a warning, where Ctrl-C came before the first
-            candidate was finished.
+            The search, fitted.
 
         Raises
         ------
         ValueError
             If the settings are wrong, or if every fit failed.
         KeyboardInterrupt
-            At Ctrl-C in the last fit, on all rows; the results are there.
+            At Ctrl-C before the first candidate was finished: the search is not fitted; or in the
+            last fit, on all rows: the results are there.
         """
         self._check_settings()
+        check_data(X, y, self.scoring)
         self._drop_results()
-        cv = fixed_splits(self.cv, y, self.estimator)
-        self._running = _RunningSearch(X, y, cv, getattr(self, "timeout", None))
+        sent = self._sent_data()
+        cv = fixed_splits(self.cv, y, self.estimator, sent)
+        self._running = _RunningSearch(X, y, cv, sent, getattr(self, "timeout", None))
         try:
             try:
-                super().fit(X, y, **params)
+                with sent.in_use(X, y), brought_back():
+                    super().fit(X, y, **params)
             except NoNewCandidates:
                 self._set_best()
                 self._refit(X, y, params)
-            except NothingFinished as end:
-                self._drop_results()
-                warn(f"{type(self).__name__}: {end}")
+            except KeyboardInterrupt:
+                if not self._running.evaluations:
+                    self._drop_results()
+                raise
         finally:
             del self._running
         return self
+
+    def _sent_data(self) -> SentData:
+        """Get what keeps count of the data that workers have: of one fit, in most searches."""
+        return SentData()
 
     def _drop_results(self) -> None:
         """Drop the results of an earlier fit, as this one may end before it has any."""
@@ -198,6 +174,8 @@ class IncrementalSearchCV(GridSearchCV):
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
         """Evaluate batch after batch, until there are no more or the search is to stop."""
         running = self._running
+        if running.cv is None and hasattr(self, "_checked_cv_orig"):  # from scikit-learn 1.7 on
+            running.cv = FixedSplits(self._checked_cv_orig, running.sent)  # of an iterator
         self.stop_reason_ = "finished"
         batches = self._batches()
         try:
@@ -210,7 +188,7 @@ class IncrementalSearchCV(GridSearchCV):
             batches.close()  # type: ignore[attr-defined]
         if not running.evaluations:
             if self.stop_reason_ == "interrupted":
-                raise NothingFinished("stopped before a candidate was finished: there is no result")
+                raise KeyboardInterrupt("before a candidate was finished: there is no result")
             raise ValueError("there was no candidate to evaluate")
         if not any(evaluation.succeeded for evaluation in running.evaluations):
             raise ValueError(all_failed_text([each.folds for each in running.evaluations]))
@@ -231,18 +209,24 @@ class IncrementalSearchCV(GridSearchCV):
         running = self._running
         running.batch = batch
         candidates = [{**params, **batch.unrecorded} for params in batch.candidates]
-        more: dict[str, Any] = {} if running.cv is None else {"cv": running.cv}
         begin = time.monotonic()
-        with _task(self, context, "batch", sequential=False) as inner:
-            if inner is not None:  # scikit-learn 1.9 and later
-                more["callback_ctx"] = inner
-            try:
-                evaluate_candidates(candidates, **more)
-            except ValueError as error:
-                failure = read_all_failed(str(error))
-                if failure is None:
-                    raise
-                self._add_failed_batch(*failure, time.monotonic() - begin)
+        try:
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                more: dict[str, Any] = {"cv": running.cv}
+                try:
+                    with _task(self, context, "batch", sequential=False) as inner:
+                        if inner is not None:  # scikit-learn 1.9 and later
+                            more["callback_ctx"] = inner
+                        evaluate_candidates(candidates, **more)
+                    break
+                except Exception as error:
+                    if not (attempts_left and running.sent.send_again(error)):
+                        raise
+        except ValueError as error:
+            failure = read_all_failed(str(error))
+            if failure is None:
+                raise
+            self._add_failed_batch(*failure, time.monotonic() - begin)
         if self._verbose:
             print(self._progress_line(), flush=True)
 
@@ -279,7 +263,15 @@ class IncrementalSearchCV(GridSearchCV):
         for i, (params, folds) in enumerate(zip(batch.candidates, outs, strict=True)):
             columns = {name: values[i] for name, values in batch.columns.items()}
             self._running.evaluations.append(Evaluation(params, list(folds), columns))
+        self._warn_as_workers([fold for folds in outs for fold in folds])
         self._update_results(self._running.evaluations)
+
+    def _warn_as_workers(self, folds: Sequence[Mapping[str, Any]]) -> None:
+        """Warn of what fits in other processes warned of, once in a search."""
+        for one in (one for fold in folds for one in fold.get("warnings", ())):
+            if one not in self._running.warned:
+                self._running.warned.add(one)
+                warn(one.message, one.category)
 
     def _update_results(self, evaluations: Sequence[Evaluation]) -> None:
         """Bring ``cv_results_`` up to date, in place: scikit-learn's `fit` holds the same dict."""
@@ -293,7 +285,7 @@ class IncrementalSearchCV(GridSearchCV):
             return  # the names of the scores are not known yet
         self._check_refit(scored["test_scores"])
         folds = [
-            _with_error_score(fold, scored, self.error_score, self.return_train_score)
+            with_error_score(fold, scored, self.error_score, self.return_train_score)
             for evaluation in evaluations
             for fold in evaluation.folds
         ]
@@ -306,6 +298,9 @@ class IncrementalSearchCV(GridSearchCV):
             )
         messages = [error_message(evaluation.folds) for evaluation in evaluations]
         table["error_messages"] = np.array(messages, dtype=object)
+        messages = [warning_message(evaluation.folds) for evaluation in evaluations]
+        if any(messages):
+            table["warning_messages"] = np.array(messages, dtype=object)
         if not hasattr(self, "cv_results_"):
             self.cv_results_: dict[str, Any] = {}
         self.cv_results_.update(table)
@@ -327,7 +322,7 @@ class IncrementalSearchCV(GridSearchCV):
 
     def _fold_scores(self, evaluation: Evaluation) -> list[float]:
         failed = float(self.error_score) if isinstance(self.error_score, Real) else np.nan
-        scores = [_score_to_refit_by(fold["test_scores"], self.refit) for fold in evaluation.folds]
+        scores = [score_to_refit_by(fold["test_scores"], self.refit) for fold in evaluation.folds]
         return [failed if score is None else float(score) for score in scores]
 
     def _select_best_index(  # type: ignore[override]
@@ -420,11 +415,16 @@ class IncrementalSearchCV(GridSearchCV):
         return (0, 0) if total is None else (len(self._running.evaluations), total)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the running search out of what scikit-learn sends to its workers with each fit."""
+        """Leave out what workers have no use for, as scikit-learn sends the search with each fit.
+
+        Its callbacks get to see it, and nobody else. Earlier results, splits and the password of a
+        database are not for every task.
+        """
         state = super().__getstate__()
         if "_running" in state:
-            kept = {name: v for name, v in state.items() if name != "_running" and name[-1] != "_"}
-            return {**kept, **{name: None for name in ("study", "sampler") if name in kept}}
+            names = self._get_param_names()
+            kept = {n: v for n, v in state.items() if n in names or n.startswith(_SCIKIT_LEARNS)}
+            return {**kept, **{name: None for name in _NOT_FOR_WORKERS if name in kept}}
         return state
 
 
@@ -476,23 +476,3 @@ def _task(search: Any, parent: Any, name: str, sequential: bool = True) -> Itera
         yield context
     finally:
         context.call_on_fit_task_end(estimator=search)
-
-
-def _with_error_score(
-    fold: Mapping[str, Any], scored: Mapping[str, Any], error_score: Any, with_train: bool
-) -> dict[str, Any]:
-    """Give a failed fold the scores that scikit-learn would have put there."""
-    known = scored["test_scores"]
-    failed = dict.fromkeys(known, error_score) if isinstance(known, dict) else error_score
-    done = {name: fold[name] for name in ("fit_error", "n_test_samples", "fit_time", "score_time")}
-    for name in ("test_scores", "train_scores") if with_train else ("test_scores",):
-        scores = fold.get(name)
-        done[name] = failed if scores is None else scores
-    return done
-
-
-def _score_to_refit_by(scores: Any, refit: Any) -> float | None:
-    """Get the score that the search goes by: the one that `refit` names, or else the first."""
-    if not isinstance(scores, Mapping):
-        return scores
-    return scores[default_metric(scores, refit)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-import warnings
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,17 @@ from .._utils.json_values import as_json
 from .._utils.names import last_part
 from .._utils.plain_values import as_python
 from .._utils.user_warnings import warn
+from .._utils.values import unique
 from ..cv_results.reading import read
-from .base import Batch, Evaluation, IncrementalSearchCV
+from .base import IncrementalSearchCV
 from .checks import check_candidate, check_space, check_timeout, warn_of_small_space
+from .evaluations import Batch, Evaluation
 from .optuna_import import import_optuna, optuna_warnings_only
+from .optuna_owner import Owner
+from .optuna_proposals import SeededProposals
 from .optuna_space import TrialSpace
-from .optuna_study import FOLD_RESULTS, AskAndTell, check_sampler, create_study
+from .optuna_storage import create_study, masked
+from .optuna_study import AskAndTell, add_earlier, check_sampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
 # user attributes of a study: whose scores it has
 _SCORING = "kerasearch:scoring"
 _PROBLEM = "kerasearch:problem"
+_SECONDS_BETWEEN_LOOKS = 0.1  # at what other processes have finished
 _CHANGE_NO_SCORE = {"n_jobs", "verbose", "store"}  # parameters of an estimator
 
 
@@ -58,16 +64,19 @@ class BayesSearchCV(IncrementalSearchCV):
     timeout : float, default=None
         Seconds after which no more candidates are begun, and the best so far is trained.
     sampler : optuna.samplers.BaseSampler, default=None
-        Where candidates come from; None is TPE, seeded with `random_state`. It is copied. Optuna's
-        Gaussian process needs torch, and draws at random what one of several dicts alone has.
+        Where candidates come from; None is TPE, seeded with `random_state`. It is copied. One that
+        is given draws as it likes: what a killed search goes on with may differ. Optuna's Gaussian
+        process needs torch, and draws at random what one of several dicts alone has.
     study : optuna.study.Study, default=None
         A study to go on with, which maximizes. It gets the new trials.
     storage : str, path or Optuna storage, default=None
         Where the study is kept: a database, ``"sqlite:///search.db"``, or the path of a journal
-        file. A search with the same storage goes on with it; several processes at the same time
-        share it, and each has what all had finished when it ended: together they may evaluate a
-        candidate or two beyond `n_iter`. Other data, another estimator or another scoring than the
-        study's are an error. None keeps it in memory.
+        file. A search with the same storage goes on with it, after a kill too: with the default
+        sampler and a `random_state`, to the same numbers, as the k-th candidate follows from the
+        seed and the results before it alone. Several processes at the same time share it: together
+        they evaluate `n_iter` candidates, none twice, and each waits for the last ones of the
+        others. Other data, another estimator or another scoring than the study's are an error.
+        None keeps it in memory.
     study_name : str, default="kerasearch"
         The study's name in the storage.
     batch_size : int, default=1
@@ -86,7 +95,8 @@ class BayesSearchCV(IncrementalSearchCV):
     Attributes
     ----------
     cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_
-        As in `RandomizedSearchCV`; ``cv_results_["error_messages"]`` says why candidates failed.
+        As in `RandomizedSearchCV`; ``cv_results_["error_messages"]`` says why candidates failed,
+        ``cv_results_["warning_messages"]`` what their fits in worker processes warned of.
     study_ : optuna.study.Study
         For Optuna's plots and dashboard. A tuple or an object goes by its index in the list; a
         candidate without a finite score is a failed trial.
@@ -168,17 +178,25 @@ class BayesSearchCV(IncrementalSearchCV):
             check_space(self.estimator, self.space)
         if space.n_values < self.n_iter:
             warn_of_small_space(space.n_values, f"n_iter={self.n_iter}", "each is evaluated once")
-        first = [_encoded(space, params, self.estimator) for params in self.enqueue or []]
+        first = self._first(space)
         earlier = _earlier_trials(space, self.warm_start)
         check_sampler(self.sampler)
         if self.study is not None and self.storage is not None:
             raise ValueError("study and storage exclude each other: a study has its storage")
         with optuna_warnings_only(self.verbose):
             self._opened = self._open_study()
-            if not self._opened.get_trials(deepcopy=False):  # else the search goes on
-                self._opened.add_trials(earlier)
+            is_new = add_earlier(self._opened, earlier)
+            if is_new and not self._is_seeded:
                 for params in first:
                     self._opened.enqueue_trial(params)
+
+    @property
+    def _is_seeded(self) -> bool:
+        """Whether candidates come from the default sampler, and not from one that is given."""
+        return self.sampler is None and self.study is None
+
+    def _first(self, space: TrialSpace) -> list[dict[str, Any]]:
+        return unique(_encoded(space, params, self.estimator) for params in self.enqueue or [])
 
     def _open_study(self) -> Study:
         """Take the study that is given, find the stored one, or make one."""
@@ -202,15 +220,13 @@ class BayesSearchCV(IncrementalSearchCV):
             study.sampler = copy.deepcopy(self.sampler)
         return study
 
-    def _default_sampler(self, n_trials: int) -> BaseSampler:
-        """Seed it by what the study has, or a resumed search would ask for the same again."""
-        optuna, seed = import_optuna(), None
-        if self.random_state is not None:
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1)) + n_trials
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            together = self.batch_size > 1 or self.storage is not None
-            return optuna.samplers.TPESampler(seed=seed, constant_liar=together)
+    def _proposals(self, space: TrialSpace) -> SeededProposals:
+        """Make the default sampler."""
+        if self.random_state is None:
+            seed = np.random.SeedSequence().generate_state(1)[0]
+        else:
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+        return SeededProposals(space, int(seed), self._first(space))
 
     def _n_planned(self) -> int:
         return int(min(self.n_iter, TrialSpace(self.space).n_values))
@@ -242,45 +258,78 @@ class BayesSearchCV(IncrementalSearchCV):
         self._check_problem(self._opened)
         self.study_ = self._opened
         del self._opened
-        own = self._default_sampler if self.sampler is None and self.study is None else None
-        optimizer = AskAndTell(self.study_, TrialSpace(self.space), self.estimator, own)
-        n_iter = self._n_planned()
-        with optuna_warnings_only(self.verbose):
-            while True:
-                self._restore(optimizer)
-                n = min(self.batch_size, n_iter - len(self._running.evaluations))
-                if n <= 0:
+        space = TrialSpace(self.space)
+        proposals = self._proposals(space) if self._is_seeded else None
+        n_planned = self._n_planned()
+        with optuna_warnings_only(self.verbose), Owner() as owner:
+            optimizer = AskAndTell(self.study_, space, self.estimator, n_planned, owner, proposals)
+            while len(self._restore(optimizer)) < n_planned:
+                trials = optimizer.next_batch(self.batch_size)
+                if trials:
+                    yield from self._evaluated(optimizer, trials)
+                elif optimizer.is_exhausted and not optimizer.is_waiting:
+                    self._restore(optimizer)
+                    break
+                elif self._running.evaluations and self._running.is_late:
+                    self.stop_reason_ = "timeout"
                     return
-                begin = len(self._running.evaluations)
-                trials, candidates = optimizer.ask(n)
-                if not trials:
-                    self.stop_reason_ = "exhausted"
-                    return
-                try:
-                    yield Batch(candidates)
-                finally:  # it may be stopped in the middle
-                    self._tell(optimizer, trials, self._running.evaluations[begin:])
+                else:
+                    time.sleep(_SECONDS_BETWEEN_LOOKS)
+        if optimizer.is_exhausted and len(self._running.evaluations) < n_planned:
+            self.stop_reason_ = "exhausted"
 
-    def _tell(
-        self, optimizer: AskAndTell, trials: Sequence[Trial], evaluations: Sequence[Evaluation]
-    ) -> None:
-        for trial, evaluation in zip(trials, evaluations, strict=False):
-            trial.set_user_attr(FOLD_RESULTS, [_plain_fold(fold) for fold in evaluation.folds])
-            optimizer.tell(trial, evaluation.params, self._mean_score(evaluation))
-        for trial in trials[len(evaluations) :]:
-            optimizer.fail(trial)
+    def _evaluated(self, optimizer: AskAndTell, trials: Sequence[FrozenTrial]) -> Iterator[Batch]:
+        """Have trials evaluated, and tell the study, even if that is stopped in the middle."""
+        begin = len(self._running.evaluations)
+        try:
+            yield Batch([optimizer.params(trial) for trial in trials])
+        finally:
+            evaluations = self._running.evaluations[begin:]
+            for trial, evaluation in zip(trials, evaluations, strict=False):
+                folds = [_plain_fold(fold) for fold in evaluation.folds]
+                optimizer.tell(trial, folds, self._mean_score(evaluation))
+            for trial in trials[len(evaluations) :]:
+                optimizer.give_back(trial)
+            self._put_in_order(optimizer)
 
-    def _restore(self, optimizer: AskAndTell) -> None:
+    def _restore(self, optimizer: AskAndTell) -> list[Evaluation]:
         """Take in candidates of an earlier search on the study, and of other processes."""
         found = []
-        for number, params, folds, score in optimizer.new_results():
+        for number, params, folds in optimizer.new_results():
             if self._running.cv is not None:
                 self._running.cv.n_expected = len(folds)
             found.append(Evaluation(params, folds))
-            optimizer.remember(number, params, score)
+            optimizer.numbers.append(number)
         if found:
             self._running.evaluations.extend(found)
             self._update_results(self._running.evaluations)
+            self._put_in_order(optimizer)
+        return self._running.evaluations
+
+    def _put_in_order(self, optimizer: AskAndTell) -> None:
+        """Order the results as their candidates were proposed."""
+        evaluations = self._running.evaluations
+        order = np.argsort(optimizer.numbers)
+        if len(order) == len(evaluations) and np.any(order[1:] < order[:-1]):
+            evaluations[:] = [evaluations[i] for i in order]
+            optimizer.numbers.sort()
+            self._update_results(evaluations)
+
+    def __repr__(self, *args: Any, **kwargs: Any) -> str:
+        return super(BayesSearchCV, self._shown()).__repr__(*args, **kwargs)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return super(BayesSearchCV, self._shown())._repr_mimebundle_(**kwargs)
+
+    def _repr_html_inner(self) -> str:
+        return super(BayesSearchCV, self._shown())._repr_html_inner()
+
+    def _shown(self) -> BayesSearchCV:
+        """Get a search to show, without the password of a database."""
+        twin = copy.copy(self)
+        if isinstance(self.storage, str):
+            twin.storage = masked(self.storage, self.storage)
+        return twin
 
 
 def _digest(estimator: Any, searched: set[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scipy.sparse import issparse
 from sklearn.base import clone
 
 from .._utils.checks import check_number
@@ -40,6 +41,38 @@ def check_candidate(estimator: Any, candidate: Mapping[str, Any]) -> None:
         if unknown and "did you mean" not in text.lower():
             text += nearest_names(unknown[0], known)
         raise ValueError(text) from None
+
+
+def check_data(X: Any, y: Any, scoring: Any) -> None:
+    """Raise for data that no fold can be taken of, or that no score can compare.
+
+    Raises
+    ------
+    TypeError
+        For arrays in a dict or a list.
+    ValueError
+        For a `y` of three axes or more, and one of scikit-learn's own scores.
+    """
+    _check_rows(X, y)
+    if isinstance(scoring, str) and getattr(y, "ndim", 1) > 2:
+        raise ValueError(
+            f"scoring={scoring!r} is a score of scikit-learn's, and those refuse a y of "
+            f"{y.ndim} axes: leave scoring out, so that the estimator's own score is taken, or "
+            "pass a function of estimator, X and y"
+        )
+
+
+def _check_rows(X: Any, y: Any) -> None:
+    if issparse(X):  # of which one kind is a dict
+        return
+    arrays = list(X.values()) if isinstance(X, Mapping) else X
+    if not isinstance(arrays, list | tuple) or y is None or len(arrays) == len(y):
+        return
+    if isinstance(X, Mapping) or all(hasattr(part, "shape") for part in arrays):
+        raise TypeError(
+            f"X is a {type(X).__name__} of {len(arrays)} arrays, and a search takes rows of X for "
+            "its folds: put the arrays side by side, by kerasearch.stack_inputs(name=array, ...)"
+        )
 
 
 def check_timeout(timeout: Any) -> None:

@@ -7,16 +7,19 @@ from typing import Any
 from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 
+from .dask_data import SentData
+
 
 class FixedSplits:
     """A splitter that splits once, also where `cv` draws its splits.
 
     `n_expected` is how many folds the candidates of an earlier search have, None without one;
-    another number is an error.
+    another number is an error. The rows of the folds are sent to workers through `sent`.
     """
 
-    def __init__(self, cv: Any) -> None:
+    def __init__(self, cv: Any, sent: SentData | None = None) -> None:
         self.cv = cv
+        self.sent = sent
         self.n_expected: int | None = None
         self._splits: list[Any] | None = None
 
@@ -33,11 +36,15 @@ class FixedSplits:
                 f"cv makes {len(self._splits)} folds, and the study's candidates have "
                 f"{self.n_expected}; use the same cv, or another study_name"
             )
+        if self.sent is not None:
+            self.sent.send(rows for split in self._splits for rows in split)
         return self._splits
 
 
-def fixed_splits(cv: Any, y: Any, estimator: Any) -> FixedSplits | None:
+def fixed_splits(
+    cv: Any, y: Any, estimator: Any, sent: SentData | None = None
+) -> FixedSplits | None:
     """Make `cv` split once; None for an iterator of splits, which needs no such care."""
     if hasattr(cv, "__next__"):
         return None  # scikit-learn reads it once, and so has the same splits each time
-    return FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)))
+    return FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)), sent)

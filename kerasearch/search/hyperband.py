@@ -16,10 +16,11 @@ from .._utils.checks import as_integer, check_integer
 from ..space.branches import Space, as_branches, as_distributions, n_candidates
 from ..space.names import full_name
 from ..store import FitStore
-from .base import Batch, IncrementalSearchCV
+from .base import IncrementalSearchCV
 from .checks import check_space, check_timeout, warn_of_small_space
+from .evaluations import Batch
 from .optuna_import import import_optuna
-from .optuna_study import propose
+from .optuna_proposals import propose
 
 
 def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame:
@@ -266,7 +267,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
         self.resource_ = _resource_name(self.estimator, self.resource)
         self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
-        unrecorded = self._store_for_rungs()
+        unrecorded = {**self._store_for_rungs(), **self._one_path_for_rungs()}
         for bracket in self.schedule_["bracket"].unique().tolist():  # s
             rungs = self.schedule_[self.schedule_["bracket"] == bracket]
             candidates = self._draw_candidates(int(rungs["n_candidates"].iloc[0]), rng)  # T
@@ -330,6 +331,17 @@ class HyperbandSearchCV(IncrementalSearchCV):
         if known.get(store, "") is not None or as_integer(seed) is None:
             return {}
         return {store: FitStore()}
+
+    def _one_path_for_rungs(self) -> dict[str, Any]:
+        """Have an estimator that chooses its path by its epochs choose it by the last rung.
+
+        Otherwise a rung might not go on from the one before.
+        """
+        name = self.resource_.removesuffix("epochs") + "jit_compile"
+        searched = any(name in branch for branch in as_branches(self.space))
+        if searched or self.estimator.get_params(deep=True).get(name) != "auto":
+            return {}
+        return {name: ("auto", self.max_resources)}
 
 
 def _resource_name(estimator: Any, resource: Any) -> str:

@@ -15,8 +15,10 @@ from .._utils.user_warnings import warn
 from .._utils.values import identity
 from ..cv_results.values import MISSING, labels
 from ..space.names import resolve
-from .base import Batch, Evaluation, IncrementalSearchCV
-from .checks import check_candidate
+from .base import IncrementalSearchCV
+from .checks import check_candidate, check_data
+from .dask_data import SentData
+from .evaluations import Batch, Evaluation
 from .fit_errors import error_message
 from .fixed_splits import fixed_splits
 
@@ -126,12 +128,14 @@ class ManualSearchCV(IncrementalSearchCV):
             If the settings are wrong, or `cv` is an iterator that was read before.
         """
         self._check_settings()
+        check_data(X, y, self.scoring)
         if n_trials := len(getattr(self, "_trials", ())):
             warn(f"ManualSearchCV: fit begins anew, without the {n_trials} trial(s) so far")
         self._drop_results()
         self._data = (X, y, params)
         self._splitter = _read_once(self.cv)
-        self._cv = fixed_splits(self._splitter, y, self.estimator)
+        self._sent = SentData()  # for all trials
+        self._cv = fixed_splits(self._splitter, y, self.estimator, self._sent)
         self._trials: list[Evaluation] = []
         self._best: tuple[Any, Any] | None = None
         return self
@@ -226,19 +230,16 @@ class ManualSearchCV(IncrementalSearchCV):
         verbose = max(0, self.verbose - 1)
         one = self._as_search(Trial, cv=self._splitter, refit=False, verbose=verbose)
         X, y, params = self._data
-        one._candidate, one._cv = candidate, self._cv
+        one._candidate, one._cv, one._sent = candidate, self._cv, self._sent
         with warnings.catch_warnings():
             if self.verbose:  # then the line says it
                 warnings.simplefilter("ignore", FitFailedWarning)
                 warnings.filterwarnings("ignore", ".*have no finite score")
-            warnings.filterwarnings("ignore", ".*there is no result")  # Ctrl-C, raised below
             try:
                 one.fit(X, y, **params)
             except ValueError:  # no fit succeeded; a search would have no result
                 if not one._evaluations:
                     raise
-        if not one._evaluations:
-            raise KeyboardInterrupt
         (evaluation,) = one._evaluations
         self._check_refit(evaluation.folds[0]["test_scores"])
         evaluation.columns["note"] = ""
@@ -323,10 +324,14 @@ class Trial(IncrementalSearchCV):
 
     _candidate: dict[str, Any]
     _cv: Any
+    _sent: SentData
     _evaluations: list[Evaluation] = []
 
     def _n_planned(self) -> int:
         return 1
+
+    def _sent_data(self) -> SentData:
+        return self._sent
 
     def _batches(self) -> Iterator[Batch]:
         self._running.cv = self._cv

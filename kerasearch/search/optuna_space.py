@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._utils.checks import as_real
 from .._utils.plain_values import as_python
-from .._utils.values import identity, unique
-from ..space.branches import as_distributions, n_candidates
+from .._utils.values import candidate_identity, identity, unique
+from ..space.branches import as_distributions, cartesian, n_candidates
 from ..space.distributions import Choice, Distribution, Integers, Uniform
 from ..space.layer_widths import LayerSizes
 from ..space.scipy_distributions import Quantiles
 from .optuna_import import import_optuna
 
 if TYPE_CHECKING:
-    from optuna.trial import BaseTrial, FrozenTrial
+    from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
+_MOST_LISTED = 100_000
 _BRANCH = "branch"  # a trial's parameter: which dict of a list of dicts
 
 
@@ -83,6 +84,11 @@ class TrialSpace:
 
     def finished_trial(self, params: Mapping[str, Any], score: float) -> FrozenTrial | None:
         """Make a finished trial of a candidate; None if it lies outside the space."""
+        fixed = self.trial_of(params)
+        return None if fixed is None else finished_trial(fixed.params, fixed.distributions, score)
+
+    def trial_of(self, params: Mapping[str, Any]) -> FixedTrial | None:
+        """Make a trial of a candidate; None if it lies outside the space."""
         encoded = self.encode(params)
         if encoded is None:
             return None
@@ -91,7 +97,18 @@ class TrialSpace:
             self.suggest(fixed)
         except (ValueError, KeyError):  # the callable asks for something else
             return None
-        return finished_trial(fixed.params, fixed.distributions, score)
+        return fixed
+
+    def untried(self, known: Container[Hashable]) -> list[dict[str, Any]] | None:
+        """List the candidates that are not `known`; None where they cannot be listed."""
+        if self.n_values > _MOST_LISTED:
+            return None
+        return [
+            params
+            for branch in self.branches
+            for params in cartesian(branch)
+            if candidate_identity(params) not in known
+        ]
 
     def _label(self, i: int, name: str) -> str:
         return name if len(self.branches) == 1 else f"{i}:{name}"

@@ -1,36 +1,61 @@
-"""Optuna's side of Bayesian search: studies, and asking them for candidates that are new."""
+"""A search's candidates in a study: those of this process, of others, and of dead ones.
+
+A candidate is one trial, which says who evaluates it and what its batch knew. It is added as a
+whole, so a kill leaves nothing half asked, and counts from then on. The trials of a dead process
+are taken up by the next one, under their numbers.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
-import re
+import random
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
-from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from .._utils.values import candidate_identity
-from ..space.branches import Space, cartesian
 from .checks import check_candidate
-from .optuna_import import import_optuna, optuna_warnings_only
+from .optuna_import import import_optuna
+from .optuna_owner import Owner, is_alive
+from .optuna_proposals import MOST_REPEATS, REPEATS, SeededProposals
 from .optuna_space import TrialSpace
 
 if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
     from optuna.study import Study
-    from optuna.trial import Trial
+    from optuna.trial import FrozenTrial, Trial
 
-FOLD_RESULTS = "kerasearch:folds"  # the user attribute of a trial that has what its fits gave
-_REPEATS = 5  # candidates that were there already, in a row, before the space is looked through
-_MOST_LISTED = 100_000
+# user attributes of a trial
+_CANDIDATE = "kerasearch:candidate"  # whose it is, and how many were finished before its batch
+_FOLD_RESULTS = "kerasearch:folds"  # what its fits gave
+_EARLIER = "kerasearch:earlier"  # its number among earlier results, which are no candidates
 
 
 class AskAndTell:
-    """Ask a study for candidates that are new, and tell it their scores.
+    """Get trials to evaluate, and tell the study their scores.
 
-    `make_sampler` makes the study's sampler from the number of the first trial; None keeps the
-    study's own. `is_exhausted` is True once the sampler has no more candidates.
+    Parameters
+    ----------
+    study : optuna.study.Study
+        Where the trials are.
+    space : TrialSpace
+        What is searched.
+    estimator : estimator
+        Whose parameters the candidates are.
+    n_planned : int
+        Candidates in all.
+    owner : Owner
+        The search.
+    proposals : SeededProposals or None
+        Where new candidates come from; None is the study's own sampler.
+
+    Attributes
+    ----------
+    numbers : list of int
+        Of the trials that are in the results, in their order there.
+    is_exhausted : bool
+        Whether the sampler has no more candidates.
     """
 
     def __init__(
@@ -38,85 +63,236 @@ class AskAndTell:
         study: Study,
         space: TrialSpace,
         estimator: Any,
-        make_sampler: Callable[[int], BaseSampler] | None,
+        n_planned: int,
+        owner: Owner,
+        proposals: SeededProposals | None,
     ) -> None:
         self.study = study
         self.space = space
         self.estimator = estimator
-        self.make_sampler = make_sampler
-        self.known_trials: set[int] = set()  # numbers of trials that are in the results
-        self.scores: dict[Hashable, float] = {}  # of candidates, NaN where there is none
+        self.n_planned = n_planned
+        self.owner = owner
+        self.proposals = proposals
+        self.numbers: list[int] = []
         self.is_exhausted = False
-        self.states = import_optuna().trial.TrialState
+        self._candidate_of: dict[int, tuple[dict[str, Any], Hashable]] = {}  # by trial number
+        self._states = import_optuna().trial.TrialState
 
-    def ask(self, n: int) -> tuple[list[Trial], list[dict[str, Any]]]:
-        """Ask for up to `n` candidates that were not evaluated before."""
-        trials: list[Trial] = []
-        candidates: list[dict[str, Any]] = []
-        pending: set[Hashable] = set()
+    def next_batch(self, size: int) -> list[FrozenTrial]:
+        """Get up to `size` trials: those that a dead process left, or else new ones."""
+        self._fail_repeated()
+        trials = self._take_up(size)
+        n_finished = sum(trial.state.is_finished() for trial in self._candidates())
+        if trials and trials[0].user_attrs.get(_CANDIDATE, {}).get("finished", 0) < n_finished:
+            return trials  # the others of their batch have been evaluated
+        try:
+            while len(trials) < size and (trial := self._new_trial(n_finished)) is not None:
+                trials.append(trial)
+        except BaseException:
+            for trial in trials:
+                self.give_back(trial)
+            raise
+        return trials
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether other processes evaluate candidates."""
+        planned = self._candidates()[: self.n_planned]
+        return not all(trial.state.is_finished() for trial in planned)
+
+    def params(self, trial: FrozenTrial) -> dict[str, Any]:
+        """Get a trial's candidate."""
+        return self._read(trial)[0]
+
+    def tell(self, trial: FrozenTrial, folds: Sequence[Any], score: float) -> None:
+        """Tell the study what a candidate's fits gave; without a finite score it failed."""
+        self.numbers.append(trial.number)
+        if self._write(trial, _FOLD_RESULTS, folds):
+            self._finish(trial, score)
+
+    def give_back(self, trial: FrozenTrial) -> None:
+        """Leave a trial that was not evaluated to whoever goes on with the study."""
+        if isinstance(self.study._storage, import_optuna().storages.InMemoryStorage):
+            self._finish(trial, math.nan)
+            return
+        self._write(trial, _CANDIDATE, {**trial.user_attrs[_CANDIDATE], "pid": None})
+
+    def new_results(self) -> Iterator[tuple[int, dict[str, Any], list[Any]]]:
+        """Find candidates that were evaluated and are not in the results: number, params, folds."""
+        for trial in self._candidates():
+            if trial.state.is_finished() and trial.number not in self.numbers:
+                yield trial.number, self.params(trial), trial.user_attrs[_FOLD_RESULTS]
+
+    def _candidates(self) -> list[FrozenTrial]:
+        """Get the trials that count, in order: the first of each candidate."""
+        return self._first_of_each(self._attempts())
+
+    def _first_of_each(self, attempts: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        first: dict[Hashable, FrozenTrial] = {}
+        for trial in attempts:
+            first.setdefault(self._key(trial), trial)
+        return list(first.values())
+
+    def _attempts(self) -> list[FrozenTrial]:
+        """Get the trials with results, or being evaluated.
+
+        Two processes may add the same candidate at the same time. Whoever was later fails its own
+        trial, unless it is killed before it can.
+        """
+        return [
+            trial
+            for trial in self.study.get_trials(deepcopy=False)
+            if _FOLD_RESULTS in trial.user_attrs
+            or (trial.state == self._states.RUNNING and _CANDIDATE in trial.user_attrs)
+        ]
+
+    def _fail_repeated(self) -> None:
+        """Fail what a killed process added after another, so that no sampler learns from it.
+
+        The study is read once: what another process adds between two looks would be failed.
+        """
+        attempts = self._attempts()
+        numbers = {trial.number for trial in self._first_of_each(attempts)}
+        for trial in attempts:
+            if trial.number not in numbers and not trial.state.is_finished():
+                self._finish(trial, math.nan)
+
+    def _take_up(self, size: int) -> list[FrozenTrial]:
+        """Take trials over that nobody evaluates any more.
+
+        Those of which that is not known come last, when there is nothing else to do: to evaluate
+        one twice is harmless, as the first result stays.
+        """
+        candidates = self._candidates()
+        planned = candidates[: self.n_planned]  # a killed process may have added one too many
+        running = [trial for trial in planned if not trial.state.is_finished()]
+        alive = [is_alive(trial.user_attrs.get(_CANDIDATE, {})) for trial in running]
+        left = [trial for trial, known in zip(running, alive, strict=True) if known is False]
+        nothing_new = self.is_exhausted or len(candidates) >= self.n_planned
+        if not left and nothing_new and True not in alive:
+            left = running
+        return [trial for trial in left[:size] if self._write(trial, *self._claim(trial))]
+
+    def _claim(self, trial: FrozenTrial) -> tuple[str, dict[str, Any]]:
+        return _CANDIDATE, {**trial.user_attrs.get(_CANDIDATE, {}), **self.owner.mark}
+
+    def _new_trial(self, n_finished: int) -> FrozenTrial | None:
+        """Add a candidate that no process had before this one; None where there are enough."""
+        mark = {**self.owner.mark, "finished": n_finished}
+        for attempt in itertools.count(1):
+            known = self._known()
+            if self.is_exhausted or len(known) >= self.n_planned:
+                return None
+            new = self._ask(known, mark) if self.proposals is None else self._propose(known, mark)
+            if new is None:
+                self.is_exhausted = True
+                return None
+            planned = self._candidates()[: self.n_planned]
+            if new.number in (trial.number for trial in planned):
+                return new
+            self._finish(new, math.nan)  # another process was faster
+            # the same seed and results give the same proposals: not in step with it again
+            time.sleep(random.SystemRandom().uniform(0, min(2, 0.05 * 2 ** min(attempt, 9))))
+        raise AssertionError("unreachable")
+
+    def _propose(self, known: Mapping[Hashable, FrozenTrial], mark: Any) -> FrozenTrial | None:
+        """Add a trial with the next candidate that follows from those that are there."""
+        assert self.proposals is not None
+        proposed = self.proposals.propose(len(known), self._teaching(), known)
+        if proposed is None:
+            return None
+        self._check(self.space.suggest(proposed), known)
+        trial = import_optuna().trial.create_trial(
+            state=self._states.RUNNING,
+            params=proposed.params,
+            distributions=proposed.distributions,
+            user_attrs={**proposed.user_attrs, _CANDIDATE: mark},
+        )
+        storage = self.study._storage
+        return storage.get_trial(storage.create_new_trial(self.study._study_id, trial))
+
+    def _teaching(self) -> list[FrozenTrial]:
+        """Get what proposals learn from, without what is kept of the fits.
+
+        Whoever adds earlier results may be killed in the middle, and others may do so too.
+        """
+        trials, earlier = [], set()
+        for trial in self.study.get_trials(deepcopy=False):
+            index = trial.user_attrs.get(_EARLIER)
+            if trial.state == self._states.WAITING or index in earlier:
+                continue
+            if index is not None:
+                earlier.add(index)
+            if trial.state == self._states.RUNNING and _CANDIDATE not in trial.user_attrs:
+                continue
+            trials.append(
+                import_optuna().trial.create_trial(
+                    state=trial.state,
+                    params=trial.params,
+                    distributions=trial.distributions,
+                    value=trial.value,
+                )
+            )
+        return trials
+
+    def _ask(self, known: Mapping[Hashable, FrozenTrial], mark: Any) -> FrozenTrial | None:
+        """Ask the study for a candidate that is new; tell it the scores of those that are not."""
         repeats = 0
-        while len(trials) < n and not self.is_exhausted:
-            if repeats >= _REPEATS and not self._enqueue_untried(pending, repeats):
-                break
-            trial = self._ask()
+        while not self.is_exhausted and (repeats < REPEATS or self._help_on(known, repeats)):
+            trial = self.study.ask()
             try:
                 params = self._suggest(trial)
+                self._check(params, known)
             except BaseException:
-                self.fail(trial)
+                self._finish(trial, math.nan)
                 raise
-            key = candidate_identity(params)
-            if key in self.scores or key in pending:
-                repeats += 1
-                self._finish(trial, self.scores.get(key, math.nan))
-                continue
-            repeats = 0
-            pending.add(key)
-            trials.append(trial)
-            candidates.append(params)
-        return trials, candidates
+            repeated = known.get(candidate_identity(params))
+            if repeated is None:
+                trial.set_user_attr(_CANDIDATE, mark)
+                return self.study._storage.get_trial(trial._trial_id)
+            repeats += 1
+            self._finish(trial, math.nan if repeated.value is None else repeated.value)
+        return None
 
-    def _ask(self) -> Trial:
-        trial = self.study.ask()
-        self.known_trials.add(trial.number)
-        if self.make_sampler is not None:  # its number is no other process's
-            self.study.sampler = self.make_sampler(trial.number)
-            self.make_sampler = None
-        return trial
+    def _help_on(self, known: Mapping[Hashable, FrozenTrial], repeats: int) -> bool:
+        """Put an untried candidate of a small space in the queue; False if none is left.
+
+        Without this, a sampler may take for ever to hit upon the last ones. In a large space, or
+        one that is a function, the sampler gets another seed, and after a while it is given up.
+        """
+        untried = self.space.untried(known)
+        if untried is None:
+            self.study.sampler.reseed_rng()
+            return repeats < MOST_REPEATS
+        if untried:
+            encoded = self.space.encode(untried[len(untried) // 2])
+            assert encoded is not None, "a space encodes what it lists"
+            self.study.enqueue_trial(encoded)
+        return bool(untried)
 
     def _suggest(self, trial: Trial) -> dict[str, Any]:
         try:
-            params = self.space.suggest(trial)
+            return self.space.suggest(trial)
         except ImportError as error:
             raise ImportError(
                 f"{type(self.study.sampler).__name__} needs a package that is not installed: "
                 f"{error}"
             ) from error
-        if self.space.function is not None and not self.scores:
+
+    def _check(self, params: Mapping[str, Any], known: Mapping[Hashable, FrozenTrial]) -> None:
+        """Check the first candidate of a function; other spaces were checked as a whole."""
+        if self.space.function is not None and not known:
             check_candidate(self.estimator, params)
-        return params
 
-    def tell(self, trial: Trial, params: Mapping[str, Any], score: float) -> None:
-        """Tell the study the score of a candidate; without one it failed."""
-        self.remember(trial.number, params, score)
-        self._finish(trial, score)
+    def _known(self) -> dict[Hashable, FrozenTrial]:
+        return {self._key(trial): trial for trial in self._candidates()}
 
-    def fail(self, trial: Trial) -> None:
-        """Mark a trial as failed that was never finished."""
-        self._finish(trial, math.nan)
+    def _key(self, trial: FrozenTrial) -> Hashable:
+        return self._read(trial)[1]
 
-    def remember(self, number: int, params: Mapping[str, Any], score: float) -> None:
-        """Do not evaluate a candidate again."""
-        self.known_trials.add(number)
-        self.scores[candidate_identity(params)] = score
-
-    def new_results(self) -> Iterator[tuple[int, dict[str, Any], list[Any], float]]:
-        """Find finished trials with folds' scores that are not in the results."""
-        for trial in self.study.get_trials(
-            deepcopy=False, states=(self.states.COMPLETE, self.states.FAIL)
-        ):
-            folds = trial.user_attrs.get(FOLD_RESULTS)
-            if trial.number in self.known_trials or folds is None:
-                continue
+    def _read(self, trial: FrozenTrial) -> tuple[dict[str, Any], Hashable]:
+        """Get a trial's candidate and the identity of that, once for each trial."""
+        if trial.number not in self._candidate_of:
             try:
                 params = self.space.suggest(trial)
             except (ValueError, KeyError) as error:
@@ -124,90 +300,43 @@ class AskAndTell:
                     f"trial {trial.number} of the study does not fit the space ({error}); use "
                     "another study_name for another space"
                 ) from None
-            value = trial.value if trial.state == self.states.COMPLETE else None
-            yield trial.number, params, folds, math.nan if value is None else value
+            self._candidate_of[trial.number] = params, candidate_identity(params)
+        return self._candidate_of[trial.number]
 
-    def _finish(self, trial: Trial, score: float) -> None:
+    def _write(self, trial: FrozenTrial, name: str, value: Any) -> bool:
+        """Write on a trial; False if another process has finished it."""
         try:
-            if math.isfinite(score):
-                self.study.tell(trial, float(score))
-            else:
-                self.study.tell(trial, state=self.states.FAIL)
-        except RuntimeError as error:  # what a sampler does that has no more candidates
-            if "Study.stop" not in str(error):
-                raise
-            self.is_exhausted = True
-
-    def _enqueue_untried(self, pending: set[Hashable], repeats: int) -> bool:
-        """Put an untried candidate of a small space in the queue; False if none is left.
-
-        Without this, a sampler may take for ever to hit upon the last ones. In a large space, or
-        one that is a function, the sampler gets another seed, and after a while it is given up.
-        """
-        if self.space.n_values > _MOST_LISTED:
-            self.study.sampler.reseed_rng()
-            return repeats < 10 * _REPEATS
-        untried = [
-            params
-            for branch in self.space.branches
-            for params in cartesian(branch)
-            if (key := candidate_identity(params)) not in self.scores and key not in pending
-        ]
-        if not untried:
+            self.study._storage.set_trial_user_attr(trial._trial_id, name, value)
+        except RuntimeError:
             return False
-        encoded = self.space.encode(untried[len(untried) // 2])
-        assert encoded is not None, "a space encodes what it lists"
-        self.study.enqueue_trial(encoded)
         return True
 
-
-def propose(
-    space: Space, results: Sequence[tuple[Mapping[str, Any], float]], n: int, seed: int
-) -> list[dict[str, Any]]:
-    """Let TPE propose `n` candidates of a space, from candidates with their scores alone."""
-    trial_space = TrialSpace(space)
-    optuna = import_optuna()
-    with optuna_warnings_only():
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0)
-        study = optuna.create_study(direction="maximize", sampler=sampler)
-        trials = [trial_space.finished_trial(params, score) for params, score in results]
-        study.add_trials([trial for trial in trials if trial is not None])
-        return [trial_space.suggest(study.ask()) for _ in range(n)]
-
-
-def create_study(storage: Any, name: str) -> Study:
-    """Make a study, or load the one of that name from a storage."""
-    optuna = import_optuna()
-    if storage is None:
-        return optuna.create_study(direction="maximize")
-    attempts_left = 3
-    while True:
-        attempts_left -= 1
+    def _finish(self, trial: FrozenTrial | Trial, score: float) -> None:
+        outcome: dict[str, Any] = {"state": self._states.FAIL}
+        if math.isfinite(score):
+            outcome = {"values": float(score)}
         try:
-            return optuna.create_study(
-                storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
-            )
-        except Exception as error:
-            if attempts_left and re.search("UNIQUE constraint|already exists", str(error)):
-                time.sleep(0.5)  # another process is making the same tables
-                continue
-            first = str(error).partition("\n")[0]
-            raise ValueError(
-                f"storage={storage!r} could not be opened: {first}. It is a URL such as "
-                "'sqlite:///search.db', or the path of a journal file"
-            ) from error
+            self.study.tell(trial.number, skip_if_finished=True, **outcome)
+        except RuntimeError as error:
+            if "Study.stop" in str(error):  # what a sampler does that has no more candidates
+                self.is_exhausted = True
+            elif not self.study.trials[trial.number].state.is_finished():
+                raise  # else two processes took a dead one's trial up, and the other was faster
 
 
-def _opened(storage: Any) -> Any:
-    if not isinstance(storage, str | PathLike):
-        return storage
-    path = fspath(storage)
-    if "://" in path:
-        return path
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+def add_earlier(study: Study, trials: Sequence[FrozenTrial]) -> bool:
+    """Add earlier results to a new study; False if the study is not new.
 
-    return JournalStorage(JournalFileBackend(path))
+    It is new as long as it has nothing else, so what a killed process began is completed.
+    """
+    there = [trial.user_attrs.get(_EARLIER) for trial in study.get_trials(deepcopy=False)]
+    if None in there:
+        return False
+    for i, trial in enumerate(trials):
+        if i not in there:
+            trial.set_user_attr(_EARLIER, i)
+            study.add_trial(trial)
+    return True
 
 
 def check_sampler(sampler: object) -> None:

@@ -1,8 +1,8 @@
-"""Search spaces: grids, distributions, designs, and zooming in.
+"""Search spaces: grids, distributions, quasi-random designs, and narrower spaces after a search.
 
-Everything here returns plain inputs of scikit-learn's searches: a dict from full parameter name
-to a list of values or a distribution, or a list of such dicts. It works for any estimator of
-scikit-learn's kind, and knows Keras by parameter names alone.
+Every function here returns the input of a scikit-learn search. This is a dict from full parameter
+names to lists of values or distributions, or a list of such dicts. The functions work for every
+scikit-learn estimator; they recognize a Keras estimator only by the names of its parameters.
 """
 
 from __future__ import annotations

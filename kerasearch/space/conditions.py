@@ -1,4 +1,4 @@
-"""Conditional parameters: values that open other parameters, and their expansion to branches."""
+"""Conditional parameters: values that make other parameters active, expanded to branches."""
 
 from __future__ import annotations
 
@@ -10,30 +10,37 @@ from .branches import Branch
 
 
 def when(*values: Any, **children: Any) -> When:
-    """Values of a parameter that open others.
+    """Values of a parameter that make other parameters active.
 
-    It is an entry of a list of values in `param_grid` or `param_distributions`.
+    The result is an entry of a list of values in `param_grid` or `param_distributions`.
 
     Parameters
     ----------
     *values : object
-        One value or several, that open the same.
+        One or more values of the parent parameter. They make the same child parameters active.
     **children : list or distribution
-        Parameters to search with these values alone; they may have entries made by `when` in
-        turn. One that is given beside too has these values here.
+        The child parameters, which are searched only together with `values`. Their lists may
+        contain entries made by `when`. If a child parameter is also given at top level, the
+        child's values win in this branch.
 
     Returns
     -------
     When
+        The entry for the list of values of the parent parameter.
 
     Raises
     ------
     TypeError
-        If there are no values or no children.
+        If `values` or `children` is empty.
+
+    See Also
+    --------
+    param_grid : Make a grid from lists of values.
+    param_distributions : Make a space for random searches.
 
     Examples
     --------
-    Momentum with SGD only, and units of a second layer only where there is one:
+    ``eta0`` is searched only with the learning rate schedules that use it:
 
     >>> from sklearn.linear_model import SGDClassifier
     >>> from kerasearch import param_grid, when
@@ -44,7 +51,7 @@ def when(*values: Any, **children: Any) -> When:
     """
     if not values or not children:
         raise TypeError(
-            "when: give a value and the parameters that it opens, such as "
+            "when: pass a value and the parameters that it makes active, such as "
             'when("sgd", momentum=[0.0, 0.9])'
         )
     return When(values, children)
@@ -52,7 +59,7 @@ def when(*values: Any, **children: Any) -> When:
 
 @dataclass(frozen=True)
 class When:
-    """Values with the parameters that they open; `when` makes it."""
+    """Values with the parameters that they make active, as returned by `when`."""
 
     values: tuple[Any, ...]
     children: Mapping[str, Any]
@@ -64,10 +71,11 @@ class When:
 
 
 def expand_conditions(specs: Mapping[str, Any], each_value_apart: bool) -> list[Branch]:
-    """Turn a dict with entries made by `when` into dicts that have none.
+    """Turn a dict with entries made by `when` into branches without such entries.
 
-    With `each_value_apart` every value beside a `when` gets a dict of its own, as a random search
-    draws each dict equally often; otherwise all that open the same share one, as suits a grid.
+    With `each_value_apart` every value of a conditional parameter gets its own branch. A random
+    search needs this, because it draws each branch equally often. Otherwise all values that make
+    the same parameters active share a branch, which suits a grid.
     """
     for name, spec in specs.items():
         if isinstance(spec, list | tuple) and any(isinstance(entry, When) for entry in spec):
@@ -84,7 +92,7 @@ def expand_conditions(specs: Mapping[str, Any], each_value_apart: bool) -> list[
 def _openings(
     entries: Sequence[Any], each_value_apart: bool
 ) -> Iterator[tuple[list[Any], Mapping[str, Any]]]:
-    """Group the values of one parameter, each group with the parameters that it opens."""
+    """Group the values of one parameter by the child parameters that they make active."""
     plain = tuple(entry for entry in entries if not isinstance(entry, When))
     opening = [entry for entry in entries if isinstance(entry, When)]
     for group in [When(plain, {}), *opening] if plain else opening:

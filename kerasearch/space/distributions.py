@@ -1,7 +1,7 @@
-"""Distributions of one hyperparameter: what scikit-learn's random searches draw from.
+"""Distributions of one hyperparameter, from which scikit-learn's random searches draw.
 
-Each is a map from the unit cube to values, `Distribution.at`; drawing, quantiles and
-quasi-random designs all go through it. Bounds are included.
+Each distribution is a map from the unit cube to values, `Distribution.at`. Random draws, quantiles
+and quasi-random designs all use this map. Bounds are included.
 """
 
 from __future__ import annotations
@@ -20,25 +20,33 @@ from .._utils.values import as_list, identity, unique
 
 
 def uniform(low: float, high: float, log: bool = False) -> Uniform:
-    """Floats from `low` to `high`, uniform in the number itself or in its logarithm.
+    """Make a distribution of floats, uniform in the number or in its logarithm.
 
     Parameters
     ----------
     low, high : float
-        The bounds, both included. `low` is below `high`, and above 0 where `log` is set.
+        The bounds, both included. `low` must be below `high`. With ``log=True``, `low` must be
+        above 0.
     log : bool, default=False
-        Whether the logarithm is uniform, and not the number. This is for what is tried by
-        factors, such as the learning rate: from 0.0001 to 0.001 is then as likely as from 0.001
-        to 0.01.
+        Whether the logarithm of the number is uniformly distributed, and not the number. Use it
+        for a parameter that changes by factors, such as the learning rate: a value from 0.0001 to
+        0.001 is then as likely as a value from 0.001 to 0.01.
 
     Returns
     -------
     Uniform
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
-        If the bounds are equal, reversed or not finite, or not positive where `log` is set.
+        If the bounds are equal, reversed or not finite; or if `low` is not positive with
+        ``log=True``.
+
+    See Also
+    --------
+    log_uniform : The same distribution with ``log=True``.
+    integers : Uniformly distributed integers.
 
     Examples
     --------
@@ -53,7 +61,9 @@ def uniform(low: float, high: float, log: bool = False) -> Uniform:
 
 
 def log_uniform(low: float, high: float) -> Uniform:
-    """Floats from `low` to `high`, uniform in their logarithm: ``uniform(low, high, log=True)``.
+    """Make a distribution of floats that is uniform in their logarithm.
+
+    It is a short form of ``uniform(low, high, log=True)``.
 
     Parameters
     ----------
@@ -63,11 +73,17 @@ def log_uniform(low: float, high: float) -> Uniform:
     Returns
     -------
     Uniform
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
         If the bounds are equal, reversed, not positive or not finite.
+
+    See Also
+    --------
+    uniform : Floats that are uniform in the number itself.
+    log_integers : Integers that are uniform in their logarithm.
 
     Examples
     --------
@@ -79,28 +95,37 @@ def log_uniform(low: float, high: float) -> Uniform:
 
 
 def integers(low: int, high: int, step: int = 1, log: bool = False) -> Integers:
-    """Integers from `low` to `high`, uniform in the number itself or in its logarithm.
+    """Make a distribution of integers, uniform in the number or in its logarithm.
 
     Parameters
     ----------
     low, high : int
-        The bounds, both included. `low` is below `high`, and above 0 where `log` is set.
+        The bounds, both included. `low` must be below `high`. With ``log=True``, `low` must be
+        above 0.
     step : int, default=1
-        The distance between two neighbors; `high` is a whole number of steps above `low`.
+        The distance between two neighboring values. ``high - low`` must be a multiple of `step`.
     log : bool, default=False
-        Whether the logarithm is uniform, and not the number. An integer k then has the
-        probability ``log((k + 1) / k) / log((high + 1) / low)``, so that 1, 2 to 3, 4 to 7 and 8
-        to 15 are equally likely. It takes no `step`.
+        Whether the logarithm of the number is uniformly distributed, and not the number. An
+        integer k then has the probability ``log((k + 1) / k) / log((high + 1) / low)``. For
+        example, the ranges 1, 2 to 3, 4 to 7 and 8 to 15 are equally likely. It cannot be
+        combined with a `step` other than 1.
 
     Returns
     -------
     Integers
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
-        If the bounds are equal or reversed, or not positive where `log` is set; or if `step` does
-        not reach `high` from `low`, or is given together with `log`.
+        If the bounds are not integers, or are equal or reversed; if `low` is not positive with
+        ``log=True``; if `step` is not a positive integer, if ``high - low`` is not a multiple of
+        `step`, or if a `step` other than 1 is given together with ``log=True``.
+
+    See Also
+    --------
+    log_integers : The same distribution with ``log=True``.
+    uniform : Uniformly distributed floats.
 
     Examples
     --------
@@ -114,7 +139,9 @@ def integers(low: int, high: int, step: int = 1, log: bool = False) -> Integers:
 
 
 def log_integers(low: int, high: int) -> Integers:
-    """Integers from `low` to `high`, uniform in their logarithm: ``integers(..., log=True)``.
+    """Make a distribution of integers that is uniform in their logarithm.
+
+    It is a short form of ``integers(low, high, log=True)``.
 
     Parameters
     ----------
@@ -124,11 +151,17 @@ def log_integers(low: int, high: int) -> Integers:
     Returns
     -------
     Integers
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
-        If the bounds are equal, reversed or not positive.
+        If the bounds are not integers, or are equal, reversed or not positive.
+
+    See Also
+    --------
+    integers : Integers that are uniform in the number itself, or on a grid with a step.
+    log_uniform : Floats that are uniform in their logarithm.
 
     Examples
     --------
@@ -140,26 +173,38 @@ def log_integers(low: int, high: int) -> Integers:
 
 
 def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
-    """One of `values`, each as likely as `p` says.
+    """Make a distribution over several values, with equal or given probabilities.
 
     Parameters
     ----------
-    values : list or other sequence
-        What to choose from: strings, numbers, tuples, None, functions, anything. Values that are
-        there twice are dropped with a warning; their probabilities are added up.
+    values : sequence
+        The values to choose from, of any type: strings, numbers, tuples, None, functions, objects.
+        A repeated value is dropped with a warning, and its probabilities are added up.
     p : sequence of float, default=None
-        The probability of each; they sum to 1. None makes all equally likely.
+        The probability of each value. The probabilities must sum to 1. None makes all values
+        equally likely.
 
     Returns
     -------
     Choice
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
-        If there are no values, or `p` is not one probability for each.
+        If `values` is empty; if `p` does not have one probability for each value, if a probability
+        is negative, or if the probabilities do not sum to 1.
     TypeError
         If `values` is a string or not a sequence.
+
+    Warns
+    -----
+    UserWarning
+        If a value is repeated.
+
+    See Also
+    --------
+    param_distributions : A plain list there means equally likely values.
 
     Examples
     --------
@@ -173,7 +218,7 @@ def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
     distinct = unique(values)
     if len(distinct) == len(values):
         return whole
-    warn(f"choice: values given twice were dropped from {values!r}")
+    warn(f"choice: repeated values were dropped from {values!r}")
     if whole.p is None:
         return Choice(tuple(distinct))
     total = {identity(value): 0.0 for value in distinct}
@@ -183,40 +228,41 @@ def choice(values: Iterable[Any], p: Sequence[float] | None = None) -> Choice:
 
 
 class Distribution:
-    """What all distributions have in common.
+    """The base class of all distributions.
 
     Attributes
     ----------
     n_dimensions : int
-        How many coordinates of the unit cube a value is made of; 1 but for `layer_sizes`.
+        The number of coordinates of the unit cube that determine a value. It is 1, except for
+        `layer_sizes`.
     n_values : int or inf
-        How many values there are.
+        The number of different values.
     """
 
     n_dimensions: int = 1
 
     @property
     def n_values(self) -> float:
-        """How many values there are, ``math.inf`` for a continuous range."""
+        """The number of different values; ``math.inf`` for a continuous range."""
         return math.inf
 
     def at(self, u: Sequence[float]) -> Any:
-        """The value at a point of the unit cube.
+        """Get the value at a point of the unit cube.
 
         Parameters
         ----------
         u : sequence of float of length `n_dimensions`
-            The point, each coordinate in [0, 1].
+            The point. Each coordinate is in [0, 1].
 
         Returns
         -------
-        value
-            Of a type of Python's own, never NumPy's.
+        value : object
+            The value. A number has a type of Python, never a type of NumPy.
 
         Raises
         ------
         ValueError
-            If the point has another number of coordinates or lies outside the cube.
+            If the point does not have `n_dimensions` coordinates, or lies outside the cube.
         """
         point = [float(x) for x in u]
         if len(point) != self.n_dimensions or not all(0 <= x <= 1 for x in point):
@@ -236,13 +282,13 @@ class Distribution:
         Parameters
         ----------
         random_state : int, RandomState, Generator or None, default=None
-            Where randomness comes from; an int gives the same value in every call, None draws
-            from NumPy's global generator.
+            The source of randomness. An int gives the same value in every call. None uses NumPy's
+            global generator.
 
         Returns
         -------
-        value
-            Of a type of Python's own, never NumPy's.
+        value : object
+            The value. A number has a type of Python, never a type of NumPy.
         """
         if isinstance(random_state, np.random.Generator):
             return self._at(random_state.random(self.n_dimensions).tolist())
@@ -250,10 +296,10 @@ class Distribution:
 
 
 class OneDimensional(Distribution):
-    """A distribution with quantiles."""
+    """The base class of distributions that have a quantile function."""
 
     def ppf(self, q: Any) -> Any:
-        """The quantile function, the inverse of the cumulative distribution function.
+        """Evaluate the quantile function, the inverse of the cumulative distribution function.
 
         Parameters
         ----------
@@ -263,6 +309,12 @@ class OneDimensional(Distribution):
         Returns
         -------
         value or ndarray of the shape of `q`
+            The quantiles.
+
+        Raises
+        ------
+        ValueError
+            If a probability is outside [0, 1].
         """
         if np.ndim(q) == 0:
             return self.at([q])
@@ -275,7 +327,7 @@ class OneDimensional(Distribution):
 
 @dataclass(frozen=True, repr=False)
 class Uniform(OneDimensional):
-    """Floats within bounds; `uniform` makes it."""
+    """Uniformly or log-uniformly distributed floats, as returned by `uniform`."""
 
     low: float
     high: float
@@ -303,7 +355,7 @@ class Uniform(OneDimensional):
 
 @dataclass(frozen=True, repr=False)
 class Integers(OneDimensional):
-    """Integers within bounds; `integers` makes it."""
+    """Uniformly or log-uniformly distributed integers, as returned by `integers`."""
 
     low: int
     high: int
@@ -316,16 +368,16 @@ class Integers(OneDimensional):
         object.__setattr__(self, "step", step)
         if self.log and step != 1:
             raise ValueError(
-                f"integers: step={step} and log=True exclude each other: on a logarithmic scale "
-                "every integer is there; leave step out"
+                f"integers: step={step} cannot be combined with log=True, because a logarithmic "
+                "range contains every integer; leave step out"
             )
         rest = (self.high - self.low) % step
         if rest:
             below = self.high - rest
             near = f"{below} or {below + step}" if below > self.low else f"{below + step}"
             raise ValueError(
-                f"integers: step={step} does not fit, high={self.high} is not a whole number of "
-                f"steps above low={self.low}; high={near} would be"
+                f"integers: high={self.high} is not low={self.low} plus a multiple of step={step}; "
+                f"use high={near}"
             )
 
     def support(self) -> tuple[int, int]:
@@ -334,7 +386,7 @@ class Integers(OneDimensional):
 
     @property
     def n_values(self) -> int:
-        """How many values there are."""
+        """The number of different values."""
         return (self.high - self.low) // self.step + 1
 
     def __len__(self) -> int:
@@ -355,7 +407,7 @@ class Integers(OneDimensional):
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Choice(OneDimensional):
-    """One of some values; `choice` makes it."""
+    """One of several values, as returned by `choice`."""
 
     values: tuple[Any, ...]
     p: tuple[float, ...] | None = None
@@ -368,14 +420,14 @@ class Choice(OneDimensional):
         fits = len(p) == len(self.values) and all(probability >= 0 for probability in p)
         if not fits or abs(sum(p) - 1) > 1e-8:
             raise ValueError(
-                f"choice: p={list(p)!r} must hold {len(self.values)} probabilities, one for each "
+                f"choice: p={list(p)!r} must have {len(self.values)} probabilities, one for each "
                 "value, that sum to 1"
             )
         object.__setattr__(self, "p", p)
 
     @property
     def n_values(self) -> int:
-        """How many values there are."""
+        """The number of different values."""
         return len(self.values)
 
     def __len__(self) -> int:
@@ -388,7 +440,7 @@ class Choice(OneDimensional):
         if self.p is None:
             return self.values[min(int(u[0] * len(self.values)), len(self.values) - 1)]
         reached = np.searchsorted(np.cumsum(self.p), u[0], side="right")
-        possible = np.flatnonzero(self.p)  # at 1, and by rounding, the end may have p = 0
+        possible = np.flatnonzero(self.p)  # u = 1, or rounding, may lead to a value with p = 0
         return self.values[min(int(reached), int(possible[-1]))]
 
     # True and 1 are different values, and a list has no hash
@@ -408,7 +460,7 @@ class Choice(OneDimensional):
 def _check_bounds(
     made: Uniform | Integers, name: str, checked: Callable[[str, Any], float]
 ) -> None:
-    """Raise unless ``low < high``, both positive for a logarithm; make them Python's numbers."""
+    """Check ``low < high``, and ``low > 0`` with a logarithm; store them as Python numbers."""
     if not isinstance(made.log, bool | np.bool_):
         raise ValueError(f"{name}: log={made.log!r} must be True or False")
     object.__setattr__(made, "log", bool(made.log))
@@ -421,12 +473,12 @@ def _check_bounds(
     if made.low >= made.high:
         raise ValueError(
             f"{name}: low={made.low!r} must be below high={made.high!r}"
-            + ("; for one value alone, give a list" if made.low == made.high else "")
+            + ("; for a single value, pass a list" if made.low == made.high else "")
         )
 
 
 def log_integer(low: int, high: int, u: float) -> int:
-    """Map [0, 1] to integers: each k has the part of the logarithmic scale from k to k + 1."""
+    """Map [0, 1] to integers; an integer k covers the logarithmic scale from k to k + 1."""
     if u == 0:
         return low
     exponent = math.log(low) * (1 - u) + math.log(high + 1) * u

@@ -1,4 +1,4 @@
-"""Layer widths: a distribution of tuples, of how many layers and how wide each is."""
+"""Layer widths: a distribution of tuples with one width for each layer."""
 
 from __future__ import annotations
 
@@ -21,32 +21,43 @@ def layer_sizes(
     units: int | tuple[int, int] = (16, 128),
     shape: str = "free",
 ) -> LayerSizes:
-    """Tuples of layer widths: how many layers, and how wide each is.
+    """Make a distribution of tuples of layer widths.
 
-    Made for ``hidden_layer_sizes`` of the default network, and for any builder that takes a
-    tuple. The number of layers is drawn first, all equally likely, and decides how many widths
-    there are. Widths are uniform in their logarithm, as `log_integers` has it.
+    It covers the number of layers and the width of each layer.
+
+    The tuples suit ``hidden_layer_sizes`` of the default network, and every model-building
+    function that takes a tuple of widths. The number of layers is drawn first; all numbers are
+    equally likely. Then the width of each layer is drawn. Widths are uniform in their logarithm,
+    as in `log_integers`.
 
     Parameters
     ----------
     depth : int or (int, int), default=(1, 3)
-        How many layers: the fewest and the most, both included, or exactly so many; 0 layers are
-        the empty tuple.
+        The number of layers: a fixed number, or the smallest and the largest number, both
+        included. With 0 layers the tuple is empty.
     units : int or (int, int), default=(16, 128)
-        Width of a layer: the narrowest and the widest, both included, or exactly so wide.
+        The width of a layer: a fixed width, or the smallest and the largest width, both included.
     shape : {"free", "constant", "funnel"}, default="free"
-        ``"free"``: each width is drawn by itself. ``"constant"``: all layers have the same.
-        ``"funnel"``: the first width is drawn, then the last one from the narrowest to the first;
-        those between them narrow by the same factor from layer to layer.
+        ``"free"``: each width is drawn independently. ``"constant"``: all layers have the same
+        width. ``"funnel"``: the first width is drawn from `units`, and the last width is drawn
+        between the smallest width and the first width. From layer to layer, the widths between
+        them shrink by the same factor, and are rounded to integers.
 
     Returns
     -------
     LayerSizes
+        The distribution, which random searches and `sobol` accept.
 
     Raises
     ------
     ValueError
-        If a range is reversed or not of positive integers, or `shape` is none of the three.
+        If a range is reversed, if `depth` has negative or `units` non-positive numbers or
+        numbers that are not integers, or if `shape` is unknown.
+
+    See Also
+    --------
+    log_integers : The distribution of a single width.
+    mlp : The default network, which has the argument ``hidden_layer_sizes``.
 
     Examples
     --------
@@ -61,7 +72,7 @@ def layer_sizes(
 
 @dataclass(frozen=True, repr=False)
 class LayerSizes(Distribution):
-    """Tuples of layer widths; `layer_sizes` makes it."""
+    """Tuples of layer widths, as returned by `layer_sizes`."""
 
     depth: tuple[int, int]
     units: tuple[int, int]
@@ -73,8 +84,8 @@ class LayerSizes(Distribution):
             low, high = map(as_integer, given) if len(given) == 2 else (None, None)
             if low is None or high is None or not least <= low <= high:
                 raise ValueError(
-                    f"layer_sizes: {name}={given!r} must be an integer of at least {least}, or "
-                    "two of them, the smaller first"
+                    f"layer_sizes: {name}={given!r} must be an integer of at least {least}, or a "
+                    "pair of such integers, the smaller one first"
                 )
             object.__setattr__(self, name, (low, high))
         if self.shape not in SHAPES:
@@ -84,12 +95,12 @@ class LayerSizes(Distribution):
 
     @property
     def n_dimensions(self) -> int:  # type: ignore[override]
-        """One for the depth; one for each width that is drawn."""
+        """One coordinate for the depth, and one for each width that is drawn."""
         return 1 + {"free": self.depth[1], "constant": 1, "funnel": 2}[self.shape]
 
     @property
     def n_values(self) -> float:
-        """How many tuples there are."""
+        """The number of different tuples."""
         n_widths = self.units[1] - self.units[0] + 1
         return sum(self._n_values_of_depth(n, n_widths) for n in self._depths())
 

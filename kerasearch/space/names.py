@@ -1,4 +1,4 @@
-"""Short names of parameters to full ones, however deep in an estimator they are."""
+"""From short names of parameters to full names, also of estimators inside other estimators."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from .._utils.names import PARENTS, did_you_mean, last_part
+from .._utils.names import PARENTS, RENAMED, did_you_mean, last_part
 from .distributions import Choice
 
 _MOST_PROBES = 64
@@ -17,10 +17,28 @@ _MOST_PROBES = 64
 def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the names of a space into full names of the estimator's parameters, in the same order.
 
-    Names are short, routed or full. Values of ``model``, ``optimizer`` and their like, and those
-    that are estimators, decide which other names there are: these must exist with each of the
-    values. The estimator is not changed; if it has no parameters, that is a `TypeError`. A name
-    that is unknown, that could be several, or that two names mean is a `ValueError`.
+    The values of some parameters determine which other parameters exist. Examples are ``model``,
+    ``optimizer``, and a step of a pipeline whose values are estimators. Every other name must
+    exist with each of these values.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator that will be searched. It is not changed.
+    space : mapping of str to list or distribution
+        The values by short, routed or full names.
+
+    Returns
+    -------
+    space : dict of str to list or distribution
+        The values by full names.
+
+    Raises
+    ------
+    TypeError
+        If `estimator` has no parameters.
+    ValueError
+        If a name is unknown or ambiguous, or if two names mean the same parameter.
     """
     check_estimator(estimator)
     probes = {"": clone(estimator)}
@@ -37,7 +55,7 @@ def resolve(estimator: Any, space: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_estimator(estimator: Any) -> None:
-    """Raise `TypeError` for what has no parameters to search."""
+    """Raise `TypeError` for an object that has no parameters to search."""
     if not _is_estimator(estimator):
         raise TypeError(
             f"estimator={estimator!r} must be an instance of an estimator, with get_params"
@@ -45,7 +63,7 @@ def check_estimator(estimator: Any) -> None:
 
 
 def full_name(estimator: Any, name: str) -> str:
-    """Find the one parameter that `name` means; `resolve` says what is raised."""
+    """Find the full name of the one parameter that `name` means; it raises as `resolve` does."""
     known = estimator.get_params()
     if name in known:
         return name
@@ -56,21 +74,25 @@ def full_name(estimator: Any, name: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise ValueError(f"{name} could be {' or '.join(found)}; give that name")
+        raise ValueError(f"{name} is ambiguous; use the full name, {' or '.join(found)}")
     near = nearest_names(name, known)
     raise ValueError(
         f"{name}: there is no such parameter"
-        + (near or f" in {type(estimator).__name__}; get_params() lists what there is")
+        + (near or f" in {type(estimator).__name__}; get_params() lists the parameters")
     )
 
 
 def nearest_names(name: str, known: Iterable[str]) -> str:
-    """Say which of the known full names may be meant, as the end of an error message."""
+    """Write the known full names that may be meant, as the end of an error message."""
     known = list(known)
     same_ending = [full for full in known if last_part(full) == last_part(name)]
     if same_ending:
         return f"; did you mean {' or '.join(same_ending[:3])}?"
-    return did_you_mean(last_part(name), map(last_part, known))
+    short = list(map(last_part, known))
+    renamed = last_part(RENAMED.get(last_part(name), ("", ""))[1])
+    if renamed in short:
+        return f"; did you mean {renamed}?"
+    return did_you_mean(last_part(name), short)
 
 
 def _unlisted_routes(
@@ -78,13 +100,13 @@ def _unlisted_routes(
 ) -> list[str]:
     """Find the callbacks, losses and metrics that take an argument `name`, and are not in `found`.
 
-    A network's parameters list only those of their arguments that were set.
+    ``get_params`` of a network lists only the arguments of these objects that were already set.
     """
     probe, routes = None, []
     for full, value in known.items():
         if last_part(full) not in PARENTS[2:] or value is None or isinstance(value, str):
             continue
-        if f"{full}__{name}" in found:  # set for all of them
+        if f"{full}__{name}" in found:  # the argument is set for all objects of the list
             continue
         probe = clone(estimator) if probe is None else probe
         parts = {full: value}
@@ -92,7 +114,7 @@ def _unlisted_routes(
             keys = value if isinstance(value, Mapping) else range(len(value))
             parts = {f"{full}__{key}": value[key] for key in keys}
         for path, part in parts.items():
-            if _takes(probe, f"{path}__no_argument_is_called_so"):  # by its **kwargs
+            if _takes(probe, f"{path}__no_argument_is_called_so"):  # it accepts any **kwargs
                 takes = _names_argument(part, name)
             else:
                 takes = _takes(probe, f"{path}__{name}")
@@ -102,7 +124,7 @@ def _unlisted_routes(
 
 
 def _takes(probe: Any, name: str) -> bool:
-    """Tell whether an estimator has a parameter; it may be set."""
+    """Tell whether a parameter of an estimator can be set; the probe is changed by this."""
     try:
         probe.set_params(**{name: None})
     except (ValueError, TypeError, AttributeError):
@@ -111,7 +133,7 @@ def _takes(probe: Any, name: str) -> bool:
 
 
 def _names_argument(part: Any, name: str) -> bool:
-    """Tell whether a class or function has an argument of that name itself."""
+    """Tell whether a class or function has an argument of this name in its own signature."""
     try:
         return name in inspect.signature(part).parameters
     except (TypeError, ValueError):
@@ -119,7 +141,7 @@ def _names_argument(part: Any, name: str) -> bool:
 
 
 def _leaves_out_steps(name: str, full: str) -> bool:
-    """Tell whether `name` is the full name without some steps: ``clf__learning_rate``."""
+    """Tell whether `name` is the full name without some steps, such as ``clf__learning_rate``."""
     *steps, last = name.split("__")
     *full_steps, full_last = full.split("__")
     rest = iter(full_steps)
@@ -127,7 +149,7 @@ def _leaves_out_steps(name: str, full: str) -> bool:
 
 
 def _settable_names(estimator: Any, known: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Find what has no default, and so is not among the parameters, but can be set."""
+    """Find parameters that can be set but have no default, so that ``get_params`` lacks them."""
     inner = {f"{prefix}__": part for prefix, part in known.items() if _is_estimator(part)}
     for prefix, part in {"": estimator, **inner}.items():
         probe = clone(part)
@@ -139,7 +161,7 @@ def _settable_names(estimator: Any, known: Mapping[str, Any], name: str) -> Iter
 
 
 def _name_in_all(probes: Mapping[str, Any], name: str) -> str:
-    """Find the parameter that `name` means in all of the probes."""
+    """Find the parameter that `name` means in every probe."""
     found: dict[str, str] = {}
     failed: dict[str, ValueError] = {}
     for label, probe in probes.items():
@@ -152,30 +174,31 @@ def _name_in_all(probes: Mapping[str, Any], name: str) -> str:
     if failed:
         raise ValueError(
             f"{name}: there is no such parameter with {' or with '.join(failed)}; "
-            "search that by itself"
+            "search these values separately, or make the parameter conditional with when()"
         )
     if len(set(found.values())) > 1:
-        raise ValueError(f"{name} could be {' or '.join(set(found.values()))}; give that name")
+        names = " or ".join(set(found.values()))
+        raise ValueError(f"{name} is ambiguous; use the full name, {names}")
     return next(iter(found.values()))
 
 
 def _set_each_value(
     probes: Mapping[str, Any], name: str, full: str, values: Iterable[Any]
 ) -> dict[str, Any]:
-    """Set each of the values in each of the probes."""
+    """Make a probe for each combination of a probe and a value."""
     each = {}
     for label, probe in probes.items():
         for value in values:
             also = f"{label} and " if label else ""
             text = value if isinstance(value, str) else repr(value)
             each[f"{also}{name}={text}"] = clone(probe).set_params(**{full: value})
-            if len(each) == _MOST_PROBES:  # a mistake in the others shows when they are fitted
+            if len(each) == _MOST_PROBES:  # an error in the remaining values appears in their fits
                 return each
     return each
 
 
 def _decides_other_names(name: str, values: Any) -> bool:
-    """Tell whether the values of a parameter decide which other parameters there are."""
+    """Tell whether the values of a parameter determine which other parameters exist."""
     if not isinstance(values, list | Choice):
         return False
     return last_part(name) in PARENTS or any(_is_estimator(value) for value in values)

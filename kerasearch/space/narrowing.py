@@ -1,4 +1,4 @@
-"""Narrow the values of one parameter round those that did best."""
+"""Narrow the values of one parameter around its best values."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from .scipy_distributions import Quantiles, as_distribution
 
 @dataclass
 class Tried:
-    """The values of one parameter in the candidates of a search, the best candidate's first.
+    """The values of one parameter in the candidates of a search, from the best candidate down.
 
     Attributes
     ----------
     kept : list
-        In the best share of the candidates.
+        The values in the best share of the candidates.
     scored : list of (value, float)
-        In all that have a score, with that; NaN where it does not compare with the best one's.
+        The values in all candidates with a score, and the score. The score is NaN if it is not
+        comparable with the best score.
     failed : list
-        In those that have none.
+        The values in the candidates without a score.
     """
 
     kept: list[Any]
@@ -37,10 +38,11 @@ class Tried:
     failed: list[Any]
 
     def good(self, factor: float) -> list[Any]:
-        """List the values kept, and others that did nearly as well, the best first.
+        """List the values in `kept`, then other values with nearly the best score, best first.
 
-        They are among the share `factor` of the values or as good as its last, and their scores
-        are nearer to the best value's than to the worst one's.
+        The score of another value must be at least the lowest score among the best share `factor`
+        of the values. It must also be closer to the score of the best value than to the score of
+        the worst value.
         """
         best: dict[Hashable, tuple[Any, float]] = {}
         for value, score in self.scored:
@@ -52,10 +54,29 @@ class Tried:
 
 
 def narrowed(name: str, spec: Any, values: Tried, factor: float) -> Any:
-    """Narrow the list or distribution `spec` of one parameter, and return one of the same kind.
+    """Narrow the list or distribution of one parameter; a list usually stays a list.
 
-    `factor`, in (0, 1), is the most that a range can narrow. A warning names the parameter where
-    its range is extended.
+    Parameters
+    ----------
+    name : str
+        The name of the parameter, for warnings.
+    spec : list or distribution
+        The values that were searched.
+    values : Tried
+        The values that the candidates had.
+    factor : float
+        The smallest width of the new range, as a share of the old width, in (0, 1).
+
+    Returns
+    -------
+    spec : list or distribution
+        The narrower list or distribution, of the same kind as `spec`. A distribution that would
+        have one value becomes a list.
+
+    Warns
+    -----
+    UserWarning
+        If the new range extends beyond the old range.
     """
     kept, tried = values.kept, [*(value for value, _ in values.scored), *values.failed]
     if isinstance(spec, list):
@@ -66,7 +87,7 @@ def narrowed(name: str, spec: Any, values: Tried, factor: float) -> Any:
         return _choice_without_the_worst(spec, values.good(factor), tried)
     try:
         distribution = as_distribution(spec)
-    except TypeError:  # draws alone do not tell a range
+    except TypeError:  # without quantiles there is no range to narrow
         return spec
     if isinstance(distribution, LayerSizes):
         return _layers(name, distribution, kept, factor)
@@ -83,7 +104,7 @@ def narrowed(name: str, spec: Any, values: Tried, factor: float) -> Any:
 def _without_the_worst(
     values: Sequence[Any], kept: Sequence[Any], tried: Sequence[Any]
 ) -> list[Any]:
-    """Leave out what was tried and is not among the best; all stay if none is left."""
+    """Leave out values that were tried and are not in `kept`; keep all if none would be left."""
     did_well, was_tried = set(map(identity, kept)), set(map(identity, tried))
     left = [v for v in values if identity(v) in did_well or identity(v) not in was_tried]
     return left or list(values)

@@ -1,4 +1,4 @@
-"""Narrow a list of numbers round those that did best, within the kind of its numbers."""
+"""Narrow a list of numbers around its best numbers; integers stay on the steps of the list."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from .._utils.values import unique
 from ..cv_results.values import is_log_spread
 from .ranges import Range, significant
 
-_FEWEST = 3  # whole numbers: where fewer steps lie in the range, it reaches to the next ones
+_FEWEST = 3  # a narrowed range of integers with fewer steps extends to the next steps
 
 
 def narrowed_numbers(
     name: str, values: Sequence[Any], good: Sequence[Any], factor: float
 ) -> list[Any]:
-    """Narrow a list of numbers round the `good` ones, the best one first, which all stay.
+    """Narrow a list of numbers around the `good` numbers, which all stay in the list.
 
-    What is new lies between the values or, where the best is at an end, goes on past it, with a
-    warning. Whole numbers keep to the steps of the list; others are spread as the list is.
+    `good` has the best number first. New numbers lie between the values of the list. If the best
+    number is at an end of the list, new numbers also lie beyond this end, and a warning says so.
+    New integers stay on the steps of the list. New floats are spaced linearly or logarithmically,
+    as the list is.
     """
     is_whole = None not in map(as_integer, values)
     log = is_log_spread(np.asarray(values, dtype=float))
@@ -51,7 +53,7 @@ def narrowed_numbers(
         numbers.sort()
         gaps = sorted(
             pairwise(numbers),
-            key=lambda gap: whole.scaled(gap[0]) - whole.scaled(gap[1]),  # the widest first
+            key=lambda gap: whole.scaled(gap[0]) - whole.scaled(gap[1]),  # the widest gap first
         )
         before = len(numbers)
         for a, b in gaps:
@@ -65,7 +67,7 @@ def narrowed_numbers(
 
 
 def _add(numbers: list[Any], more: Sequence[Any], n: int) -> None:
-    """Add numbers that are not there yet, up to `n` in all."""
+    """Add numbers that the list does not have yet, until it has `n` numbers."""
     for value in more:
         if len(numbers) < n and value not in numbers:
             numbers.append(value)
@@ -73,7 +75,7 @@ def _add(numbers: list[Any], more: Sequence[Any], n: int) -> None:
 
 @dataclass(frozen=True)
 class _Steps:
-    """The steps in which a list of whole numbers goes: by a difference, or by a factor."""
+    """The steps of a list of integers: multiples of a difference, or powers of a factor."""
 
     first: int
     last: int
@@ -82,7 +84,7 @@ class _Steps:
 
     @classmethod
     def of(cls, values: Sequence[int]) -> _Steps:
-        """Find them: the factor of a geometric list, else the greatest common difference."""
+        """Find the factor of a geometric list, or else the greatest common difference."""
         first, last = values[0], values[-1]
         if first > 0:
             factor = values[1] // first
@@ -96,9 +98,10 @@ class _Steps:
         return cls(first, last, math.gcd(*np.diff(values).tolist()), False)
 
     def ends(self, low: float, high: float, down: bool, up: bool) -> tuple[int, int]:
-        """Find the first and the last step of a range, which goes beyond the list by one at least.
+        """Find the first and the last step of a range.
 
-        Counts stay counts: what is positive, or not negative, stays so.
+        With `down` or `up`, the range extends beyond the list by at least one step. A list of
+        positive or non-negative numbers stays positive or non-negative.
         """
         begin, end, n = self._place(low), self._place(high), round(self._place(self.last))
         for first, last in (
@@ -114,7 +117,7 @@ class _Steps:
         return self._at(first), self._at(last)
 
     def nearest(self, value: float) -> int:
-        """Find the step that is nearest to a number between two of them."""
+        """Find the step that is closest to a number between two steps."""
         below = math.floor(self._place(value))
         return min(self._at(below), self._at(below + 1), key=lambda step: abs(step - value))
 

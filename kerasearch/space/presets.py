@@ -1,4 +1,4 @@
-"""Where to start: ranges for the hyperparameters that every network has."""
+"""A search space to start with: ranges of common hyperparameters of networks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .spaces import param_distributions
 
 SIZES = ("small", "medium", "large")
 
-# what a Keras estimator is known by
+# an estimator with these parameters is taken for a Keras estimator
 _NETWORK = ("optimizer", "epochs", "batch_size")
-# the names under which builders have them, the most usual first
+# common names of the arguments of model-building functions, the most common name first
 _ALIASES = {
     "hidden_layer_sizes": ("hidden_layer_sizes", "hidden_layers", "layer_sizes"),
     "units": ("units", "n_units", "num_units", "hidden_units", "width"),
@@ -29,12 +29,13 @@ _ALIASES = {
 
 
 def common_space(estimator: Any, size: str = "medium") -> Space:
-    """Make a space of sensible starting ranges, of what this estimator accepts.
+    """Make a search space with sensible starting ranges for the parameters of an estimator.
 
-    A parameter is there if the estimator has it: learning rate, batch size, epochs and optimizer
-    always, the others where the model-building function has an argument of that name (`units`,
-    `n_units`, `depth`, `n_layers`, `dropout_rate` and their like are known). Every Keras estimator
-    in a pipeline or ensemble is searched.
+    The space contains only parameters that the estimator has. Batch size, epochs and optimizer are
+    parameters of every Keras estimator; the learning rate is one unless it is a schedule. The other
+    parameters are searched if the model-building function has an argument with a common name, such
+    as `units`, `n_units`, `depth`, `n_layers` or `dropout_rate`. In a pipeline or ensemble, the
+    space covers every Keras estimator.
 
     ====================  ====================  =====================  ======================
     parameter             small                 medium                 large
@@ -54,44 +55,50 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
     Parameters
     ----------
     estimator : estimator
-        A Keras estimator, or a pipeline or ensemble with one or more.
+        A Keras estimator, or a pipeline or ensemble that contains at least one.
     size : {"small", "medium", "large"}, default="medium"
-        How much is searched: for some 10, 30 or 100 candidates drawn at random.
+        The size of the space. It suits about 10, 30 or 100 candidates that are drawn at random.
 
     Returns
     -------
     dict or list of dict
-        By full names, as `param_distributions` makes it. ``"large"`` is a list: SGD has
-        momentum, and learning rates of its own.
+        The space by full parameter names, as `param_distributions` makes it. With ``"large"`` and
+        a search over optimizers it is a list, because momentum and a range of higher learning
+        rates are searched only with SGD.
 
     Raises
     ------
     TypeError
-        If `estimator` is no estimator.
+        If `estimator` is not an estimator.
     ValueError
-        If it has no Keras estimator in it, or `size` is none of the three.
+        If `estimator` contains no Keras estimator, or `size` is unknown.
+
+    See Also
+    --------
+    param_distributions : Make a space with ranges of your choice.
+    zoom : Make a narrower space after a search.
 
     Notes
     -----
-    Why these ranges:
+    The reasons for these ranges:
 
-    - *Learning rate*: the one to tune if only one can be, below 1 and above 1e-6, on a
-      logarithmic scale [1]_ (section 3.1), [2]_ (section 11.4.1). Adam's and RMSprop's default in
-      Keras is 0.001, SGD's 0.01; ranges lie round these, SGD's ten times as high.
-    - *Hidden layers and units*: larger than needed does little harm with regularization, so the
-      upper end matters less [1]_ (section 3.2); widths on a logarithmic scale, as [3]_ draws
-      18 to 1024 of them.
-    - *Batch size*: changes the time of training more than what is reached; 32 is a good default
-      [1]_ (section 3.1), powers of two suit the hardware [2]_ (section 8.1.3).
-    - *Epochs*: what early stopping decides at no cost [1]_ (section 3.1). Search them only where
-      there is none.
-    - *Dropout*: 0.5 is the usual rate of hidden layers, 0 is none [2]_ (section 7.12).
-    - *L2*: on a logarithmic scale, as [3]_ draws it, below Keras' own default factor of 0.01 or
-      not far above it.
-    - *Activation*: rectified linear units by default [2]_ (section 6.3); the others differ where
-      inputs are centered.
-    - *Optimizer*: no one is best, adaptive rates are robust [2]_ (section 8.5.4). SGD needs
-      momentum: 0.5, 0.9 and 0.99 are common [2]_ (section 8.3.2).
+    - *Learning rate*: if only one hyperparameter can be tuned, it should be the learning rate. It
+      lies between 1e-6 and 1 and is tuned on a logarithmic scale [1]_ (section 3.1), [2]_ (section
+      11.4.1). The Keras default is 0.001 for Adam and RMSprop, and 0.01 for SGD. The ranges
+      contain these values; the range for SGD is ten times as high.
+    - *Hidden layers and units*: with regularization, a larger network than necessary does little
+      harm. Therefore the upper end matters less [1]_ (section 3.2). Widths are drawn on a
+      logarithmic scale, as in [3]_, which draws 18 to 1024 units.
+    - *Batch size*: it changes the training time more than the final score. A good default is 32
+      [1]_ (section 3.1). Powers of two suit the hardware [2]_ (section 8.1.3).
+    - *Epochs*: early stopping finds the number of epochs at no cost [1]_ (section 3.1). Search
+      over epochs only if you do not use early stopping.
+    - *Dropout*: 0.5 is the usual rate in hidden layers; 0 means no dropout [2]_ (section 7.12).
+    - *L2*: the factor is drawn on a logarithmic scale, as in [3]_. The Keras default is 0.01.
+    - *Activation*: rectified linear units are the default [2]_ (section 6.3). The other functions
+      behave differently if inputs are centered.
+    - *Optimizer*: no optimizer is always the best, but adaptive learning rates are robust [2]_
+      (section 8.5.4). SGD needs momentum; 0.5, 0.9 and 0.99 are common [2]_ (section 8.3.2).
 
     References
     ----------
@@ -121,14 +128,14 @@ def common_space(estimator: Any, size: str = "medium") -> Space:
         specs.update(_network_space(prefix, known, SIZES.index(size)))
     if not specs:
         raise ValueError(
-            f"{type(estimator).__name__} has no Keras estimator in it, none with the parameters "
-            f"{', '.join(_NETWORK)}"
+            f"estimator={type(estimator).__name__} contains no Keras estimator, that is, no "
+            f"estimator with the parameters {', '.join(_NETWORK)}"
         )
     return param_distributions(estimator, **specs)
 
 
 def _network_prefixes(known: dict[str, Any]) -> Iterator[str]:
-    """Find the prefixes under which Keras estimators have their parameters."""
+    """Find the prefixes of the parameters of all Keras estimators."""
     for name in known:
         prefix = name.removesuffix("optimizer")
         is_routed = not prefix or prefix.endswith("__")
@@ -137,10 +144,10 @@ def _network_prefixes(known: dict[str, Any]) -> Iterator[str]:
 
 
 def _network_space(prefix: str, known: dict[str, Any], size: int) -> Iterator[tuple[str, Any]]:
-    """List what to search of one Keras estimator, by parameter."""
+    """List the parameters of one Keras estimator with the values to search."""
     rate = f"{prefix}optimizer__learning_rate"
     if size == 2:
-        # a schedule, or an optimizer of one's own, is left as it is
+        # an optimizer object of the user is left as it is
         if known[f"{prefix}optimizer"] is None or isinstance(known[f"{prefix}optimizer"], str):
             sgd = {rate: log_uniform(1e-4, 1.0), f"{prefix}optimizer__momentum": [0.5, 0.9, 0.99]}
             yield f"{prefix}optimizer", ["adam", "rmsprop", when("sgd", **sgd)]

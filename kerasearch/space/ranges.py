@@ -1,4 +1,4 @@
-"""A range of numbers, and how it narrows round those that did best."""
+"""A range of numbers, and how it narrows around the best numbers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from .._utils.checks import as_real
 from .._utils.user_warnings import warn
 
-_EDGE = 0.05  # so near to an end of a range, as a share of it, the best is at the edge
+_EDGE = 0.05  # the best value is at an end of a range within this share of its width
 
 
 @dataclass(frozen=True)
 class Range:
-    """A range of numbers in its own scale; in whole steps where `step` is not 0."""
+    """A range of numbers on a linear or logarithmic scale; in steps if `step` is not 0."""
 
     name: str
     low: Any
@@ -25,7 +25,7 @@ class Range:
     step: int = 0
 
     def narrowed(self, kept: Sequence[Any], factor: float) -> tuple[Any, Any]:
-        """Get the new ends; a warning says so where they lie outside the old ones."""
+        """Get the new ends; warn if they lie outside the old range."""
         values = self.numbers(kept)
         if not values or self.low == self.high:
             return self.low, self.high
@@ -36,7 +36,7 @@ class Range:
         return low, high
 
     def window(self, values: Sequence[Any], factor: float) -> tuple[float, float, bool, bool]:
-        """Get the new ends on the scale, and which of them lie outside the old ones."""
+        """Get the new ends on the scale, and whether each end lies outside the old range."""
         ends = self.scaled(self.low), self.scaled(self.high)
         is_share = self.low >= 0 and self.high == 1 and not self.log
         natural = self.low == 0 or bool(self.step and self.low == 1), is_share
@@ -45,29 +45,33 @@ class Range:
         return low, high, low < ends[0] - rounding, high > ends[1] + rounding
 
     def warn_if_extended(self, low: Any, high: Any, best: Any) -> None:
-        """Say so where the new ends lie outside the old ones."""
+        """Warn if the new ends lie outside the old range."""
         if low < self.low:
-            self._warn(f"goes down to {low!r}, past {self.low!r}", best)
+            self._warn(f"now begins at {low!r}, below {self.low!r}", best)
         if high > self.high:
-            self._warn(f"goes up to {high!r}, past {self.high!r}", best)
+            self._warn(f"now ends at {high!r}, above {self.high!r}", best)
 
     def numbers(self, kept: Sequence[Any]) -> list[Any]:
-        """Keep the numbers that the scale has."""
+        """Keep the values that are numbers, and positive numbers on a logarithmic scale."""
         numbers = [value for value in kept if as_real(value) is not None]
         return [value for value in numbers if value > 0 or not self.log]
 
     def scaled(self, value: float) -> float:
-        """Go from a number to its place on the scale."""
+        """Map a number to its position on the scale."""
         return math.log(value) if self.log else float(value)
 
     def unscaled(self, value: float) -> float:
-        """Go back from the scale to the number."""
+        """Map a position on the scale back to the number."""
         return math.exp(value) if self.log else value
 
     def floats(
         self, low: float, high: float, best: Any, down: bool, up: bool
     ) -> tuple[float, float]:
-        """Round to three digits, outward; what is never negative stays so, a share below 1."""
+        """Round the ends outward to three digits.
+
+        A range without negative numbers stays without them. The upper end of a range within
+        [0, 1] stays below 1 if it was below 1.
+        """
         low, high = (
             significant(low, decimal.ROUND_FLOOR),
             significant(high, decimal.ROUND_CEILING),
@@ -81,10 +85,14 @@ class Range:
         return min(low, best), max(high, best)
 
     def _warn(self, what: str, best: Any) -> None:
-        warn(f"{self.name}: the range {what}, as the best value is {best!r}")
+        warn(f"{self.name}: the range {what}, because the best value is {best!r}")
 
     def _whole(self, low: float, high: float, best: Any, down: bool, up: bool) -> tuple[int, int]:
-        """Round to whole steps, outward; one at least where it goes on. Counts stay counts."""
+        """Round the ends outward to whole steps.
+
+        With `down` or `up`, the range extends by at least one step. A range of positive or
+        non-negative numbers stays positive or non-negative.
+        """
         n = round((self.high - self.low) / self.step)
         first = math.floor((low - self.low) / self.step + 1e-6)
         last = math.ceil((high - self.low) / self.step - 1e-6)
@@ -104,10 +112,10 @@ def narrowed_window(
     factor: float,
     natural: tuple[bool, bool] = (False, False),
 ) -> tuple[float, float]:
-    """Find the range of the values, not narrower than `factor` has it.
+    """Find the range of the values, with at least the share `factor` of the old width.
 
-    It goes beyond the old range only where the best value, which is the first, is at an end of
-    that, and the end is not a natural one, as 0 is.
+    The first value is the best value. The new range extends beyond an end of the old range only if
+    the best value is at this end, and if the end is not a natural bound such as 0.
     """
     least = factor * (high - low)
     missing = max(0.0, least - (max(values) - min(values)))

@@ -1,4 +1,7 @@
-"""One kind of distribution for all that scikit-learn takes: lists, ours and scipy's."""
+"""One class of distributions for all specifications that scikit-learn accepts.
+
+These are lists, distributions of kerasearch, and distributions of SciPy.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,21 @@ from .distributions import Choice, Distribution, Integers, OneDimensional, Unifo
 
 
 def is_distribution(spec: Any) -> bool:
-    """Tell a distribution, this package's or scipy's, from a list of values."""
+    """Tell whether a specification is a distribution and not a list of values."""
     return hasattr(spec, "rvs")
 
 
 def as_distribution(spec: Any) -> Distribution:
-    """Make one of this package's distributions of a list of values or a frozen one of scipy's.
+    """Turn a list of values or a frozen SciPy distribution into a kerasearch distribution.
 
-    scipy's ``uniform`` and ``loguniform`` become `Uniform`, its ``randint`` becomes `Integers`; any
-    other of scipy's is wrapped, and drawn from through its ``ppf``. What is neither, or has ``rvs``
-    alone and no quantiles, is a `TypeError`.
+    ``scipy.stats.uniform`` and ``loguniform`` become `Uniform`, and ``randint`` becomes `Integers`.
+    Any other SciPy distribution is wrapped, and its ``ppf`` is used to draw from it.
+
+    Raises
+    ------
+    TypeError
+        If `spec` is neither a list nor a distribution, or is a distribution without a quantile
+        function.
     """
     if isinstance(spec, Distribution):
         return spec
@@ -41,9 +49,14 @@ def as_distribution(spec: Any) -> Distribution:
 
 @dataclass(frozen=True, repr=False)
 class Quantiles(OneDimensional):
-    """One of scipy's frozen distributions, drawn from through its ``ppf``.
+    """A frozen SciPy distribution, restricted to the range between two quantiles.
 
-    What is left of it goes from the quantile `low_q` to the quantile `high_q`.
+    Attributes
+    ----------
+    frozen : frozen SciPy distribution
+        The distribution; its ``ppf`` is used to draw values.
+    low_q, high_q : float, default=0.0 and 1.0
+        The probabilities of the quantiles at both ends of the range.
     """
 
     frozen: Any
@@ -51,7 +64,7 @@ class Quantiles(OneDimensional):
     high_q: float = 1.0
 
     def support(self) -> tuple[float, float]:
-        """The ends of the range, which may be infinite."""
+        """Get the ends of the range, which may be infinite."""
         low, high = self.frozen.support()
         if self.low_q > 0:
             low = self.frozen.ppf(self.low_q)

@@ -16,7 +16,8 @@ from .._utils.values import candidate_identity
 from .branches import Space, as_distributions, cartesian, n_candidates
 from .distributions import Distribution
 
-_MOST_POINTS = 64  # for each candidate asked for, where many points are the same candidate
+# the largest number of points for each requested candidate, since points may give equal candidates
+_MOST_POINTS = 64
 
 
 def sobol(
@@ -24,37 +25,46 @@ def sobol(
 ) -> list[dict[str, list[Any]]]:
     """Choose `n` candidates by a scrambled Sobol sequence.
 
-    Random draws leave holes and clusters; these points fill every range, and every pair of
-    ranges, evenly. A power of two for `n` does it best. Each coordinate goes through the
-    quantiles of its distribution. In a list of dicts one more coordinate chooses the dict, each
-    as often as the others.
+    Random draws leave gaps and clusters in the space. The points of a Sobol sequence fill every
+    range, and every pair of ranges, more evenly. They are the most even if `n` is a power of two.
+    The quantile function of each distribution maps a coordinate to a value. If `space` is a list of
+    dicts, a further coordinate chooses the dict; each dict is chosen equally often.
 
     Parameters
     ----------
     space : dict or list of dict
         Lists and distributions by full parameter names, as `param_distributions` and
-        `param_grid` make them. scipy's distributions need a ``ppf``.
+        `param_grid` return them. A SciPy distribution must have a ``ppf``.
     n : int
-        How many candidates. A candidate is there once, so a small discrete space may have fewer.
+        The number of candidates. All candidates are different, so a small discrete space may have
+        fewer than `n`.
     random_state : int, RandomState or None, default=None
-        For the scrambling.
+        The source of randomness for the scrambling. An int gives the same design in every call.
+        None uses NumPy's global generator.
 
     Returns
     -------
     list of dict
-        Grids of one candidate each: the ``param_grid`` of a `GridSearchCV`.
-
-    Warns
-    -----
-    UserWarning
-        If there are fewer than `n` different candidates.
+        A list of grids with one candidate each. It can be passed to `GridSearchCV` as
+        ``param_grid``.
 
     Raises
     ------
     TypeError
-        If the space is no dict or list of dicts, or a distribution has no quantile function.
+        If `space` is neither a dict nor a list of dicts, or if a distribution has no quantile
+        function.
     ValueError
         If `n` is not a positive integer.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than `n` different candidates are found.
+
+    See Also
+    --------
+    param_distributions : Make a space from short parameter names.
+    search_cost : Predict the number of fits of a search.
 
     References
     ----------
@@ -77,14 +87,14 @@ def sobol(
     else:
         chosen = _first_distinct(branches, n, check_random_state(random_state))
     if len(chosen) < n:
-        warn(f"n={n} candidates were asked for; {len(chosen)} different ones were found")
+        warn(f"n={n} candidates were requested, but only {len(chosen)} different ones were found")
     return [{name: [value] for name, value in c.items()} for c in chosen.values()]
 
 
 def _first_distinct(
     branches: list[dict[str, Distribution]], n: int, rng: np.random.RandomState
 ) -> dict[Hashable, dict[str, Any]]:
-    """Draw until there are `n` different candidates, or chance of finding more is small."""
+    """Draw until `n` different candidates are found, or until more are unlikely to be found."""
     from scipy.stats import qmc
 
     columns = _columns(branches)
@@ -107,7 +117,7 @@ def _first_distinct(
 
 
 def _columns(branches: list[dict[str, Distribution]]) -> dict[str, list[int]]:
-    """The coordinates of each parameter; branches share those of the same name."""
+    """Assign coordinates to each parameter; branches share coordinates of equal names."""
     sizes: dict[str, int] = {}
     for branch in branches:
         for name, distribution in branch.items():

@@ -1,4 +1,4 @@
-"""Grids and distributions for scikit-learn's searches, by short names and with conditions."""
+"""Grids and distributions for scikit-learn's searches, with short names and conditions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.checks import as_real
+from .._utils.text import counted
 from .._utils.user_warnings import warn
 from .._utils.values import as_list, candidate_identity, unique
 from .branches import Branch, Space, cartesian, one_or_list
@@ -17,39 +18,47 @@ from .distributions import Choice
 from .names import resolve
 from .scipy_distributions import is_distribution
 
-_MOST_COMPARED = 100_000  # candidates of overlapping branches
+_MOST_COMPARED = 100_000  # in a larger grid, candidates of two branches are not compared
 
 
 def param_grid(estimator: Any, /, **values: Any) -> Space:
-    """Make a ``param_grid`` for `GridSearchCV`, names found however deep they are.
+    """Make a ``param_grid`` for `GridSearchCV` from short parameter names.
 
     Parameters
     ----------
     estimator : estimator
-        What will be searched: a Keras estimator, a pipeline or ensemble with one, or any other
-        estimator of scikit-learn's.
-    **values : list
-        What to try, by parameter: a list, tuple, range, array or Series. A name is short
-        (``learning_rate``), routed (``optimizer__learning_rate``) or full
-        (``kerasclassifier__optimizer__learning_rate``). An entry may be made by `when`.
+        The estimator that will be searched: a Keras estimator, a pipeline or ensemble that contains
+        one, or any other scikit-learn estimator.
+    **values : sequence
+        The values to try for each parameter: a list, tuple, range, array or Series. A parameter
+        name may be short (``learning_rate``), routed (``optimizer__learning_rate``) or full
+        (``kerasclassifier__optimizer__learning_rate``). An entry of a list or tuple may be made by
+        `when`.
 
     Returns
     -------
     dict or list of dict
-        Lists of values by full names; a list of such dicts where `when` was used.
-
-    Warns
-    -----
-    UserWarning
-        Where a value, or a candidate of two branches, is there twice: it is searched once.
+        Lists of values by full parameter names; a list of such dicts if `when` was used.
 
     Raises
     ------
     TypeError
-        If values are not a list: a string, a distribution, a set, a number.
+        If the values of a parameter are not a list, but a string, a distribution, a set or a
+        number; or if no parameter is given.
     ValueError
-        If a list is empty, or a name is unknown, could mean several parameters or one that is
-        there already. Unknown names are told the nearest ones.
+        If a list is empty; if a name is unknown or ambiguous; or if two names mean the same
+        parameter. The message for an unknown name suggests similar names.
+
+    Warns
+    -----
+    UserWarning
+        If a value is repeated, or if two branches contain the same candidate. It is searched once.
+
+    See Also
+    --------
+    param_distributions : Make a space for random searches.
+    when : Search parameters only together with some values of another parameter.
+    search_cost : Predict the number of fits of a search.
 
     Examples
     --------
@@ -69,33 +78,43 @@ def param_grid(estimator: Any, /, **values: Any) -> Space:
 
 
 def param_distributions(estimator: Any, /, **specs: Any) -> Space:
-    """Make ``param_distributions`` for `RandomizedSearchCV`, names found however deep they are.
+    """Make ``param_distributions`` for `RandomizedSearchCV` from short parameter names.
 
     Parameters
     ----------
     estimator : estimator
-        As in `param_grid`.
+        The estimator that will be searched, as in `param_grid`.
     **specs : distribution or list
-        What to draw from, by parameter: `uniform`, `log_uniform`, `integers`, `log_integers`,
-        `choice`, `layer_sizes`, a frozen distribution of scipy's, or a list whose values are
-        equally likely. A list may have entries made by `when`.
+        The values of each parameter: `uniform`, `log_uniform`, `integers`, `log_integers`,
+        `choice`, `layer_sizes`, a frozen SciPy distribution, or a list whose values are equally
+        likely. An entry of a list may be made by `when`.
 
     Returns
     -------
     dict or list of dict
-        By full names; a list of dicts where `when` was used: one for each of the values beside
-        it, as `RandomizedSearchCV` draws each dict of a list equally often.
+        Lists and distributions by full parameter names. If `when` was used, it is a list with one
+        dict for each value of the conditional parameter, because `RandomizedSearchCV` draws each
+        dict of a list equally often.
+
+    Raises
+    ------
+    TypeError
+        As in `param_grid`; also if a parameter is given as a tuple of two numbers, which could
+        mean a range.
+    ValueError
+        As in `param_grid`; also for a SciPy distribution without values, such as
+        ``loguniform(1, 0.1)``.
 
     Warns
     -----
     UserWarning
-        Where a value of a list is there twice: it is kept once.
+        If a value of a list is repeated. It is kept once.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As in `param_grid`; also for two numbers in a tuple, which could be meant as a range, and
-        for a distribution of scipy's that has no values, as ``loguniform(1, 0.1)``.
+    See Also
+    --------
+    param_grid : Make a grid from lists of values.
+    common_space : A space with ranges to start with.
+    sobol : Choose candidates more evenly than random draws do.
 
     Examples
     --------
@@ -113,9 +132,12 @@ def _resolved(
     checked: Callable[[str, Any], Any],
     each_value_apart: bool,
 ) -> list[Branch]:
-    """Expand conditions, check what was given for each parameter, and find the full names."""
+    """Expand conditions, check the values of each parameter, and find the full names."""
     if not specs:
-        raise TypeError("give a parameter and its values, such as learning_rate=[0.01, 0.001]")
+        raise TypeError(
+            "no parameter to search was given; pass a parameter and its values, such as "
+            "learning_rate=[0.01, 0.001]"
+        )
     branches = [
         {name: checked(name, spec) for name, spec in branch.items()}
         for branch in expand_conditions(specs, each_value_apart)
@@ -126,7 +148,7 @@ def _resolved(
 def _grid_values(name: str, values: Any) -> list[Any]:
     if is_distribution(values):
         raise TypeError(
-            f"{name}: {values!r} is a distribution, and a grid takes lists; make a list of it, or "
+            f"{name}: {values!r} is a distribution, but a grid accepts only lists; pass a list, or "
             "use param_distributions() with RandomizedSearchCV"
         )
     return _distinct(name, values)
@@ -137,19 +159,22 @@ def _checked_spec(name: str, spec: Any) -> Any:
         if isinstance(spec, tuple) and len(spec) == 2 and None not in map(as_real, spec):
             low, high = spec
             raise TypeError(
-                f"{name}={spec!r} could be two values or a range; write [{low!r}, {high!r}] or "
-                f"uniform({low!r}, {high!r})"
+                f"{name}={spec!r} is ambiguous: it could mean two values or a range; write "
+                f"[{low!r}, {high!r}] or uniform({low!r}, {high!r})"
             )
         return _distinct(name, spec)
     if isinstance(spec, Choice) and any(isinstance(value, When) for value in spec):
-        raise TypeError(f"{name}: when() is an entry of a list, not of choice()")
-    if hasattr(spec, "_parse_args"):  # scipy's family, without parameters
-        raise TypeError(f"{name}: give {spec.name} its bounds, such as {spec.name}(...)")
+        raise TypeError(f"{name}: when() can be an entry of a list, but not of choice()")
+    if hasattr(spec, "_parse_args"):  # a family of SciPy distributions, without parameters
+        raise TypeError(
+            f"{name}: the SciPy distribution {spec.name} has no parameters yet; pass "
+            f"{spec.name}(...)"
+        )
     if hasattr(spec, "support") and any(np.isnan(end) for end in map(float, spec.support())):
         arguments = ", ".join(map(repr, [*spec.args, *spec.kwds.values()]))
         raise ValueError(
-            f"{name}: {spec.dist.name}({arguments}) of scipy's has no values; its bounds may be "
-            "reversed, or not positive where the scale is logarithmic"
+            f"{name}: the SciPy distribution {spec.dist.name}({arguments}) has no values; its "
+            "bounds may be reversed, or not positive on a logarithmic scale"
         )
     return spec
 
@@ -158,12 +183,12 @@ def _distinct(name: str, values: Any) -> list[Any]:
     listed = as_list(values, name)
     distinct = unique(listed)
     if len(distinct) < len(listed):
-        warn(f"{name}: values given twice are searched once, {distinct!r}")
+        warn(f"{name}: repeated values are searched only once, {distinct!r}")
     return distinct
 
 
 def _distinct_candidates(branches: list[Branch]) -> list[Branch]:
-    """Take out of later branches what an earlier one has."""
+    """Remove candidates from a branch if an earlier branch already contains them."""
     n = sum(math.prod(map(len, branch.values())) for branch in branches)
     if len(branches) == 1 or n > _MOST_COMPARED:
         return branches
@@ -177,6 +202,9 @@ def _distinct_candidates(branches: list[Branch]) -> list[Branch]:
         else:
             kept += [{name: [candidate[name]] for name in branch} for candidate in new]
             n_twice = len(candidates) - len(new)
-            warn(f"{n_twice} of the candidates are in two branches and are searched once")
+            warn(
+                f"{counted(n_twice, 'candidate')} of one branch also occurred in another branch: "
+                "each candidate is searched only once"
+            )
         seen |= candidates.keys()
     return kept

@@ -1,4 +1,4 @@
-"""From a finished search to a narrower space round its best candidates."""
+"""From a finished search to a narrower space around its best candidates."""
 
 from __future__ import annotations
 
@@ -24,59 +24,69 @@ def zoom(
     factor: float = 0.5,
     metric: str | None = None,
 ) -> Space:
-    """Make a narrower space round the best candidates of a finished search.
+    """Make a narrower search space around the best candidates of a finished search.
 
-    The best share `keep` of the candidates is looked at. A range becomes as wide as their values,
-    but not narrower than the share `factor` of what it was, in its own scale: the logarithm of a
-    learning rate, say. So a parameter that made no difference keeps nearly its range. Where the
-    best value is at an end of a range, the range goes on past it, and a warning says so: half as
-    wide as `factor` has it, never below zero where it was not before, and within [0, 1) for a float
-    range that was.
+    The function looks at the best share `keep` of the candidates.
 
-    A list keeps the values of the best candidates, those of its better half that scored nearly as
-    well, and those that were never tried; other values are left out.
+    *A range* becomes as wide as the values of these candidates, but keeps at least the share
+    `factor` of its old width. The width is measured on the scale of the range; for a learning
+    rate this is usually the logarithm. Therefore a parameter that had no influence on the score
+    keeps nearly its whole range. If the best value is at an end of a range, the range is extended
+    beyond this end, and a warning says so. The extension reaches beyond the best value by half of
+    `factor` times the old width. A range without negative numbers is not extended below zero, and
+    a range of floats within [0, 1) stays within [0, 1).
 
-    A list of numbers narrows as a range does and is filled up to its length. Whole numbers keep to
-    the steps of the list: of 16, 32 and 64 they stay powers of two, of 10, 20 and 30 multiples of
-    ten, also where the list goes on past its end, by one step at least. So it may become shorter.
+    *A list of other values* keeps the values of the best candidates, further values with nearly
+    the best score, and values that were never tried. All other values are removed.
+
+    *A list of numbers* is narrowed as a range is, and new numbers fill it up to its old length.
+    Integers stay on the steps of the list. For example, a list of 16, 32 and 64 keeps to powers
+    of two, and a list of 10, 20 and 30 keeps to multiples of ten. For this reason the list may
+    become shorter. If it is extended beyond an end, it is extended by at least one step.
 
     Parameters
     ----------
     search : fitted search, dict or DataFrame
-        Anything with ``cv_results_``, or such a table itself, also one that several searches were
-        merged into. Candidates without a finite score do not count. Where there are
-        ``n_resources`` (successive halving, Hyperband), those that got more of them are better.
+        A search with ``cv_results_``, or the table ``cv_results_`` itself. It may be a table that
+        was merged from several searches. A candidate without a finite score is never among the
+        best. If the table has a column ``n_resources`` (successive halving, Hyperband), a candidate
+        with more resources ranks before a candidate with fewer resources.
     space : dict or list of dict
-        What was searched, by full names: lists or distributions. Dicts of a list none of whose
-        candidates is among the best drop out.
+        The space that was searched: lists or distributions by full parameter names. In a list, a
+        dict is dropped if its candidates were tried and none is among the best.
     keep : float, default=0.25
-        The share of the candidates that are looked at, in (0, 1]; one at least.
+        The share of the candidates to look at, in (0, 1]. At least one candidate is used.
     factor : float, default=0.5
-        The most that a range can narrow, in (0, 1).
+        The smallest width of a new range, as a share of the old width, in (0, 1).
     metric : str, default=None
-        Of several metrics, the one to go by; None takes the one that the search's `refit` names,
-        or else the first.
+        The metric by which candidates are ranked. None uses the metric that `refit` of the search
+        names, or else the first metric.
 
     Returns
     -------
     dict or list of dict
-        Lists stay lists and distributions stay distributions, so that the same kind of search
-        takes the result.
-
-    Warns
-    -----
-    UserWarning
-        Where a range is extended.
+        The narrower space. Lists stay lists and distributions stay distributions, so the same kind
+        of search accepts it. A range that shrinks to one value becomes a list.
 
     Raises
     ------
     TypeError
-        If `search` is no search or `space` is no space.
+        If `search` is not a search, or `space` is not a search space.
     NotFittedError
         If the search was not fitted.
     ValueError
-        If no candidate has a score or is of this space, the metric is not there, or a share is
-        out of range.
+        If no candidate with a finite score has the parameters of `space`, if the search has no
+        such metric, or if `keep` or `factor` is out of range.
+
+    Warns
+    -----
+    UserWarning
+        If a range is extended.
+
+    See Also
+    --------
+    common_space : A space to start with.
+    importance : The influence of each hyperparameter on the score.
 
     Examples
     --------
@@ -91,7 +101,10 @@ def zoom(
     if not 0 < (as_real(keep) or 0) <= 1:
         raise ValueError(f"keep={keep!r} must be a share of the candidates in (0, 1]")
     if not 0 < (as_real(factor) or 0) < 1:
-        raise ValueError(f"factor={factor!r} must be in (0, 1): the most that a range narrows")
+        raise ValueError(
+            f"factor={factor!r} must be in (0, 1): it is the smallest width of a new range, as a "
+            "share of the old width"
+        )
     branches = as_branches(space)
     scored, failed = (_by_branch(each, branches) for each in _ranked(search, metric))
     if not scored:
@@ -129,9 +142,9 @@ _Scored = list[tuple[dict[str, Any], float]]
 
 
 def _ranked(search: Any, metric: str | None) -> tuple[_Scored, _Scored]:
-    """List the candidates that have a finite score, best first, and those that have none.
+    """List the candidates with a finite score, best first, and the candidates without one.
 
-    A score that does not compare with the best one's, as it had fewer resources, is NaN.
+    A score that is not comparable with the best score, because of fewer resources, is set to NaN.
     """
     results = read(search)
     order, mean = results.order(metric), results.mean(metric)
@@ -147,7 +160,10 @@ def _ranked(search: Any, metric: str | None) -> tuple[_Scored, _Scored]:
 def _by_branch(
     candidates: _Scored, branches: Sequence[Branch]
 ) -> list[tuple[int, dict[str, Any], float]]:
-    """Find the branch of each candidate, and what was searched of it; once, if in several rungs."""
+    """Find the branch of each candidate and its searched parameters.
+
+    A candidate that occurs in several rungs is listed once.
+    """
     found: dict[Hashable, tuple[int, dict[str, Any], float]] = {}
     for candidate, score in candidates:
         i = _branch_of(candidate, branches)
@@ -158,7 +174,10 @@ def _by_branch(
 
 
 def _branch_of(candidate: Mapping[str, Any], branches: Sequence[Branch]) -> int | None:
-    """Find the branch with the most parameters of the candidate; of several, with its values."""
+    """Find the branch that has the most parameters of the candidate.
+
+    Of several such branches, it is the branch that contains the most values of the candidate.
+    """
     fitting = [i for i, branch in enumerate(branches) if branch.keys() <= candidate.keys()]
     if not fitting:
         return None
@@ -168,7 +187,7 @@ def _branch_of(candidate: Mapping[str, Any], branches: Sequence[Branch]) -> int 
 
 
 def _n_shared(candidate: Mapping[str, Any], branch: Branch) -> int:
-    """Count the values of a candidate that are among the values of a branch."""
+    """Count the values of a candidate that the lists of a branch contain."""
     return sum(
         identity(candidate[name]) in set(map(identity, spec))
         for name, spec in branch.items()

@@ -46,6 +46,7 @@ class Directory:
         self._fits = root / "fits"
         self._make = make
         self._is_open = False
+        self._ahead: float | None = None
 
     def check(self) -> None:
         """Raise OSError where the directory can be neither read nor made. Nothing is written."""
@@ -79,11 +80,46 @@ class Directory:
             if error.errno not in _MAY_PASS:
                 raise
             return
+        self._is_open = True
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is not there, and may not be made."""
+        return not self._make and not self._fits.is_dir()
+
+    def now(self) -> float:
+        """Tell the time by the clock of the file system, by which files have their times.
+
+        The clocks of the machines that share it may be hours apart. Where it cannot be asked, it is
+        this machine's.
+        """
+        if self._ahead is None:
+            asked, begin = self._fits / f".{uuid.uuid4().hex}.tmp", time.monotonic()
+            try:
+                with asked.open("xb") as file:
+                    file.write(b"\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                    told = os.fstat(file.fileno()).st_mtime
+            except OSError:
+                return time.time()
+            finally:
+                with contextlib.suppress(OSError):
+                    asked.unlink(missing_ok=True)
+            self._ahead = told - begin
+        return self._ahead + time.monotonic()
+
+    def remove_left_over(self) -> None:
+        """Remove what killed processes have left half-written, when surely nobody writes it."""
         for left_over in self._fits.rglob(".*.tmp"):
             with contextlib.suppress(OSError):
-                if time.time() - left_over.stat().st_mtime > _STALE_SECONDS:
+                if self.now() - left_over.stat().st_mtime > _STALE_SECONDS:
                     left_over.unlink()
-        self._is_open = True
+
+    def open_own(self, name: str) -> int:
+        """Open a file beside the folders of fits, made where it is not there."""
+        self._fits.mkdir(parents=self._make, exist_ok=True)
+        return os.open(self._fits / name, os.O_RDWR | os.O_CREAT, 0o666)
 
     def files(self) -> Iterator[File]:
         """Every file, in no order."""
@@ -91,11 +127,20 @@ class Directory:
             if len(folder.name) == 2:
                 yield from self._in_folder(folder.path)
 
-    def named(self, prefix: str) -> Iterator[File]:
-        """The files whose names begin so."""
-        for file in self._in_folder(str(self._fits / prefix[:2])):
-            if file.name.startswith(prefix):
-                yield file
+    def named(self, prefix: str) -> list[str]:
+        """The names that begin so."""
+        return [
+            entry.name.removesuffix(_SUFFIX)
+            for entry in _entries(self._fits / prefix[:2])
+            if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX)
+        ]
+
+    def used(self, name: str) -> float | None:
+        """When a file was used last; None if it is not there."""
+        try:
+            return self._path(name).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
@@ -133,9 +178,15 @@ class Directory:
         with contextlib.suppress(OSError):
             os.utime(self._path(name))
 
-    def remove(self, name: str) -> None:
-        """Remove a file, which need not be there."""
-        self._path(name).unlink(missing_ok=True)
+    def remove(self, name: str) -> int:
+        """Remove a file, which need not be there; return how many bytes that gives back."""
+        path = self._path(name)
+        try:
+            n_bytes = path.stat().st_size
+            path.unlink()
+        except FileNotFoundError:
+            return 0
+        return n_bytes
 
     def describe(self, name: str) -> str:
         """What to call a file in a message."""

@@ -19,17 +19,13 @@ from .._utils.user_warnings import warn
 from . import file_format, tables
 from .directory import Directory, File
 from .record import StoredFit, check_record, file_name, parse_file_name
+from .room import Room
 from .temporary import temporary_directory
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MAX_BYTES = 10 * 2**30
-# What was used within this time is not evicted: a running search, or one that was killed just now,
-# keeps what it has. A store that is full of such fits takes no more.
-PROTECTED_SECONDS = 3600.0
-# how often the size of the store is counted anew, since other processes write too
-_SECONDS_PER_COUNT = 30.0
 
 
 class FitStore:
@@ -58,13 +54,26 @@ class FitStore:
     Notes
     -----
     A store is pickled as its path. A temporary one that is unpickled after its directory was
-    removed, or on another machine, begins empty, in a temporary directory of its own. Where the
-    process that made a temporary directory is killed, the directory stays in the folder of
-    temporary files (see `tempfile.gettempdir`), and may be removed by hand.
+    removed, or on another machine, stores nothing, with a warning. Where the process that made a
+    temporary directory is killed, the directory stays in the folder of temporary files (see
+    `tempfile.gettempdir`), and may be removed by hand.
+
+    The clocks of machines that share a store may differ: ages go by the file system's own clock.
 
     A fit is a zip of ``.npy`` arrays and a JSON text, read without pickle. It is written to a
     temporary name and renamed, so that a kill leaves a whole file or none. A damaged file is named
     in a warning, and its fit is trained and stored anew.
+
+    The last bit of a fit depends on the kind of processor and, for convolutions, on TensorFlow's
+    number of threads (about 1e-8 of a weight). Neither makes another fit, so that machines can
+    share a store: what is read has the bits of the machine that trained it.
+
+    What the code of a model, a loss or a callback reads counts as far as its names lead: globals,
+    closures, defaults, attributes, modules of the user's, and one attribute deep the modules of
+    libraries. Code that reads a clock, the environment, the system or a file keeps its fit out of
+    the store. Outside these bounds lies what a library's own functions read in turn (a setting
+    made by a call such as ``numpy.seterr``), what lies deeper in a library's modules, and modules
+    that code reaches other than by a name of its own, as by an attribute of an object.
 
     Examples
     --------
@@ -93,8 +102,7 @@ class FitStore:
         self.path = temporary_directory(self) if path is None else _as_path(path)
         self._directory = Directory(Path(absolute(self.path)))
         self._warned: set[str] = set()
-        self._lock = threading.Lock()
-        self._n_bytes, self._counted = 0, float("-inf")
+        self._room = Room(self._directory, self.max_bytes)
         if path is None:
             self._directory.open()  # other processes must not make it
             _TEMPORARY[str(self.path)] = self
@@ -114,6 +122,7 @@ class FitStore:
         if opened is not None:
             with opened._names_itself():
                 opened._directory.open()
+            opened._warn_if_gone()
         return opened
 
     @classmethod
@@ -158,8 +167,8 @@ class FitStore:
         curves : DataFrame
             Tidy, with the columns ``candidate`` (fits with equal parameters but `epochs`), ``fold``
             (a number for each set of rows, in the order of first use), ``n_rows``, the parameters
-            as in `frame`, ``epoch`` (from 1), ``metric`` and ``value``. Of several lengths of one
-            fit, the longest.
+            as in `frame`, here with their defaults where fits have these, ``epoch`` (from 1),
+            ``metric`` and ``value``. Of several lengths of one fit, the longest.
         """
         return tables.epochs_table(self)
 
@@ -197,19 +206,19 @@ class FitStore:
         n_bytes = sum(file.n_bytes for file in files)
         n_removed = 0
         for file in files:
-            too_old = seconds is not None and time.time() - file.used > seconds
+            too_old = seconds is not None and self._directory.now() - file.used > seconds
             if too_old or (max_bytes is not None and n_bytes > max_bytes):
                 self._directory.remove(file.name)
                 n_bytes -= file.n_bytes
                 n_removed += 1
-        self._counted = float("-inf")
+        self._room.count_anew()
         return n_removed
 
     def clear(self) -> None:
         """Remove every fit; other files in the directory stay."""
         for file in self._files():
             self._directory.remove(file.name)
-        self._counted = float("-inf")
+        self._room.count_anew()
 
     def verify(self, remove: bool = False) -> dict[str, str]:
         """Read every fit in full.
@@ -248,7 +257,7 @@ class FitStore:
     def lengths(self, key: str) -> list[int]:
         """The numbers of epochs that there are of a fit, the longest first."""
         try:
-            parsed = [parse_file_name(file.name) for file in self._directory.named(f"{key}-")]
+            parsed = [parse_file_name(name) for name in self._directory.named(f"{key}-")]
         except OSError as error:
             self.warn(f"{self!r} cannot be read ({_reason(error)}); fits are trained again")
             return []
@@ -301,6 +310,8 @@ class FitStore:
         self, key: str, epochs: int, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
         """Store a fit, or warn once and go on where that is impossible."""
+        if self._warn_if_gone():
+            return
         name = file_name(key, epochs)
         record = {"key": key, "epochs": epochs, "created": time.time(), **record}
         try:
@@ -308,20 +319,19 @@ class FitStore:
             if n_bytes > self.max_bytes:
                 self.warn(f"fits larger than max_bytes={self.max_bytes} are not stored in {self!r}")
                 return
-            if not self._make_room(n_bytes):
+            if not self._room.make(n_bytes):
                 self.warn(
                     f"{self!r} is full of fits used within the last hour "
                     f"(max_bytes={self.max_bytes}); what is trained from here on is not stored"
                 )
                 return
             size = self._directory.write(name, lambda file: file_format.write(file, record, arrays))
+            self._room.add(size)
         except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
             self.warn(
                 f"{self!r} cannot be written ({_reason(error)}); fits are trained and not stored"
             )
             return
-        with self._lock:
-            self._n_bytes += size
 
     def claimed(self, key: str) -> contextlib.AbstractContextManager[None]:
         """Hold the claim on a fit while it is trained; threads and processes wait for each other.
@@ -339,7 +349,7 @@ class FitStore:
                 with self._directory.reading(name) as content:
                     if file_format.read_record(content).get("checkpoint") != checkpoint:
                         return
-            self._directory.remove(name)
+            self._room.add(-self._directory.remove(name))
         except (FileNotFoundError, file_format.DamagedFile):
             return
         except OSError as error:
@@ -373,6 +383,16 @@ class FitStore:
             message = f"store={str(self.path)!r} cannot be used as a directory: {reason}"
             raise OSError(error.errno, message) from error
 
+    def _warn_if_gone(self) -> bool:
+        """Warn where this is a temporary store without its directory; tell whether it is."""
+        if self._directory.is_gone:
+            self.warn(
+                f"the temporary directory of {self!r} was made on another machine, or was removed: "
+                "fits are trained from their beginning and not stored. With store= and the path of "
+                "a directory that all machines share, they are"
+            )
+        return self._directory.is_gone
+
     def _files(self) -> Iterator[File]:
         return (file for file in self._directory.files() if parse_file_name(file.name))
 
@@ -387,26 +407,6 @@ class FitStore:
             self.warn(f"{self._directory.describe(file.name)} is damaged ({error}) and left out")
             return None
         return StoredFit.of(file, record)
-
-    def _make_room(self, n_bytes: int) -> bool:
-        """Evict until `n_bytes` more have room; tell whether they have."""
-        with self._lock:
-            if self._n_bytes + n_bytes <= self.max_bytes and not self._is_count_old():
-                return True
-            files = sorted(self._files(), key=lambda file: file.used)
-            self._n_bytes = sum(file.n_bytes for file in files)
-            self._counted = time.monotonic()
-            for file in files:
-                if self._n_bytes + n_bytes <= self.max_bytes:
-                    break
-                if time.time() - file.used < PROTECTED_SECONDS:
-                    break
-                self._directory.remove(file.name)
-                self._n_bytes -= file.n_bytes
-            return self._n_bytes + n_bytes <= self.max_bytes
-
-    def _is_count_old(self) -> bool:
-        return time.monotonic() - self._counted > _SECONDS_PER_COUNT
 
 
 # one store in this process for each directory and bound: its warnings and its count are one
@@ -459,12 +459,11 @@ def _unpickled(path: str, max_bytes: int, is_temporary: bool) -> FitStore:
 
 
 def _copy_of_temporary(path: str, max_bytes: int) -> FitStore:
-    """The temporary store of another process; one of our own where it is gone."""
-    if not os.path.isdir(path):
-        return FitStore(max_bytes=max_bytes)
+    """The temporary store of another process; where that is gone, nothing is stored."""
     store = FitStore(path, max_bytes)
     store._is_temporary = True
     store._directory = Directory(Path(path), make=False)
+    store._room = Room(store._directory, max_bytes)
     return store
 
 

@@ -28,6 +28,8 @@ _FIELDS: dict[str, Any] = {
     "divergence": dict | None,
     "arrays": dict,
 }
+# what older records lack
+_NEW_FIELDS: dict[str, Any] = {"defaults": dict}
 _DIVERGENCE_FIELDS: dict[str, Any] = {"message": str, "epoch": int, "at_once": bool}
 
 
@@ -47,6 +49,8 @@ class StoredFit:
     parameters : dict of str to object
         The estimator's parameters that were not at their defaults, values other than numbers,
         text, booleans and lists of them as text.
+    defaults : dict of str to object
+        The other parameters; empty for a fit stored before they were kept.
     n_rows : int
         Rows that were trained on.
     data : str
@@ -69,6 +73,7 @@ class StoredFit:
     epochs: int
     name: str
     parameters: dict[str, Any]
+    defaults: dict[str, Any]
     n_rows: int
     data: str
     seconds: float
@@ -88,6 +93,7 @@ class StoredFit:
             epochs=record["epochs"],
             name=str(record.get("name") or record["key"][:_NAME_DIGITS]),
             parameters=record["parameters"],
+            defaults=record.get("defaults", {}),
             n_rows=record["n_rows"],
             data=record["data"],
             seconds=record["seconds"],
@@ -121,6 +127,7 @@ def check_record(name: str, record: Mapping[str, Any]) -> None:
         If it is not; the message says what is wrong.
     """
     _check_fields(record, _FIELDS)
+    _check_fields(record, {name: kind for name, kind in _NEW_FIELDS.items() if name in record})
     if record["divergence"] is not None:
         _check_fields(record["divergence"], _DIVERGENCE_FIELDS)
     _check_fields(record["history"], dict.fromkeys(record["history"], list))

@@ -29,13 +29,15 @@ def epochs_table(fits: Iterable[StoredFit]) -> pd.DataFrame:
         folds.setdefault(fit.data, len(folds))
         if fit.key not in longest or longest[fit.key].epochs < fit.epochs:
             longest[fit.key] = fit
+    names = dict.fromkeys(name for fit in longest.values() for name in fit.parameters)
     candidates: dict[str, int] = {}
     rows = []
     for fit in longest.values():
         parameters = {k: v for k, v in fit.parameters.items() if k != "epochs"}
         candidate = candidates.setdefault(repr(sorted(parameters.items())), len(candidates))
         same = {"candidate": candidate, "fold": folds[fit.data], "n_rows": fit.n_rows}
-        same |= _parameter_columns(parameters)
+        defaults = {name: fit.defaults[name] for name in names if name in fit.defaults}
+        same |= _parameter_columns({**parameters, **defaults})
         rows += [
             {**same, "epoch": epoch, "metric": metric, "value": value}
             for epoch, metric, value in history_rows(
@@ -103,6 +105,11 @@ def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = {name: None for row in rows for name in row}
     table: dict[str, pd.Series] = {}
     for name in columns:
+        if name.startswith("param_") and any(row.get(name, "") is None for row in rows):
+            # None is a value too
+            cells = [row.get(name, np.nan) for row in rows]
+            table[name] = pd.Series(cells, dtype=object)
+            continue
         values = [row.get(name) for row in rows]
         kinds = {type(value) for value in values if value is not None}
         some_missing = len(kinds) == 1 and any(value is None for value in values)

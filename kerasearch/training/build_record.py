@@ -55,6 +55,10 @@ class BuildRecord:
             if not layer.built:
                 draw_anew(vars(layer))
 
+    def layers(self) -> list[Any]:
+        """All layers that were made or used so far."""
+        return [*self._made.values(), *(state.layer for state in self._before.values())]
+
     def held(self, layers: list[keras.Layer]) -> None:
         """Note that the model holds layers, so that each fit gets its own."""
         ids = {id(layer) for layer in layers}
@@ -114,6 +118,7 @@ class LayerState:
     _LEFT = ("_trainable",)
 
     def __init__(self, layer: keras.Layer) -> None:
+        self.layer = layer
         tracker = getattr(layer, "_tracker", None)
         self._objects = [part for part in (layer, tracker) if part is not None]
         self._attributes = [dict(vars(part)) for part in self._objects]

@@ -1,13 +1,17 @@
-"""What a build needs of Keras' state, kept when somebody calls ``keras.utils.clear_session``.
+"""What a thread needs of Keras' state, kept when somebody calls ``keras.utils.clear_session``.
 
 That function gives every thread a new, empty state. It makes it by ``threading.local``, where
-`threading` is a name in its own module, and a build can put something else there for its time.
+`threading` is a name in its own module, and something else can be put there for a time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dis
+import functools
+import sys
 import threading
+import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,12 +20,12 @@ from keras.src.backend.common import global_state
 
 
 @contextlib.contextmanager
-def kept_when_cleared(state: Mapping[str, Any]) -> Iterator[ClearingWatch]:
+def kept_when_cleared(state: Mapping[str, Any] | None = None) -> Iterator[ClearingWatch]:
     """Keep Keras' state of this thread when another thread clears it, and `state` in any case.
 
     Parameters
     ----------
-    state : mapping
+    state : mapping, default=None
         Attributes of Keras' state of this thread that a call in this thread must not clear either.
 
     Yields
@@ -29,60 +33,100 @@ def kept_when_cleared(state: Mapping[str, Any]) -> Iterator[ClearingWatch]:
     watch : ClearingWatch
         Tells whether this thread has cleared it.
     """
-    watch: Any = ClearingWatch(state)
-    before = global_state.threading
-    global_state.threading = watch
+    thread = threading.get_ident()
+    with _LOCK:
+        if not _KEPT:
+            global_state.threading = _STAND_IN
+        kept = _KEPT.setdefault(thread, _KeptState())
+    watch = ClearingWatch(kept, dict(state or {}))
+    kept.values = vars(global_state.GLOBAL_STATE_TRACKER)
+    kept.watches.append(watch)
     try:
         yield watch
     finally:
-        global_state.threading = before
-        watch.is_active = False
+        with _LOCK:
+            kept.watches.remove(watch)
+            if not kept.watches:
+                del _KEPT[thread]
+            if not _KEPT:
+                global_state.threading = threading
 
 
 class ClearingWatch:
-    """Stands in for the module `threading` in Keras' module.
+    """Tells what became of Keras' state of one thread.
 
     Attributes
     ----------
     cleared_here : bool
-        Whether the thread of the build called `clear_session`. Others' calls do not touch it.
-    is_active : bool
-        Whether the build goes on.
+        Whether this thread called `clear_session`. Others' calls do not touch its state.
+    state : dict
+        What a call in this thread must not clear.
     """
 
-    def __init__(self, state: Mapping[str, Any]) -> None:
+    def __init__(self, kept: _KeptState, state: dict[str, Any]) -> None:
         self.cleared_here = False
-        self.is_active = True
-        self._thread = threading.get_ident()
-        self._state = dict(state)
-        # of this thread; Keras goes on writing into it
-        self._all: dict[str, Any] = vars(global_state.GLOBAL_STATE_TRACKER)
-        self._halfway: set[int] = set()
+        self.state = state
+        self._kept = kept
 
-    def local(self) -> threading.local:
-        """Make what Keras asks for: first the state, then, by a second call, its settings."""
-        caller = threading.get_ident()
-        if caller in self._halfway:
-            self._halfway.remove(caller)
-            return threading.local()
-        self._halfway.add(caller)
-        if caller == self._thread:
-            self.cleared_here = True
-            self._all = self._state
-        return _Tracker(self)
+    def is_lost(self) -> bool:
+        """Tell whether the state was cleared all the same.
+
+        That happens if another thread's call had begun when the watch did.
+        """
+        return vars(global_state.GLOBAL_STATE_TRACKER) is not self._kept.values
+
+
+class _KeptState:
+    """Keras' state of one thread, and the watches over it, the innermost last."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}  # Keras goes on writing into it
+        self.watches: list[ClearingWatch] = []
+
+    def clear(self) -> None:
+        for watch in self.watches:
+            watch.cleared_here = True
+        self.values = {name: v for watch in self.watches for name, v in watch.state.items()}
 
     def begin(self, state: dict[str, Any]) -> None:
-        """Fill a new state of this thread, if this is the thread of the build, which goes on."""
-        if self.is_active and threading.get_ident() == self._thread:
-            state.update(self._all)
-            self._all = state
+        """Go on in a new state."""
+        state.update(self.values)
+        self.values = state
+
+
+class _Threading:
+    """Stands in for the module `threading` in Keras' module."""
+
+    def local(self) -> threading.local:
+        """Make what Keras asks for: its state, or its settings, which nobody looks after."""
+        asks = sys._getframe(1)
+        if _global_set_after(asks.f_code, asks.f_lasti) != "GLOBAL_STATE_TRACKER":
+            return threading.local()
+        own = _KEPT.get(threading.get_ident())
+        if own is not None:
+            own.clear()
+        return _Tracker()
+
+
+@functools.cache
+def _global_set_after(code: types.CodeType, position: int) -> str | None:
+    """The first global that code sets after a position in its bytecode."""
+    later = (each for each in dis.get_instructions(code) if each.offset > position)
+    return next((each.argval for each in later if each.opname == "STORE_GLOBAL"), None)
 
 
 class _Tracker(threading.local):
-    """Keras' state, which begins with something in the thread of a build.
+    """Keras' state, which begins with something in the threads that are looked after.
 
     Python calls the constructor in each thread that uses the object.
     """
 
-    def __init__(self, watch: ClearingWatch) -> None:
-        watch.begin(vars(self))
+    def __init__(self) -> None:
+        own = _KEPT.get(threading.get_ident())
+        if own is not None:
+            own.begin(vars(self))
+
+
+_LOCK = threading.Lock()
+_KEPT: dict[int, _KeptState] = {}  # by thread
+_STAND_IN: Any = _Threading()

@@ -53,12 +53,15 @@ class NamesRead:
         All names in it: globals, attributes, methods.
     possible : frozenset of str
         Those that may be an attribute of a module, texts included: ``getattr(module, "name")``.
+    attributes : frozenset of str
+        Those of them that are not looked up among the globals alone.
     """
 
     globals: list[str]
     imports: list[str]
     used: frozenset[str]
     possible: frozenset[str]
+    attributes: frozenset[str]
 
 
 @functools.lru_cache(maxsize=2048)
@@ -68,6 +71,7 @@ def names_read(code: types.CodeType) -> NamesRead:
     imports: set[str] = set()
     attributes: set[str] = set()
     texts: set[str] = set()
+    other: set[str] = set()
     for part in _with_nested(code):
         attributes.update(part.co_names)
         texts.update(c for c in part.co_consts if isinstance(c, str) and c.isidentifier())
@@ -76,11 +80,14 @@ def names_read(code: types.CodeType) -> NamesRead:
                 global_names.add(instruction.argval)
             elif instruction.opname == "IMPORT_NAME":
                 imports.add(instruction.argval)
+            elif instruction.opcode in dis.hasname:
+                other.add(instruction.argval)
     return NamesRead(
         globals=sorted(global_names),
         imports=sorted(imports),
         used=frozenset(attributes | global_names),
         possible=frozenset(attributes | texts),
+        attributes=frozenset(other | texts),
     )
 
 

@@ -1,30 +1,31 @@
 """Fits, evaluations and predictions on compiled programs, with Keras' order of events around them.
 
-Nothing here is called on another backend than TensorFlow: see `eligibility`.
+Nothing here is called on a backend without programs: see `eligibility`.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from . import data, keras_loop, program_cache
+from . import backends, data, keras_loop, program_cache
 from .fit_settings import FitSettings
 from .history import Logs, as_logs
 from .path import TrainingPath
 from .preparation import finalize
-from .program_cache import ProgramChoice
-
-if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
-    from . import tensorflow_backend
+from .program_cache import ProgramChoice, Work
 
 if TYPE_CHECKING:
+    from .backends import Program
+    from .fingerprint import Fingerprint
     from .stored_fits import StoreEntry
 
 # Ctrl-C is answered between two calls of the program
@@ -32,13 +33,23 @@ _SECONDS_PER_CALL = 0.25
 _MAX_GROWTH = 64
 
 
-def training_program(model: keras.Model, arrays: data.Arrays, seed: int) -> ProgramChoice:
+def training_program(
+    model: keras.Model,
+    arrays: data.Arrays,
+    settings: FitSettings,
+    known: Fingerprint | None = None,
+) -> ProgramChoice:
     """The program to train `model` on `arrays`, and the path that this makes.
 
-    Raises whatever makes the loop impossible, before anything has changed.
+    `known` is the model's fingerprint, where somebody has taken it already. Raises whatever makes
+    the loop impossible, before anything has changed.
     """
-    trace = tensorflow_backend.trace_training
-    return program_cache.choose("train", model, arrays, trace, seed)
+    n_rows = data.n_rows(arrays)
+    work = Work("train", model, arrays, settings.seed, settings.batch_size, n_rows)
+    choice = program_cache.choose(work, known)
+    if not model.jit_compile:
+        return choice
+    return replace(choice, path=choice.path.under_xla(choice.program.whole_epochs))
 
 
 def fit(
@@ -54,7 +65,7 @@ def fit(
     history and the path that was really taken: the first events of callbacks may change what a
     trace reads.
     """
-    tensors = tensorflow_backend.tensors(arrays)
+    rows = backends.rows(arrays)
     n_rows = data.n_rows(arrays)
     n_steps = math.ceil(min(n_rows, settings.rows_per_epoch or n_rows) / settings.batch_size)
     events = keras.callbacks.CallbackList(
@@ -75,13 +86,13 @@ def fit(
         events.on_epoch_begin(epoch)
         if run is None:
             if settings.callbacks:
-                choice = training_program(model, arrays, settings.seed)
+                choice = training_program(model, arrays, settings)
             run = choice.program.bind(model)
         order = settings.order(epoch, n_rows)
         batch_size = settings.batch_size
         n_steps = math.ceil(len(order) / batch_size)
-        inputs = [*tensors, *tensorflow_backend.tensors(order)]
-        logs = _run_steps(run, choice.program, inputs, batch_size, n_steps, events)
+        epoch_run = functools.partial(run, rows, order, batch_size)
+        logs = _run_steps(epoch_run, choice.program, batch_size, n_steps, events)
         # `_should_eval` reads `validation_freq` as Keras does; checked for Keras 3.10 to 3.15
         if settings.validation and model._should_eval(epoch, settings.validation_freq):
             if validate is None:  # at the first validation, as Keras traces it
@@ -115,19 +126,19 @@ class Evaluation:
         seed: int,
         steps: int | None = None,
     ) -> None:
-        trace = tensorflow_backend.trace_evaluation
-        self._program = program_cache.choose("test", model, arrays, trace, seed).program
-        self._run = self._program.bind(model)
-        self._tensors = tensorflow_backend.tensors(arrays)
+        n_rows = min(data.n_rows(arrays), steps * batch_size if steps else sys.maxsize)
+        work = Work("test", model, arrays, seed, batch_size, n_rows)
+        self._program = program_cache.choose(work).program
+        run = self._program.bind(model)
+        self._run = functools.partial(run, backends.rows(arrays), None, batch_size)
         self._batch_size = batch_size
-        n_steps = math.ceil(data.n_rows(arrays) / batch_size)
-        self._n_steps = min(n_steps, steps or n_steps)
+        self._n_steps = math.ceil(n_rows / batch_size)
 
     def __call__(self, events: keras.callbacks.CallbackList | None = None) -> Logs:
         """Evaluate, with the callbacks of a fit if it is part of one."""
         if events is not None:
             events.on_test_begin()
-        logs = _run_steps(self._run, self._program, self._tensors, self._batch_size, self._n_steps)
+        logs = _run_steps(self._run, self._program, self._batch_size, self._n_steps)
         if events is not None:
             events.on_test_end(logs)
         return logs
@@ -139,26 +150,22 @@ class Prediction:
     def __init__(
         self, model: keras.Model, arrays: data.Arrays, *, batch_size: int, seed: int
     ) -> None:
-        trace = tensorflow_backend.trace_prediction
-        self._program = program_cache.choose("predict", model, arrays, trace, seed).program
-        self._run = self._program.bind(model)
-        self._tensors = tensorflow_backend.tensors(arrays)
-        self._batch_size = batch_size
-        self._n_steps = math.ceil(data.n_rows(arrays) / batch_size)
+        n_rows = data.n_rows(arrays)
+        work = Work("predict", model, arrays, seed, batch_size, n_rows)
+        self._program = program_cache.choose(work).program
+        run = self._program.bind(model)
+        self._run = functools.partial(run, backends.rows(arrays), None, batch_size)
+        self._n_steps = math.ceil(n_rows / batch_size)
 
     def __call__(self) -> Any:
         """The model's structure of arrays, with a row for each row."""
-        parts = [
-            self._run(
-                *self._tensors, *map(tensorflow_backend.scalar, (self._batch_size, begin, end))
-            )
-            for begin, end in _calls(self._program, self._n_steps)
-        ]
+        parts = [self._run(*call) for call in _calls(self._program, self._n_steps)]
         return keras.tree.map_structure(_join, *parts)
 
 
 def _join(*parts: Any) -> np.ndarray:
-    return parts[0].numpy() if len(parts) == 1 else np.concatenate([p.numpy() for p in parts])
+    arrays = [np.asarray(part) for part in parts]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _validation(
@@ -175,8 +182,7 @@ def _validation(
 
 def _run_steps(
     run: Callable[..., Any],
-    program: tensorflow_backend.Program,
-    tensors: list[Any],
+    program: Program,
     batch_size: int,
     n_steps: int,
     events: keras.callbacks.CallbackList | None = None,
@@ -185,20 +191,23 @@ def _run_steps(
     # the bar is moved between the calls; checked for Keras 3.10 to 3.15
     bar = getattr(events, "_progbar", None)
     logs: dict[str, Any] = {}
-    for begin, end in _calls(program, n_steps):
-        logs = run(*tensors, *map(tensorflow_backend.scalar, (batch_size, begin, end)))
+    for begin, end in _calls(program, n_steps, program.room(batch_size)):
+        logs = run(begin, end)
         if bar is not None and end < n_steps:
             bar.on_train_batch_end(end - 1, as_logs(logs))
     return as_logs(logs)
 
 
-def _calls(program: tensorflow_backend.Program, n_steps: int) -> Iterator[tuple[int, int]]:
-    """Cut an epoch into calls of about a quarter of a second, by the pace of the last one."""
+def _calls(program: Program, n_steps: int, room: int | None = None) -> Iterator[tuple[int, int]]:
+    """Cut an epoch into calls of about a quarter of a second, by the pace of the last one.
+
+    None has more than `room` steps.
+    """
     begin, size = 0, 1
     while begin < n_steps:
         if program.pace:
             size = max(1, min(int(_SECONDS_PER_CALL / program.pace), size * _MAX_GROWTH))
-        end = min(n_steps, begin + size)
+        end = min(n_steps, begin + min(size, room or size))
         started = time.perf_counter()
         yield begin, end
         program.pace = (time.perf_counter() - started) / (end - begin)

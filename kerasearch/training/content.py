@@ -22,9 +22,11 @@ import numpy as np
 # outputs of one are read. Checked for Keras 3.10 to 3.15.
 from keras.src.ops.node import Node
 
-from .code_reading import UNTRACKABLE, names_read
+from . import trusted_modules
+from .code_reading import UNTRACKABLE, NamesRead, names_read
 from .keras_bookkeeping import bookkeeping, has_counted_name, layers_go_by_name
 from .serialization import to_numpy
+from .thread_generators import is_generator_of_process
 from .trusted_libraries import (
     FRAMEWORKS,
     is_found_under,
@@ -86,6 +88,7 @@ class ContentDescription:
         self._refused = UNTRACKABLE | set(refused)
         self._tokens: list[str] = []
         self._seen: dict[Any, int] = {}
+        self._libraries_read: set[tuple[str, frozenset[str]]] = set()
         self._alive: list[Any] = []  # an id is good only while its object lives
         self._path: list[int] = []
         self._only_loss: keras.losses.Loss | None = None
@@ -137,6 +140,8 @@ class ContentDescription:
             self._add_code(value)
         elif isinstance(value, (types.FunctionType, types.BuiltinFunctionType, np.ufunc)):
             self._add_function(value)
+        elif _is_function_of_jax(value):
+            self._add_function_of_jax(value)
         elif isinstance(value, types.MethodType):
             self.add("method", value.__func__, value.__self__)
         elif _is_tensor(value):
@@ -188,9 +193,9 @@ class ContentDescription:
         if hasattr(tensor, "assign"):
             raise NotFingerprintable("a variable of TensorFlow's, which the model does not list")
         try:
-            self._add_array(tensor.numpy())
+            self._add_array(np.asarray(tensor))
             self.tensors.append(tensor)
-        except Exception as error:  # a resource, a variant, or a tensor of some graph
+        except Exception as error:  # a resource, a key, or a tensor of some trace
             raise NotFingerprintable(f"a tensor of dtype {tensor.dtype}") from error
 
     def _add_table(self, table: Any) -> None:
@@ -237,21 +242,35 @@ class ContentDescription:
         if isinstance(function, np.ufunc) or (
             owner is None and is_trusted(module) and is_found_under(function, module, name)
         ):
+            self._check_is_the_same(module, name)
             self._tokens.append(f"function {module}.{name}")
             return
+        if is_generator_of_process(function):
+            raise NotFingerprintable(f"{name}, a function that draws for the process")
         if not isinstance(function, types.FunctionType):
             if owner is None:
                 raise NotFingerprintable(f"the compiled function {name}")
             self.add("builtin method", name, owner)
         elif self._is_new(function):
             self.add("function", function.__code__, function.__defaults__, function.__kwdefaults__)
+            reads = names_read(function.__code__)
             for cell in function.__closure__ or ():
                 try:
-                    self.add(cell.cell_contents)
+                    self._add_global(cell.cell_contents, reads)
                 except ValueError:  # not filled yet
                     self._tokens.append("empty cell")
             self.add(vars(function))
             self._add_globals(function)
+
+    def _add_function_of_jax(self, function: Any) -> None:
+        """Add what ``jax.jit`` and its like make of a function, JAX's own or a user's."""
+        module, name = getattr(function, "__module__", None) or "", function.__name__
+        if is_trusted(module) and is_found_under(function, module, name):
+            self._tokens.append(f"function {module}.{name}")
+        elif self._is_new(function):
+            self._add_class(type(function))
+            # one of these holds all its settings, the other only says how it is called
+            self.add(vars(function) or function.__wrapped__)
 
     def _add_globals(self, function: types.FunctionType) -> None:
         reads = names_read(function.__code__)
@@ -261,21 +280,61 @@ class ContentDescription:
         for name in reads.globals:
             if name in function.__globals__:
                 self._tokens.append(name)
-                self._add_global(function.__globals__[name], reads.possible)
+                self._add_global(function.__globals__[name], reads)
+            else:
+                self._add_builtin(name)
         for name in reads.imports:
             module = sys.modules.get(name)
             if module is not None:
-                self._add_global(module, reads.possible)
+                self._add_global(module, reads)
 
-    def _add_global(self, value: Any, names: frozenset[str]) -> None:
+    def _add_global(self, value: Any, reads: NamesRead) -> None:
         """Add what a function finds under a global; of a user's module, what it may read there."""
-        if not isinstance(value, types.ModuleType) or is_trusted(value.__name__):
+        if trusted_modules.reads_clock(value, reads.attributes):
+            raise NotFingerprintable("code that reads the clock by datetime")
+        if not isinstance(value, types.ModuleType):
             self.add(value)
-        elif self._is_new((value, names)):
+        elif is_trusted(value.__name__):
+            self.add(value)
+            self._add_read_of_library(value, reads.attributes)
+        elif self._is_new((value, reads.possible)):
             self._tokens.append(f"module {value.__name__}")
-            for name in sorted(names & vars(value).keys()):
+            for name in sorted(reads.possible & vars(value).keys()):
                 self._tokens.append(name)
-                self._add_global(vars(value)[name], names)
+                self._add_global(vars(value)[name], reads)
+
+    def _add_read_of_library(self, module: types.ModuleType, names: frozenset[str]) -> None:
+        """Add what may be another in another run of what is read from a library's module."""
+        if (module.__name__, names) in self._libraries_read:
+            return
+        self._libraries_read.add((module.__name__, names))
+        for name in sorted(names & vars(module).keys()):
+            value = vars(module)[name]
+            if trusted_modules.draws(value, names):
+                if self._by_value:  # a model's draws are noticed when it is traced
+                    raise NotFingerprintable(f"code that draws by {module.__name__}.{name}")
+            elif trusted_modules.is_to_describe(name, value):
+                self._tokens.append(f"{module.__name__}.{name}")
+                self.add(value)
+            elif callable(value):
+                self._check_is_the_same(module.__name__, name)
+            elif isinstance(value, types.ModuleType) and trusted_modules.may_change(value):
+                self._add_read_of_library(value, names)  # os.path
+
+    def _add_builtin(self, name: str) -> None:
+        value = trusted_modules.builtin(name)
+        if value is None:
+            return
+        if trusted_modules.is_of_python(name, value):
+            self._check_is_the_same("builtins", name)
+        else:
+            self._tokens.append(f"builtin {name}")
+            self.add(value)
+
+    def _check_is_the_same(self, module: str, name: str) -> None:
+        changes = trusted_modules.why_not_the_same(module, name)
+        if changes is not None:
+            raise NotFingerprintable(f"code that reads {changes}, another in each run")
 
     def _add_code(self, code: types.CodeType) -> None:
         self.add("code", code.co_code, code.co_exceptiontable, code.co_flags, code.co_argcount)
@@ -283,10 +342,12 @@ class ContentDescription:
         self.add(code.co_freevars, code.co_cellvars, code.co_consts)
 
     def _add_instance(self, value: Any) -> None:
-        cls = type(value)
-        package = package_of(cls)
         if not self._is_new(value):
             return
+        cls = type(value)
+        package = package_of(cls)
+        if is_generator_of_process(value):
+            raise NotFingerprintable("a generator of random numbers of the process")
         if isinstance(value, functools.partial):
             self.add("partial", value.func, value.args, value.keywords)
         elif isinstance(value, Node):
@@ -335,24 +396,23 @@ class ContentDescription:
 
     def _add_attributes(self, value: Any, skip: Collection[str] = ()) -> None:
         attributes = dict(getattr(value, "__dict__", {}))
-        for base in type(value).__mro__:
-            slots = vars(base).get("__slots__", ())
-            for name in (slots,) if isinstance(slots, str) else slots:
-                if hasattr(value, name):
-                    attributes.setdefault(name, getattr(value, name))
-        framework = is_framework_class(type(value))
         cls: Any = type(value)
-        skipped = {*skip, *(bookkeeping(cls) if framework else ())}
+        for name in _slots(cls):
+            if hasattr(value, name):
+                attributes.setdefault(name, getattr(value, name))
+        framework = is_framework_class(cls)
+        skipped = set(skip)
         if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
             # drawn anew for each layer; Keras' own layers call it before training alone
             skipped.add("seed")
         if self._is_mere_label(value):
             skipped.add("name")
-        owner, self._owner_is_trusted = self._owner_is_trusted, is_trusted(type(value).__module__)
-        for name in sorted(attributes.keys() - skipped):
+        owner, self._owner_is_trusted = self._owner_is_trusted, is_trusted(cls.__module__)
+        names = attributes.keys() - bookkeeping(cls) if framework else attributes.keys()
+        for name in sorted(names - skipped if skipped else names):
             if not (framework and name.startswith("_self_")):
                 self._tokens.append(name)
-                self.add(attributes[name])
+                self._add(attributes[name])
         self._owner_is_trusted = owner
 
     def _is_mere_label(self, value: Any) -> bool:
@@ -379,6 +439,16 @@ class ContentDescription:
         return True
 
 
+@functools.lru_cache(maxsize=4096)
+def _slots(cls: type) -> tuple[str, ...]:
+    """The attributes of a class's instances that are not in their `__dict__`."""
+    found: list[str] = []
+    for base in cls.__mro__:
+        slots = vars(base).get("__slots__", ())
+        found += (slots,) if isinstance(slots, str) else slots
+    return tuple(found)
+
+
 def is_table(value: Any) -> bool:
     """Tell whether a value is a lookup table of TensorFlow's."""
     is_tensorflow = type(value).__module__.startswith("tensorflow.")
@@ -398,4 +468,11 @@ def _static_table() -> Any:
 
 
 def _is_tensor(value: Any) -> bool:
+    if package_of(type(value)) in ("jax", "jaxlib"):
+        return hasattr(value, "addressable_shards")  # an array, a traced one too
     return type(value).__module__.startswith("tensorflow.") and hasattr(value, "numpy")
+
+
+def _is_function_of_jax(value: Any) -> bool:
+    is_jax = package_of(type(value)) in ("jax", "jaxlib")
+    return is_jax and callable(value) and hasattr(value, "__name__")

@@ -12,7 +12,11 @@ import numpy as np
 # Checked for Keras 3.10 to 3.15.
 from keras.src.trainers.data_adapters import data_adapter_utils
 
-# a NumPy array (or a tensor of text), or a tuple or dict of such, nested at will
+from .loaded_rows import is_loaded
+from .sparse_rows import compressed, is_sparse
+
+# a NumPy array (or a tensor of text, sparse rows, or rows to be loaded), or a tuple or dict of
+# such, nested at will
 Arrays: TypeAlias = Any
 
 
@@ -59,7 +63,7 @@ def as_keras_takes_them(
     if sample_weight is not None:
         packed = (x, y, sample_weight)
     packed = keras.tree.lists_to_tuples(keras.tree.map_structure(_cast, packed))
-    lengths = {len(array) for array in keras.tree.flatten(packed) if array is not None}
+    lengths = {int(array.shape[0]) for array in keras.tree.flatten(packed) if array is not None}
     if len(lengths) != 1:
         raise ValueError(f"x, y and sample_weight have different numbers of rows: {lengths}")
     return packed
@@ -77,9 +81,15 @@ def pack_as(arrays: Arrays, flat: Iterable[Any]) -> Arrays:
     return keras.tree.pack_sequence_as(arrays, filled)
 
 
+def as_keras_yields(arrays: Arrays, flat: Iterable[Any]) -> Arrays:
+    """Pack the tensors of a batch into the structure that ``model.fit`` would hand on."""
+    packed = pack_as(arrays, flat)
+    return packed[0] if len(packed) == 1 and not isinstance(packed[0], tuple) else packed
+
+
 def n_rows(arrays: Arrays) -> int:
     """The number of rows of packed arrays."""
-    return len(leaves(arrays)[0])
+    return int(leaves(arrays)[0].shape[0])
 
 
 def rows_of(arrays: Arrays, indices: np.ndarray) -> Arrays:
@@ -102,8 +112,10 @@ def specs(arrays: Arrays) -> str:
 
 
 def _cast(array: Any) -> Any:
-    if array is None:
-        return None
+    if array is None or is_loaded(array):
+        return array
+    if is_sparse(array):
+        return compressed(array)
     array = np.asarray(array)
     if array.dtype.kind == "f" and array.dtype != keras.config.floatx():
         return array.astype(keras.config.floatx())
@@ -115,4 +127,6 @@ def _cast(array: Any) -> Any:
 
 
 def _take(array: Any, indices: np.ndarray) -> Any:
-    return array[indices] if isinstance(array, np.ndarray) else keras.ops.take(array, indices, 0)
+    if isinstance(array, np.ndarray) or is_sparse(array) or is_loaded(array):
+        return array[indices]
+    return keras.ops.take(array, indices, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -10,7 +11,9 @@ import numpy as np
 from ..exceptions import DivergenceError
 from . import data
 from .history import History
+from .loaded_rows import is_loaded
 from .serialization import to_numpy
+from .sparse_rows import is_sparse
 
 
 class DivergenceWatch(keras.callbacks.Callback):
@@ -25,8 +28,8 @@ class DivergenceWatch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the training loss."""
-        loss = (logs or {}).get("loss")
-        if loss is not None and not np.all(np.isfinite(loss)) and not self.model.stop_training:
+        loss = (logs or {}).get("loss", 0.0)
+        if not _is_finite_loss(loss) and not self.model.stop_training:
             self.epoch = epoch
             self.model.stop_training = True
 
@@ -52,9 +55,14 @@ def has_finite_weights(model: keras.Model) -> bool:
     return all(bool(np.isfinite(w.astype(np.float32, copy=False)).all()) for w in weights)
 
 
+def _is_finite_loss(loss: Any) -> bool:
+    # a number nearly always, and NumPy takes its time for one
+    return math.isfinite(loss) if isinstance(loss, float) else bool(np.all(np.isfinite(loss)))
+
+
 def _diverged_in_the_last_step(model: keras.Model, history: History) -> bool:
     """Tell whether the weights diverged after the last loss, which was still finite."""
-    if not np.all(np.isfinite((history.get("loss") or [0.0])[-1])):
+    if not _is_finite_loss((history.get("loss") or [0.0])[-1]):
         return False  # a callback has seen that and stopped
     return not has_finite_weights(model)
 
@@ -89,11 +97,17 @@ def _cause(model: keras.Model, arrays: data.Arrays) -> str:
     return f"the learning rate{rate} is probably too high for this model and data"
 
 
-def _is_finite(array: np.ndarray | None) -> bool:
+def _is_finite(array: Any) -> bool:
+    if is_sparse(array):
+        array = array.data
+    if is_loaded(array):
+        return True  # each batch is looked at when it is loaded
     return array is None or array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
-def _largest(array: np.ndarray | None) -> float:
-    if array is None or array.dtype.kind not in "fiu" or not array.size:
+def _largest(array: Any) -> float:
+    if is_sparse(array):
+        array = array.data
+    if array is None or is_loaded(array) or array.dtype.kind not in "fiu" or not array.size:
         return 0.0
     return float(np.abs(array).max())

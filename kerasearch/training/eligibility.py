@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import keras
 
+from . import backends
 from .stateful import stateful_layers
-from .trusted_libraries import package_of
+from .trusted_libraries import has_own, package_of
 
 # Methods of a model that drive the loop, or that the loop's own order of events replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
@@ -94,22 +95,37 @@ def why_not_repeatable(model: keras.Model) -> str | None:
 
 def has_own_fit(model: keras.Model) -> bool:
     """Tell whether a model, or a class of the user's that it has, trains in a `fit` of its own."""
-    if "fit" in vars(model):
-        return True
-    owner = next(cls for cls in type(model).__mro__ if "fit" in vars(cls))
-    return package_of(owner) != "keras"
+    return has_own(model, "fit")
 
 
 def _about_process() -> str | None:
-    if keras.backend.backend() != "tensorflow":
-        return f"the backend is {keras.backend.backend()}"
-    import tensorflow as tf
+    if not backends.has_programs():
+        return f"the backend is {backends.NAME}"
+    about_backend = _about_tensorflow if backends.NAME == "tensorflow" else _about_jax
+    return about_backend() or _about_limits()
+
+
+def _about_tensorflow() -> str | None:
+    import tensorflow as tf  # here: on another backend, it need not be loaded
 
     if tf.distribute.has_strategy():
         return "a distribution strategy is in use"
     if tf.config.functions_run_eagerly():
         return "TensorFlow runs functions eagerly"
-    return _about_limits()
+    return None
+
+
+def _about_jax() -> str | None:
+    import jax  # here: on another backend, it need not be there
+
+    if keras.distribution.distribution() is not None:
+        return "a distribution is in use"
+    if getattr(keras.config, "is_nnx_enabled", bool)():  # not in Keras 3.10
+        return "Keras' variables are those of Flax"
+    for name in ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs"):
+        if getattr(jax.config, name):
+            return f"{name} is set"
+    return None
 
 
 def _about_limits() -> str | None:
@@ -134,8 +150,15 @@ def _about_replacements(methods: Iterable[str]) -> str | None:
 
 
 def _about_model(model: keras.Model, methods: Iterable[str]) -> str | None:
-    eager = "the model was compiled with run_eagerly=True" if model.run_eagerly else None
-    return _about_strategy(model) or eager or _about_methods(model, methods)
+    return _about_strategy(model) or _about_eagerness(model) or _about_methods(model, methods)
+
+
+def _about_eagerness(model: keras.Model) -> str | None:
+    if model.run_eagerly:
+        return "the model was compiled with run_eagerly=True"
+    if backends.NAME == "jax" and not model.jit_compile:
+        return "without jit_compile, Keras runs JAX operation by operation"
+    return None
 
 
 def _about_strategy(model: keras.Model) -> str | None:

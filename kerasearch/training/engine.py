@@ -16,6 +16,8 @@ from . import (
     eligibility,
     forked_process,
     keras_loop,
+    loaded_rows,
+    sparse_rows,
     stateful,
     stored_fits,
 )
@@ -81,6 +83,7 @@ def fit(
     store: FitStore | None = None,
     name: str = "",
     parameters: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train a compiled model in place.
 
@@ -92,7 +95,8 @@ def fit(
     model : keras.Model
         A compiled model. Afterwards it is as ``model.fit`` would leave it.
     x, y, sample_weight : array, or tuple, list or dict of arrays
-        The rows, as Keras takes them. Floats are cast to ``floatx``.
+        The rows, as Keras takes them. Floats are cast to ``floatx``. `x` may be
+        `loaded_rows.LoadedRows`, and is then loaded batch by batch.
     validation_data : tuple, default=None
         (x, y) or (x, y, sample_weight), evaluated after the epochs that `validation_freq` names.
     batch_size, validation_batch_size : int
@@ -128,8 +132,9 @@ def fit(
         Where to look for the fit, or for its beginning, and where to keep it.
     name : str, default=""
         What the store's tables call the fit; the first digits of its key by default.
-    parameters : mapping, default=None
-        What the store's tables are to say of the fit: names and plain values.
+    parameters, defaults : mapping, default=None
+        What the store's tables are to say of the fit, names and plain values: of what was set, and
+        of what was not.
 
     Returns
     -------
@@ -166,7 +171,7 @@ def fit(
         stateful.reset_states(model)
     if store is None:
         return _fit(model, arrays, settings, None, None)
-    entry = stored_fits.entry_of(store, model, arrays, settings, name, parameters or {})
+    entry = stored_fits.entry_of(store, model, arrays, settings, name, parameters, defaults)
     if entry is None:
         return _fit(model, arrays, settings, None, None)
     stored = entry.look_up(model)
@@ -195,7 +200,7 @@ def _fit(
     stored: stored_fits.StoredState | None,
 ) -> FitResult:
     """Train, on from a stored beginning where that is possible, and commit what comes of it."""
-    choice, path = _choose_path(model, arrays, settings)
+    choice, path = _choose_path(model, arrays, settings, entry)
     resumed = None
     if entry is not None and stored is not None and path.shared and entry.resume(stored, model):
         resumed = stored
@@ -223,15 +228,24 @@ def _fit(
 
 
 def _choose_path(
-    model: keras.Model, arrays: data.Arrays, settings: FitSettings
+    model: keras.Model,
+    arrays: data.Arrays,
+    settings: FitSettings,
+    entry: stored_fits.StoreEntry | None,
 ) -> tuple[ProgramChoice | None, TrainingPath]:
     """The path of a fit, which follows from its own inputs alone; its program, if it has one."""
     reason = eligibility.why_not_compiled(model, settings.callbacks)
+    if reason is None and loaded_rows.is_loaded(arrays[0]):
+        reason = loaded_rows.REASON
+    if reason is None and any(map(sparse_rows.is_sparse, data.leaves(arrays))):
+        reason = sparse_rows.REASON
     if reason is not None:
         return None, TrainingPath.keras_loop(reason)
     try:
-        prepare(model, arrays, settings.seed)
-        choice = compiled_loop.training_program(model, arrays, settings.seed)
+        if entry is None:  # otherwise, its key told that and the fingerprint
+            prepare(model, arrays, settings.seed)
+        known = None if entry is None else entry.program
+        choice = compiled_loop.training_program(model, arrays, settings, known)
     except Exception as error:  # model.fit may cope, or raise the error that Keras users know
         return None, TrainingPath.keras_loop_untraceable(error)
     return choice, choice.path

@@ -38,6 +38,31 @@ __all__ = [
 
 # variables of the process that change the numbers
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS")
+# and those of JAX that do; of one that a JAX does not have, the value is None
+_FLAGS_OF_JAX = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_default_device",
+    "jax_default_prng_impl",
+    "jax_enable_custom_prng",
+    "jax_legacy_prng_key",
+    "jax_random_seed_offset",
+    "jax_threefry_partitionable",
+    "jax_threefry_gpu_kernel_lowering",
+    "jax_high_dynamic_range_gumbel",
+    "jax_numpy_dtype_promotion",
+    "jax_numpy_rank_promotion",
+    "jax_softmax_custom_jvp",
+    "jax_use_direct_linearize",
+    "jax_allow_f16_reductions",
+    "jax_disable_jit",
+    "jax_disable_most_optimizations",
+    "jax_optimization_level",
+    "jax_exec_time_optimization_effort",
+    "jax_memory_fitting_effort",
+    "jax_memory_fitting_level",
+    "jax_use_magma",
+)
 
 
 @dataclass(frozen=True)
@@ -93,15 +118,33 @@ def _add_environment(content: ContentDescription) -> None:
     content.add(keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
     content.add(keras.config.dtype_policy().name)
     for name in ("flash_attention", "remat_scope_stack", "autocast_scope", "distribution"):
-        content.add(repr(global_state.get_global_attribute(name)))
+        value = global_state.get_global_attribute(name)
+        # a scope that was left leaves an empty stack
+        content.add(repr(None if value == [] else value))
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # here: on another backend, it need not be loaded
+        _add_tensorflow(content)
+    elif keras.backend.backend() == "jax":
+        _add_jax(content)
 
-        # TensorFlow has no public way to ask. Checked for TensorFlow 2.18 to 2.21.
-        from tensorflow.python.framework.config import is_op_determinism_enabled
 
-        content.add(tf.__version__, is_op_determinism_enabled())
-        content.add(tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit())
-        content.add(sorted(tf.config.optimizer.get_experimental_options().items()))
-        content.add([os.environ.get(name) for name in _SWITCHES])
-        content.add([device.name for device in tf.config.list_logical_devices()])
+def _add_tensorflow(content: ContentDescription) -> None:
+    import tensorflow as tf  # here: on another backend, it need not be loaded
+
+    # TensorFlow has no public way to ask. Checked for TensorFlow 2.18 to 2.21.
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+
+    content.add(tf.__version__, is_op_determinism_enabled())
+    content.add(tf.config.functions_run_eagerly(), tf.config.optimizer.get_jit())
+    content.add(sorted(tf.config.optimizer.get_experimental_options().items()))
+    content.add([os.environ.get(name) for name in _SWITCHES])
+    content.add([device.name for device in tf.config.list_logical_devices()])
+
+
+def _add_jax(content: ContentDescription) -> None:
+    import jax  # here: on another backend, it need not be there
+    import jaxlib
+
+    content.add(jax.__version__, jaxlib.__version__)
+    content.add([str(getattr(jax.config, name, None)) for name in _FLAGS_OF_JAX])
+    content.add([os.environ.get(name) for name in _SWITCHES])
+    content.add([f"{device.platform} {device.device_kind}" for device in jax.devices()])

@@ -17,11 +17,19 @@ import numpy as np
 import xxhash
 
 from . import data, eligibility
-from .fingerprint import NotFingerprintable, digest_of_values, fingerprint_of_training
+from .fingerprint import (
+    Fingerprint,
+    NotFingerprintable,
+    digest_of_values,
+    fingerprint_of_training,
+)
 from .fit_settings import FitSettings
+from .loaded_rows import REASON, is_loaded
 from .model_variables import variables_by_name
 from .preparation import prepare
 from .serialization import to_numpy
+from .sparse_rows import is_sparse
+from .unit_weights import without_unit_weights
 
 # what else the numbers depend on: raise it when the engine itself changes them
 KEY_VERSION = 1
@@ -69,10 +77,13 @@ class FitKey:
         Of all that decides the outcome but the number of epochs.
     data_digest : str
         Of the rows that are trained on, with targets and weights.
+    program : Fingerprint
+        What the model is by content, which finds its program too.
     """
 
     digest: str
     data_digest: str
+    program: Fingerprint
 
 
 def key_of(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> FitKey:
@@ -93,6 +104,8 @@ def key_of(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> Fi
         If something decides the outcome that has no description by content.
     """
     reason = _why_not(model, settings.callbacks)
+    if is_loaded(arrays[0]):
+        reason = f"{REASON}, and what it reads may have changed since a fit"
     if reason is not None:
         raise NotStorable(reason)
     try:
@@ -123,7 +136,7 @@ def _key_of_prepared(model: keras.Model, arrays: data.Arrays, settings: FitSetti
     }
     if settings.steps_per_epoch is not None:
         plain_settings["steps_per_epoch"] = settings.steps_per_epoch
-    rows = _digests(arrays)
+    rows = _digests(without_unit_weights(model, arrays))
     variables = variables_by_name(model).values()
     fingerprint = fingerprint_of_training(model)
     _check_nothing_outside(fingerprint.variables, variables)
@@ -134,7 +147,7 @@ def _key_of_prepared(model: keras.Model, arrays: data.Arrays, settings: FitSetti
         settings.initial_epoch,
         sorted(plain_settings.items()),
         rows,
-        _digests(settings.validation),
+        _digests(without_unit_weights(model, settings.validation)),
         fingerprint.digest,
         *(digest_of_array(to_numpy(variable)) for variable in variables),
     ]
@@ -143,6 +156,7 @@ def _key_of_prepared(model: keras.Model, arrays: data.Arrays, settings: FitSetti
     return FitKey(
         hashlib.sha256(repr(parts).encode()).hexdigest()[:40],
         hashlib.sha256(repr(rows).encode()).hexdigest()[:16],
+        fingerprint,
     )
 
 
@@ -163,6 +177,12 @@ def _digests(arrays: data.Arrays | None) -> tuple[str, list[Any]] | None:
 
 def digest_of_array(array: Any) -> tuple[str, str, tuple[int, ...]]:
     """A digest of an array's content, with its dtype and shape."""
+    if is_loaded(array):
+        return array.digest(), "loaded", array.shape
+    if is_sparse(array):
+        parts = [digest_of_array(part) for part in (array.data, array.indices, array.indptr)]
+        digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+        return f"sparse {digest}", str(array.dtype), array.shape
     array = array if isinstance(array, np.ndarray) else np.asarray(array)
     if array.dtype.hasobject:  # text, which Keras keeps in tensors of bytes
         if not all(isinstance(value, (bytes, str)) for value in array.flat):

@@ -1,6 +1,6 @@
-"""A process that was forked after TensorFlow had run cannot run TensorFlow: it hangs.
+"""A process that was forked after Keras' backend had run cannot run it: it hangs.
 
-TensorFlow's threads are not in the child, and the child waits for them for ever.
+The threads of TensorFlow or JAX are not in the child, and the child waits for them for ever.
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ import os
 import sys
 from typing import Any
 
-_cannot_run = False
+import keras
+
+from .backend_facts import backend_name
+
+# where each backend notes that it has made its threads, which it does at the first operation and
+# has no public way to tell: checked for TensorFlow 2.18 to 2.21 and JAX 0.5 to 0.10
+_NOTES = {
+    "tensorflow": ("tensorflow.python.eager.context", "_context", "_initialized"),
+    "jax": ("jax._src.xla_bridge", "_backends"),
+}
+_cannot_run: set[str] = set()
 
 
 def check() -> None:
@@ -20,21 +30,27 @@ def check() -> None:
     RuntimeError
         Saying how to start processes instead.
     """
-    if _cannot_run:
+    if not can_run():
         raise RuntimeError(
-            "this process was forked from one in which TensorFlow had run before, and TensorFlow "
-            "would hang in it. Use processes that begin anew, joblib's 'loky' (the default of "
-            "n_jobs) or multiprocessing's 'spawn', or threads: joblib.parallel_config('threading')"
+            f"this process was forked from one in which {backend_name()} had run before, and "
+            f"{backend_name()} would hang in it. Use processes that begin anew, joblib's 'loky' "
+            "(the default of n_jobs) or multiprocessing's 'spawn', or threads: "
+            "joblib.parallel_config('threading')"
         )
 
 
+def can_run() -> bool:
+    """Tell whether Keras' backend would not hang in this process."""
+    return keras.backend.backend() not in _cannot_run
+
+
 def _after_fork() -> None:
-    global _cannot_run
-    # TensorFlow makes its threads at the first operation, and has no public way to ask whether
-    # that was. Checked for TensorFlow 2.18 to 2.21.
-    module: Any = sys.modules.get("tensorflow.python.eager.context")
-    context = getattr(module, "_context", None)
-    _cannot_run = _cannot_run or bool(getattr(context, "_initialized", False))
+    for backend, (module, *attributes) in _NOTES.items():
+        value: Any = sys.modules.get(module)
+        for attribute in attributes:
+            value = getattr(value, attribute, None)
+        if value:
+            _cannot_run.add(backend)
 
 
 if hasattr(os, "register_at_fork"):  # a system that has no fork has no need of it

@@ -12,48 +12,36 @@ from typing import Any
 import keras
 import numpy as np
 
-from . import data, stateful
+from . import backends, data, stateful
 from .eligibility import has_own_fit
 from .fit_settings import FitSettings
+from .loaded_batches import LoadedBatches
+from .loaded_rows import is_loaded
 from .seeds import fresh_names
+from .sparse_rows import as_tensor
 
 if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
-    from . import tensorflow_backend, tensorflow_memory
+    from . import tensorflow_backend
 
 
 def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
     """Train by ``model.fit``. Returns Keras' history."""
-    with _no_leak(model):
+    with backends.no_leak(model):
         if has_own_fit(model):
             return _own_fit(model, arrays, settings)
-        n_rows = data.n_rows(arrays)
-        _check_epochs_are_even(settings, n_rows)
-        order = functools.partial(
-            data.order_of_epoch,
-            settings.seed,
-            n_rows=n_rows,
-            shuffle=settings.shuffle,
-            rows_per_epoch=settings.rows_per_epoch,
-        )
-        n_first = min(n_rows, settings.rows_per_epoch or n_rows)
-        batches = _Batches(arrays, order, settings.batch_size, n_first)
-        source: Any = batches
-        # Keras leaves the number of rows open, of which a recurrent layer with a state of one row
-        # makes nothing
-        if stateful.fixed_batch_size(model) == 1 and keras.backend.backend() == "tensorflow":
-            source = tensorflow_backend.in_batches_of_fixed_size(batches)
-        history = model.fit(
-            source,
-            callbacks=[_SetEpoch(batches), *settings.all_callbacks],
-            epochs=settings.epochs,
-            initial_epoch=settings.initial_epoch,
-            shuffle=False,  # the batches come in the order of the seed
-            validation_data=settings.validation,
-            validation_batch_size=settings.validation_batch_size,
-            validation_steps=settings.validation_steps,
-            validation_freq=settings.validation_freq,
-            verbose=settings.verbose,
-        )
+        _check_epochs_are_even(settings, data.n_rows(arrays))
+        with contextlib.ExitStack() as stack:
+            batches = _batches(arrays, settings)
+            history = model.fit(
+                _source(model, batches, stack),
+                callbacks=[_SetEpoch(batches), *settings.all_callbacks],
+                epochs=settings.epochs,
+                initial_epoch=settings.initial_epoch,
+                shuffle=False,  # the batches come in the order of the seed
+                validation_freq=settings.validation_freq,
+                verbose=settings.verbose,
+                **_validation(model, settings, stack),
+            )
     return history.history
 
 
@@ -65,18 +53,15 @@ def evaluate(
     events: keras.callbacks.CallbackList | None = None,
 ) -> dict[str, Any]:
     """Evaluate by ``model.evaluate``."""
-    x, y, weights = (*arrays, None, None)[:3]
-    with fresh_names():
-        return model.evaluate(
-            x,
-            y,
-            sample_weight=weights,
-            batch_size=batch_size,
-            steps=steps,
-            callbacks=events,
-            verbose=0,
-            return_dict=True,
-        )
+    with fresh_names(), contextlib.ExitStack() as stack:
+        if is_loaded(arrays[0]):
+            batches = LoadedBatches(arrays, batch_size, "the rows to score", steps=steps)
+            given = {"x": _source(model, batches, stack)}
+        else:
+            x, y, weights = (*arrays, None, None)[:3]
+            given = {"x": x, "y": y, "sample_weight": weights}
+            given |= {"batch_size": batch_size, "steps": steps}
+        return model.evaluate(**given, callbacks=events, verbose=0, return_dict=True)
 
 
 def predict(
@@ -88,15 +73,69 @@ def predict(
     steps: int | None,
 ) -> Any:
     """Predict by ``model.predict``."""
-    return model.predict(
-        arrays[0], batch_size=batch_size, verbose=verbose, callbacks=callbacks, steps=steps
+    with fresh_names(), contextlib.ExitStack() as stack:
+        given = {"x": arrays[0], "batch_size": batch_size, "steps": steps}
+        if is_loaded(arrays[0]):
+            batches = LoadedBatches(arrays, batch_size, "the rows to predict", steps=steps)
+            given = {"x": _source(model, batches, stack)}
+        return model.predict(**given, verbose=verbose, callbacks=callbacks)
+
+
+def _batches(arrays: data.Arrays, settings: FitSettings) -> _Batches | LoadedBatches:
+    """The batches that train."""
+    n_rows = data.n_rows(arrays)
+    order = functools.partial(
+        data.order_of_epoch,
+        settings.seed,
+        n_rows=n_rows,
+        shuffle=settings.shuffle,
+        rows_per_epoch=settings.rows_per_epoch,
     )
+    if is_loaded(arrays[0]):
+        loaded = LoadedBatches(arrays, settings.batch_size, order=order, seed=settings.seed)
+        loaded.begin(settings.initial_epoch)
+        return loaded
+    n_first = min(n_rows, settings.rows_per_epoch or n_rows)
+    return _Batches(arrays, order, settings.batch_size, n_first)
+
+
+def _source(
+    model: keras.Model, batches: _Batches | LoadedBatches, stack: contextlib.ExitStack
+) -> Any:
+    """What Keras gets for batches; the stack is left when they are done with."""
+    if isinstance(batches, LoadedBatches):
+        return stack.enter_context(batches.opened()).for_keras(model)
+    # Keras leaves the number of rows open, of which a recurrent layer with a state of one row
+    # makes nothing
+    if stateful.fixed_batch_size(model) == 1 and keras.backend.backend() == "tensorflow":
+        return tensorflow_backend.in_batches_of_fixed_size(batches)
+    return batches
+
+
+def _validation(
+    model: keras.Model, settings: FitSettings, stack: contextlib.ExitStack
+) -> dict[str, Any]:
+    """The arguments of ``model.fit`` about the rows that validate."""
+    size, steps = settings.validation_batch_size, settings.validation_steps
+    if settings.validation is None or not is_loaded(settings.validation[0]):
+        return {
+            "validation_data": settings.validation,
+            "validation_batch_size": size,
+            "validation_steps": steps,
+        }
+    batches = LoadedBatches(settings.validation, size, "the rows that validate", steps=steps)
+    return {"validation_data": _source(model, batches, stack)}
 
 
 def _own_fit(
     model: keras.Model, arrays: data.Arrays, settings: FitSettings
 ) -> dict[str, list[Any]]:
     """Train by the `fit` of the model's own class, which gets what it would get without us."""
+    if is_loaded(arrays[0]):
+        raise ValueError(
+            f"{type(model).__name__} trains in a `fit` of its own, which takes arrays; loader= is "
+            "for models that Keras' `fit` trains, with a train_step of their own perhaps"
+        )
     x, y, weights = (*arrays, None, None)[:3]
     arguments = {
         "sample_weight": weights,
@@ -156,13 +195,6 @@ def _check_epochs_are_even(settings: FitSettings, n_rows: int) -> None:
         )
 
 
-def _no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
-    # the strategy that a model was built under has no public name; checked for Keras 3.10 to 3.15
-    if keras.backend.backend() != "tensorflow" or model._distribute_strategy is not None:
-        return contextlib.nullcontext()
-    return tensorflow_memory.no_leak(model)
-
-
 class _Batches(keras.utils.PyDataset):
     """The rows of the present epoch, batch by batch.
 
@@ -189,7 +221,8 @@ class _Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> data.Arrays:
         start = index * self._batch_size
-        return data.rows_of(self._arrays, self._indices[start : start + self._batch_size])
+        rows = data.rows_of(self._arrays, self._indices[start : start + self._batch_size])
+        return keras.tree.map_structure(as_tensor, rows)
 
     def begin(self, epoch: int) -> None:
         self._indices = self._order(epoch)
@@ -202,7 +235,7 @@ class _SetEpoch(keras.callbacks.Callback):
     a later epoch; ``on_epoch_end`` fires once before the first epoch.
     """
 
-    def __init__(self, batches: _Batches) -> None:
+    def __init__(self, batches: _Batches | LoadedBatches) -> None:
         super().__init__()
         self._batches = batches
 

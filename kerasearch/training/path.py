@@ -59,6 +59,11 @@ class TrainingPath:
         compiled = name == SHARED_PROGRAM.name
         return cls(compiled, compiled, True, "read from the store")
 
+    def under_xla(self, whole_epochs: bool) -> TrainingPath:
+        """The same path for a model that XLA compiles: the loop over the steps, or each step."""
+        how = "whole epochs under XLA" if whole_epochs else "each step under XLA"
+        return replace(self, reason=f"{self.reason}, {how}")
+
     def continued_from(self, epoch: int) -> TrainingPath:
         """The same path for a fit that began at `epoch`, where a stored fit ended."""
         return replace(self, reason=f"{self.reason}, from epoch {epoch} of the store")

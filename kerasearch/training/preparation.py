@@ -8,7 +8,9 @@ import keras
 # has the shape that the graph says. Checked for Keras 3.10 to 3.15.
 from keras.src.models.functional import Functional
 
-from . import data, seeds
+from . import backends, data, seeds
+from .step_logs import single_metrics
+from .trusted_libraries import package_of
 
 # a model that overrides none of these computes its loss and metrics from its output alone
 _STEP_METHODS = ("train_step", "compute_loss", "compute_metrics", "test_step")
@@ -27,12 +29,34 @@ def prepare(model: keras.Model, arrays: data.Arrays, seed: int) -> None:
                 model._symbolic_build(data_batch=data.head(arrays))
         elif not _prepare_quickly(model, arrays):
             model._symbolic_build(data_batch=data.head(arrays))
+        elif _misses_variables(model):
+            complete(model, arrays)
+
+
+def complete(model: keras.Model, arrays: data.Arrays) -> None:
+    """Create the variables that metrics make at their first update."""
+    # Keras builds metrics that are marked as not built once more; checked for Keras 3.10 to 3.15
+    with seeds.fresh_names():
+        model._compile_metrics.built = False
+        model._symbolic_build(data_batch=data.head(arrays))
 
 
 def finalize(model: keras.Model) -> None:
     """Let the optimizer have the last word on the weights, as at the end of ``model.fit``."""
     if isinstance(model.optimizer, keras.optimizers.Optimizer):
         model.optimizer.finalize_variable_values(model.trainable_weights)
+
+
+def _misses_variables(model: keras.Model) -> bool:
+    """Tell whether metrics may make variables at their first update.
+
+    On TensorFlow, that may be within a trace; on JAX, a step is given all variables there are.
+    Keras' own tell by `_built`; checked for Keras 3.10 to 3.15.
+    """
+    return backends.NAME == "jax" and not all(
+        package_of(type(metric)) == "keras" and getattr(metric, "_built", True)
+        for metric in single_metrics(model)
+    )
 
 
 def _prepare_quickly(model: keras.Model, arrays: data.Arrays) -> bool:

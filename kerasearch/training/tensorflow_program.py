@@ -12,23 +12,19 @@ Keras variable's ``_value``, a layer's ``_clear_losses``, for Keras 3.10 to 3.15
 
 from __future__ import annotations
 
-import contextlib
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-# The generator that Keras' random functions share when they are given no seed. Keras has no public
-# way to see whether it was used. Checked for Keras 3.10 to 3.15.
-from keras.src.backend.common import global_state
-
 # Whether a kind of operation is stateful, which the graph itself does not say; TensorFlow has no
 # public way to ask. Checked for TensorFlow 2.18 to 2.21.
 from tensorflow.python.framework import op_def_registry
 
+from . import data
+from .seeds import watch_randomness
 from .tensorflow_memory import no_replica_sum
 
 # Stateful operations whose state is a captured variable or table, or none at all. Any other one (a
@@ -57,9 +53,28 @@ _HARMLESS_PREFIXES = ("ResourceScatter", "ResourceApply", "ResourceSparseApply",
 # measured, for a dense and a recurrent net: mostly kernels and the optimized copy of the graph
 _BYTES_PER_GRAPH_BYTE = 60
 
+# What a call may have as one array of batches
+_MAX_CALL_STEPS = 64
+_MAX_CALL_BYTES = 1 << 24
+
 
 class Program:
     """A traced function that runs on the variables of any model with its fingerprint.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The one that it is traced with.
+    function : callable
+        What it does, of tensors as `specs` describes them.
+    specs : list of tf.TensorSpec
+        Of the arguments.
+    variables : callable
+        Gets the variables of a model that the program may read and write.
+    constants : sequence of tf.Tensor
+        What the graph may read besides.
+    row_bytes : int or None
+        The size of a row, where a call gets its batches as one array, and so only a number of them.
 
     Attributes
     ----------
@@ -78,6 +93,7 @@ class Program:
         specs: list[Any],
         variables: Callable[[keras.Model], list[keras.Variable]],
         constants: Sequence[tf.Tensor] = (),
+        row_bytes: int | None = None,
     ) -> None:
         structure: list[Any] = []
 
@@ -86,7 +102,8 @@ class Program:
             structure.append(keras.tree.map_structure(lambda _: 0, outputs))
             return [tf.convert_to_tensor(output) for output in keras.tree.flatten(outputs)]
 
-        with _watching_randomness() as drew, no_replica_sum(model.optimizer):
+        drew = watch_randomness()
+        with no_replica_sum(model.optimizer):
             traced = tf.function(flat, autograph=False).get_concrete_function(*specs)
         # a layer keeps the losses of its last call: symbolic tensors, which would keep the graph
         model._clear_losses()
@@ -99,53 +116,59 @@ class Program:
         self.specs = [_spec(variable) for variable in variables(model)]
         self.private, self.n_bytes = _audit(traced, self._captures, constants, drew())
         self.pace = 0.0
+        self._row_bytes = row_bytes
         # A Python function in the graph of a private program lives as long as the graph does.
         self._graph = traced if self.private else None
         if not self.private:
             _drop_graphs(self._function)
 
+    @property
+    def whole_epochs(self) -> bool:
+        """Whether XLA compiled the loop over the steps, and not the steps alone."""
+        return self._row_bytes is not None
+
+    def room(self, batch_size: int) -> int | None:
+        """How many steps a call may have; None where it may have any number."""
+        return None if self._row_bytes is None else steps_of_call(self._row_bytes, batch_size)
+
     def fits(self, model: keras.Model) -> bool:
         """Tell whether the model has the variables that this program expects."""
         return [_spec(variable) for variable in self._variables(model)] == self.specs
 
+    def covers(self, arrays: data.Arrays, batch_size: int, n_rows: int) -> bool:
+        """Tell whether it serves so many rows: it serves any."""
+        return True
+
     def bind(self, model: keras.Model) -> Callable[..., Any]:
-        """The function that runs this program on the variables of `model`."""
+        """The function that runs this program on the variables of `model`.
+
+        It takes the rows, their order or None, the size of a batch, the first step and the end.
+        """
         own = self._variables(model)
         handles = [own[c]._value.handle if isinstance(c, int) else c for c in self._captures]
 
-        def run(*args: tf.Tensor) -> Any:
+        def run(
+            rows: list[tf.Tensor], order: np.ndarray | None, batch_size: int, begin: int, end: int
+        ) -> Any:
+            scalars = [tf.constant(value, tf.int64) for value in (batch_size, begin, end)]
+            args = [*rows, *([] if order is None else [tf.constant(order)]), *scalars]
             outputs = self._function.call_flat(*args, *handles)
             return keras.tree.pack_sequence_as(self._structure, list(outputs))
 
         return run
 
 
+def steps_of_call(row_bytes: int, batch_size: Any, least: Any = min, most: Any = max) -> Any:
+    """How many steps a call has room for whose batches are one array; a number or a tensor."""
+    return least(most(_MAX_CALL_BYTES // (batch_size * row_bytes), 1), _MAX_CALL_STEPS)
+
+
 def _spec(variable: keras.Variable) -> tuple[Any, ...]:
     return tuple(variable.shape), str(variable.dtype), variable.trainable
 
 
-@contextlib.contextmanager
-def _watching_randomness() -> Iterator[Callable[[], str]]:
-    """Notice a trace that draws random numbers in Python: they are constants of its graph."""
-    python = random.getstate()
-    numpy: Any = np.random.get_state()
-    generator = global_state.get_global_attribute("global_seed_generator")
-
-    def drew() -> str:
-        if random.getstate() != python:
-            return "Python's random numbers"
-        now: Any = np.random.get_state()
-        if now[2] != numpy[2] or not np.array_equal(now[1], numpy[1]):
-            return "NumPy's random numbers"
-        if global_state.get_global_attribute("global_seed_generator") is not generator:
-            return "Keras' global random numbers"
-        return ""
-
-    yield drew
-
-
 def _audit(
-    traced: Any, captures: list[Any], constants: Sequence[tf.Tensor], drew: str
+    traced: Any, captures: list[Any], constants: Sequence[tf.Tensor], drew: str | None
 ) -> tuple[str | None, int]:
     """Why a graph depends on more than its fingerprint (None: it does not), and its size."""
     definition = traced.graph.as_graph_def()

@@ -12,7 +12,7 @@ import sysconfig
 from typing import Any
 
 # their objects are described by their attributes, and not as pickle would take them apart
-FRAMEWORKS = {"keras", "tensorflow"}
+FRAMEWORKS = {"keras", "tensorflow", "jax", "jaxlib"}
 _LIBRARIES = FRAMEWORKS | {"numpy", "ml_dtypes", "scipy", "pandas", "sklearn", "wrapt", "optree"}
 
 
@@ -47,10 +47,16 @@ def is_library_class(cls: type) -> bool:
 
 
 def is_framework_class(cls: type) -> bool:
-    """Tell whether a class is Keras' or TensorFlow's, or is derived from one."""
+    """Tell whether a class is Keras' or its backend's, or is derived from one."""
     return any(package_of(base) in FRAMEWORKS for base in cls.__mro__)
 
 
 def package_of(value: Any) -> str:
     """The top-level package that a class or function says it comes from; "" where it says none."""
     return (getattr(value, "__module__", None) or "").partition(".")[0]
+
+
+def has_own(value: Any, method: str) -> bool:
+    """Tell whether a method is the object's own, or that of a class which is not Keras'."""
+    owner = next(cls for cls in type(value).__mro__ if method in vars(cls))
+    return method in vars(value) or package_of(owner) != "keras"

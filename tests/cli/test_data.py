@@ -17,10 +17,10 @@ def test_columns_are_sorted_by_what_they_hold(shop):
     assert len(data.y) == 149
     assert data.notes == [
         "left out 1 row without a value of 'label'",
-        "left out price, as told",
+        "left out price, because of --drop",
         "left out 'row': it numbers the rows",
-        "left out 'note': 149 distinct texts in 149 rows, too many to learn from",
-        "left out 'nothing': no values",
+        "left out 'note': it has 149 distinct texts in 149 rows, which are too many to learn from",
+        "left out 'nothing': it has no values",
     ]
 
 

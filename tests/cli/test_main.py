@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import joblib
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from kerasearch import FitStore
 from kerasearch.cli import arguments
+from kerasearch.cli import main as command_line
+from kerasearch.cli.errors import UsageError
 from kerasearch.cli.main import main
 from kerasearch.search.fit_errors import count_errors
 
@@ -57,18 +60,26 @@ def process(words, cwd=None):
     [
         (None, ["--target", "y"], "no such file: data.csv"),
         ("", ["--target", "y"], "data.csv is empty"),
-        ("x,y\n", ["--target", "y"], "has a header and no rows"),
-        ("x,y\n1,2\n", [], "--target COLUMN must say what to predict in data.csv; its columns"),
+        ("x,y\n", ["--target", "y"], "has a header but no rows"),
+        ("x,y\n1,2\n", [], "--target must name the column to predict in data.csv; the columns"),
         ("price,size\n1,2\n", ["--target", "pricee"], "no such column; did you mean price?"),
-        ("x,y\n1,a\n2,a\n3,a\n", ["--target", "y"], "'y' has one value alone, a"),
+        ("x,y\n1,a\n2,a\n3,a\n", ["--target", "y"], "the target 'y' has only one value, a"),
         ("x,y\n1,\n2,\n", ["--target", "y"], "has no values"),
-        ("x,y\n1,0.5\n2,0.1\n", ["--target", "y"], "2 rows cannot make 3 folds"),
+        ("x,y\n1,0.5\n2,0.1\n", ["--target", "y"], "2 rows cannot be split into 3 folds"),
         ("x,y\n1,a\n2,a\n3,a\n4,b\n", ["--target", "y"], "class b of 'y' has 1 row, fewer than"),
-        ("x,y\n,a\n,b\n,a\n", ["--target", "y"], "no column to learn from; left out 'x': no val"),
-        ("x,y\n1,a\n2,b\n", ["--target", "y", "--task", "regression"], "needs numbers; 'y' has a"),
+        (
+            "x,y\n,a\n,b\n,a\n",
+            ["--target", "y"],
+            "no column to learn from; left out 'x': it has no val",
+        ),
+        (
+            "x,y\n1,a\n2,b\n",
+            ["--target", "y", "--task", "regression"],
+            "needs numbers, but 'y' has values such as a",
+        ),
         ("x,y\n1,.5\n2,1\n", ["--target", "y", "--task", "classification"], "such as 0.5"),
         ("x,y\n1,a\n2,b\n", ["--target", "y", "--drop", "z"], "--drop z: there is no such col"),
-        ("x,y\n1,a\n2,b\n", ["--target", "y", "--drop", "y"], "that is the target"),
+        ("x,y\n1,a\n2,b\n", ["--target", "y", "--drop", "y"], "this column is the target"),
         (b"x,y\n\xff,\xfe\n", ["--target", "y"], "not a CSV file in UTF-8"),
         ('x,y\n1,2,3,4\n"', ["--target", "y"], "cannot be read as CSV"),
     ],
@@ -86,21 +97,24 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
     [
         (["irs"], "no such file: irs; did you mean iris?"),
         (["iris", "--target", "species"], "has its own target"),
-        (["--cv", "1"], "'1' must be a whole number of at least 2"),
-        (["--n-jobs", "0"], "'0' must be a whole number of at least 1"),
+        (["--cv", "1"], "'1' must be an integer of at least 2"),
+        (["--n-jobs", "0"], "'0' must be an integer of at least 1"),
         (["--method", "greed"], "invalid choice: 'greed'"),
         (["--frobnicate"], "unrecognized arguments: --frobnicate"),
-        (["--param", "x"], "not name=values"),
-        (["--param", "learning_rate=log(1,2)"], "is a distribution: add --method random"),
+        (["--param", "x"], "must be name=values"),
+        (["--param", "learning_rate=log(1,2)"], "is a distribution; add --method random"),
         (["--n-iter", "5"], "--n-iter is for --method random"),
         (["--timeout", "5"], "--timeout is for --method bayes or hyperband"),
         (["--method", "bayes", "--timeout", "0"], "'0' must be a positive number of seconds"),
         (["--method", "bayes", "--timeout", "nan"], "'nan' must be a positive number"),
-        (["--method", "hyperband", "--n-iter", "5"], "Hyperband's follow from --epochs"),
+        (["--method", "hyperband", "--n-iter", "5"], "number of candidates follows from --epochs"),
         (["--method", "hyperband", "--epochs", "2"], "--method hyperband needs at least 3"),
-        (["--method", "hyperband", "--param", "epochs=1,2"], "--epochs says how many at most"),
+        (
+            ["--method", "hyperband", "--param", "epochs=1,2"],
+            "pass the largest number of epochs as --epochs",
+        ),
         (["--epochs", "3", "--param", "epochs=1,2"], "exclude each other"),
-        (["iris", "--scoring", "acuracy"], "no such score; did you mean accuracy"),
+        (["iris", "--scoring", "acuracy"], "no score of this name; did you mean accuracy"),
         (["iris", "--scoring", "roc_auc"], "does not suit this target: multi_class must be in"),
         (["diabetes", "--scoring", "accuracy"], "does not suit this target"),
         (["iris", "--cv", "51"], "class 0 of 'target' has 50 rows, fewer than the 51 folds"),
@@ -109,9 +123,9 @@ def test_a_file_that_cannot_be_learned_from_is_one_line(capsys, content, words, 
         (["--store", __file__], "cannot be used as a directory"),
         (["--report", "missing/a.html"], "--report missing/a.html: No such file or directory"),
         (["--report", "."], "--report .: Is a directory"),
-        (["--model", "mymodule"], "is not MODULE:FUNCTION"),
-        (["--model", "mymodule.py:build"], "is not MODULE:FUNCTION"),
-        (["--model", "not_there:build"], "there is no module 'not_there'"),
+        (["--model", "mymodule"], "must be MODULE:FUNCTION"),
+        (["--model", "mymodule.py:build"], "must be MODULE:FUNCTION"),
+        (["--model", "not_there:build"], "the module 'not_there' is neither"),
         (["iris", "--param", "hidden_layer_size=(3,)"], "did you mean hidden_layer_sizes?"),
         (
             ["iris", "--param", "optimizer=adam,sgd", "--param", "momentum=0.1,0.9"],
@@ -130,7 +144,7 @@ def test_wrong_arguments_are_one_line(capsys, words, says):
         ("import not_there", "build", "failed with ModuleNotFoundError: No module named 'not_th"),
         ("def build(:", "build", "failed with SyntaxError: invalid syntax"),
         ("def build(meta): ...", "biuld", "has no 'biuld'; did you mean build?"),
-        ("build = 3", "build", "is not a function but 3"),
+        ("build = 3", "build", "must be a function, but is 3"),
     ],
 )
 def test_a_model_that_does_not_import_is_one_line(capsys, request, source, function, says):
@@ -169,6 +183,23 @@ def test_help_loads_no_library():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_line_before_the_import_of_keras_says_what_takes_seconds(capsys, monkeypatch):
+    def stop(*args):
+        raise UsageError("stopped here")
+
+    monkeypatch.setattr(command_line, "_estimator", stop)
+    for imported, announced in ((None, True), (keras, False)):
+        monkeypatch.delitem(sys.modules, "keras", raising=False)
+        if imported is not None:
+            monkeypatch.setitem(sys.modules, "keras", imported)
+        assert run("iris") == 2
+        out = capsys.readouterr().out
+        assert out.startswith("iris: 150 rows")
+        assert (
+            "\nStarting Keras and its backend, which takes a few seconds ..." in out
+        ) == announced
+
+
 # ---------------------------------------------------------------- searches
 
 
@@ -188,7 +219,7 @@ def test_a_grid_search_prints_the_ranked_candidates(capsys):
     assert [row[:2] for row in rows] == [["1", "0.1"], ["2", "0.0001"]]
     assert float(rows[0][2].split(" ± ")[0]) > 0.9
     assert "Best: learning_rate=0.1\n" in out
-    assert re.search(r"a model that ignores the features has 0\.3[0-9]{3}", out)
+    assert re.search(r"a model that ignores the features scores 0\.3[0-9]{3}", out)
     assert "python -m kerasearch iris --epochs 10 --param learning_rate=0.1 --save" in out
     assert err.splitlines()[-1].startswith("6/6 fits, best so far 0.9")
 
@@ -228,7 +259,7 @@ def test_a_bayesian_search_is_in_the_same_table_and_stops_in_time(capsys):
     assert "python -m kerasearch iris --epochs 2 --cv 2 --method bayes --param" in out
     run("iris", "--method", "bayes", "--timeout", 0.01, "--epochs", 2, "--cv", 2)
     out = capsys.readouterr().out
-    assert "The time was up" in out
+    assert "The time limit was reached" in out
     assert len(rows_of(out)) == 1
 
 
@@ -241,7 +272,7 @@ def test_hyperband_shows_the_candidates_with_the_most_epochs(capsys, tmp_path):
     assert "Hyperband: 6 candidates x 2 folds = 12 fits of 1 to 3 epochs" in out
     *rows, left_out = rows_of(out)
     assert len(rows) == 3
-    assert left_out[0].startswith("Not in the table: 3 candidates with fewer epochs")
+    assert left_out[0].startswith("The table leaves out 3 candidates with fewer epochs")
     assert "12 fits took" in out
     assert joblib.load(save)[-1].n_epochs_ == 3
 
@@ -262,22 +293,129 @@ def test_ctrl_c_in_a_bayesian_search_keeps_what_is_finished(capsys, monkeypatch)
     status = run("iris", "--method", "bayes", "--epochs", 1, "--cv", 2)
     out = capsys.readouterr().out
     assert status == 0
-    assert "Interrupted; this is what was finished" in out
+    assert "The search was interrupted. The table has the candidates" in out
     assert len(rows_of(out)) == 2
 
 
 def test_a_failing_candidate_is_last_and_the_reason_is_given(capsys):
-    status = run("iris", "--epochs", 1, "--cv", 2, "--param", "activation=rleu,relu")
+    status = run("iris", "--epochs", 1, "--cv", 2, "--param", "learning_rate=1e38,0.01")
     out = capsys.readouterr().out
     assert status == 0
-    assert [row[1] for row in rows_of(out)] == ["relu", "rleu"]
+    assert [row[1] for row in rows_of(out)] == ["0.01", "1e+38"]
     assert rows_of(out)[1][2] == "failed"
-    assert "2 fits failed: ValueError: activation='rleu' is none of Keras' activations" in out
+    assert "2 fits failed: kerasearch.exceptions.DivergenceError: " in out
 
 
 def test_where_every_candidate_fails_the_first_error_is_the_message(capsys):
-    error = fails(capsys, "iris", "--cv", 2, "--param", "activation=rleu,rlue", status=1)
-    assert "every fit failed: ValueError: activation='rleu' is none of Keras'" in error
+    error = fails(capsys, "iris", "--cv", 2, "--param", "learning_rate=1e38,1e37", status=1)
+    assert "every fit failed: kerasearch.exceptions.DivergenceError: " in error
+
+
+# ---------------------------------------------------------------- names and values of --param
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("lr", "--param lr: there is no such parameter; did you mean learning_rate?"),
+        ("optimizer__lr", "--param optimizer__lr: there is no such parameter; did you mean learn"),
+        ("network__optimizer__lr", "did you mean learning_rate?"),
+        ("model__learning_rate", "did you mean optimizer__learning_rate?"),
+        ("epoch", "--param epoch: there is no such parameter; did you mean epochs?"),
+        ("max_iter", "did you mean epochs?"),
+        ("solver", "did you mean optimizer?"),
+        ("seed", "--param seed: there is no such parameter; use the option --seed"),
+        ("n_iter", "--param n_iter: there is no such parameter; use the option --n-iter"),
+        (
+            "frobnicate",
+            "; known parameters are hidden_layer_sizes, activation, dropout, batch_norm, l2",
+        ),
+    ],
+)
+@pytest.mark.parametrize("data", ["iris", "diabetes"])
+def test_a_name_that_nothing_takes_leads_to_the_right_one(capsys, data, name, says):
+    error = fails(capsys, data, "--param", f"{name}=1")
+    assert says in error
+    assert not re.search("Pipeline|get_params|regressor__|Invalid", error)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--epoch", "3"], "unrecognized arguments: --epoch 3; did you mean --epochs?"),
+        (["--n_job", "2"], "did you mean --n-jobs?"),
+        (["--stor=a"], "did you mean --store?"),
+        (["--learning-rate", "1"], "pass a hyperparameter as --param learning_rate=VALUES"),
+    ],
+)
+def test_an_option_that_is_not_there_leads_to_the_right_one(capsys, words, says):
+    assert says in fails(capsys, "iris", *words)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["batch_size=0"], "--param batch_size=0 must be an integer of at least 1; -1 stands"),
+        (["batch_size=32,64,0,16"], "--param batch_size=0 must be an integer of at least 1"),
+        (["batch_size=16,2.5,32"], "--param batch_size=2.5 must be an integer"),
+        (["dropout=2"], "--param dropout=2 must be a number in [0, 1)"),
+        (["dropout=0.1,1,0.5"], "--param dropout=1 must be a number in [0, 1)"),
+        (["model__dropout=0.1,-1"], "--param model__dropout=-1 must be a number in [0, 1)"),
+        (["epochs=-1"], "--param epochs=-1 must be an integer of at least 0"),
+        (["epochs=5,-1,10"], "--param epochs=-1 must be"),
+        (["learning_rate=-1"], "--param learning_rate=-1 must be a finite number of at least 0"),
+        (["learning_rate=0.1,-0.1,1"], "--param learning_rate=-0.1 must be a finite number"),
+        (["learning_rate=high"], "--param learning_rate=high: Argument `learning_rate` should be"),
+        (["optimizer=sgd", "momentum=0.9,2"], "--param momentum=2: `momentum` must be"),
+        (["activation=relu,rleu"], "--param activation=rleu is none of Keras' activations; did"),
+        (["optimizer=adam,adm"], "--param optimizer=adm is none of Keras' optimizers; did you"),
+        (["hidden_layer_sizes=(8,),(8,0)"], "--param hidden_layer_sizes=(8,0) must hold positive"),
+        (["validation_split=0.2,2"], "--param validation_split=2 must be a number in [0, 1)"),
+        (["dropout=0.1,0.2", "l2=-1,0.1"], "--param l2=-1 must be a number of at least 0"),
+    ],
+)
+def test_a_value_that_nothing_can_be_trained_with_is_said_before_training(
+    capsys, monkeypatch, values, says
+):
+    from kerasearch import KerasClassifier
+
+    monkeypatch.setattr(KerasClassifier, "fit", None)  # nothing is to get that far
+    words = [word for value in values for word in ("--param", value)]
+    assert says in fails(capsys, "iris", *words)
+
+
+@pytest.mark.parametrize("method", ["random", "hyperband"])
+def test_bounds_of_a_distribution_are_tried_before_training(capsys, method):
+    words = ("diabetes", "--method", method)
+    says = "--param dropout=uniform(0,2): 2.0 must be a number in [0, 1)"
+    assert says in fails(capsys, *words, "--param", "dropout=uniform(0,2)")
+    says = "--param batch_size=int(0,64): 0 must be an integer of at least 1"
+    assert says in fails(capsys, *words, "--param", "batch_size=int(0,64)")
+    says = "--param l2=choice(0.1,-1): -1 must be a number of at least 0"
+    assert says in fails(capsys, *words, "--param", "l2=choice(0.1,-1)")
+
+
+def test_class_weights_of_no_kind_are_said_before_training(capsys):
+    error = fails(capsys, "iris", "--param", "class_weight=balanced,blanced")
+    assert "--param class_weight=blanced" in error
+
+
+def test_a_value_that_another_parameter_may_make_right_is_left_to_the_search(capsys):
+    Path("paired.py").write_text(
+        "import keras\n"
+        "def build(meta, width, parts):\n"
+        "    if width % parts:\n"
+        "        raise ValueError('the width cannot be parted')\n"
+        "    inputs = keras.Input((meta['n_features_in_'],))\n"
+        "    return keras.Model(inputs, keras.layers.Dense(3, 'softmax')(inputs))\n"
+    )
+    status = run(
+        *("iris", "--model", "paired:build", "--param", "width=4,9", "--param", "parts=2,3"),
+        *("--epochs", 1, "--cv", 2),
+    )
+    rows = rows_of(capsys.readouterr().out)
+    assert status == 0
+    assert {tuple(row[1:3]) for row in rows if row[3] != "failed"} == {("4", "2"), ("9", "3")}
 
 
 def test_ctrl_c_is_one_line_and_status_130(capsys, monkeypatch):
@@ -288,7 +426,7 @@ def test_ctrl_c_is_one_line_and_status_130(capsys, monkeypatch):
 
     monkeypatch.setattr(GridSearchCV, "fit", interrupted)
     assert run("iris") == 130
-    assert capsys.readouterr().err == "kerasearch: interrupted, nothing was saved\n"
+    assert capsys.readouterr().err == "kerasearch: interrupted; nothing was saved\n"
 
 
 @pytest.mark.slow
@@ -309,6 +447,7 @@ def test_a_model_of_ones_own_is_searched_by_its_arguments(capsys):
     assert str(Path.cwd()) not in sys.path
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     status = run(
@@ -337,6 +476,7 @@ def test_what_is_saved_predicts_raw_rows_in_a_fresh_process(shop, capsys):
     assert shown.stdout.startswith("['")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_same_search_in_python_gives_the_same_scores(capsys, tmp_path):
     store = tmp_path / "fits"
@@ -356,14 +496,14 @@ def test_the_same_search_in_python_gives_the_same_scores(capsys, tmp_path):
 def test_a_report_is_written_beside_what_is_printed(capsys):
     status = run(
         *("iris", "--epochs", 2, "--cv", 2, "--report", "found.html"),
-        *("--param", "activation=rleu,relu,tanh"),
+        *("--param", "learning_rate=1e38,0.1,0.01"),
     )
     assert status == 0
     assert "Wrote the report to found.html." in capsys.readouterr().out
     page = Path("found.html").read_text()
     assert "<h1>accuracy on iris</h1>" in page
     assert "mean accuracy" in page
-    assert "is none of Keras" in page
+    assert "DivergenceError" in page
 
 
 def test_without_arguments_it_is_the_textbook_search_on_the_digits():
@@ -375,6 +515,7 @@ def test_without_arguments_it_is_the_textbook_search_on_the_digits():
     }
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_digits_are_searched_in_silence():
     done = process(["-m", "kerasearch"])

@@ -38,7 +38,7 @@ def test_of_hyperbands_candidates_those_with_the_most_epochs_are_ranked():
     assert result.best_params == {"epochs": 2}
     *lines, note = table(result).splitlines()
     assert [line.split()[0] for line in lines] == ["rank", "1", "1", "3", "5"]
-    assert note.startswith("Not in the table: 1 candidate with fewer epochs")
+    assert note.startswith("The table leaves out 1 candidate with fewer epochs")
     results["mean_test_score"][1:] = np.nan
     result = Result(read(results), {"epochs": []}, "accuracy", 0.5, {})
     assert result.ranking[0] == 0

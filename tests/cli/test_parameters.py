@@ -9,7 +9,8 @@ import pytest
 
 from kerasearch import layer_sizes
 from kerasearch.cli.errors import UsageError
-from kerasearch.cli.parameters import describe, parse, resolve, show
+from kerasearch.cli.parameters import describe, parse, show
+from kerasearch.cli.space_checks import resolve
 
 
 @pytest.mark.parametrize(
@@ -130,27 +131,27 @@ def test_lists_of_one_name_are_joined():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["x"], "not name=values"),
-        (["=3"], "not name=values"),
+        (["x"], "must be name=values"),
+        (["=3"], "must be name=values"),
         (["x="], "a value is missing"),
-        (["x=1,,2"], "--param x=1,,2: invalid syntax at ',2'; values have commas between them"),
+        (["x=1,,2"], "--param x=1,,2: invalid syntax at ',2'; separate values with commas"),
         (["x=(1,2"], "'(' was never closed at '(1,2'"),
         (["x=1)"], "unmatched ')' at ')'"),
         (["x='a"], "unterminated string literal"),
         (["x=0.01;0.02"], "invalid syntax at ';0.02'"),
-        (["x=a b"], "what is neither a number nor a plain word has quotes"),
-        (["x=3d"], "what is neither a number nor a plain word has quotes"),
-        (["x=3-d"], "3 - d is neither a number, a word nor another value; text has quotes"),
-        (["x=log(1,2),3"], "log(1, 2) must stand alone"),
+        (["x=a b"], "put text that is not a plain word in quotes"),
+        (["x=3d"], "put text that is not a plain word in quotes"),
+        (["x=3-d"], "3 - d is not a value; put text in quotes"),
+        (["x=log(1,2),3"], "the distribution log(1, 2) cannot be combined"),
         (["x=normal(0,1)"], "the distributions are log(low,high), uniform(low,high"),
         (["x=log(0,1)"], "--param x=log(0,1): low=0.0 must be above 0"),
         (["x=uniform(2,1)"], "low=2.0 must be below high=1.0"),
         (["x=int(1,2.5)"], "high=2.5 must be an integer"),
-        (["x=int(1,8,3)"], "step=3 does not fit"),
-        (["x=log(1,2,3)"], "is not of the form log(low,high)"),
-        (["x=log(1,high=2,base=3)"], "is not of the form log(low,high)"),
+        (["x=int(1,8,3)"], "high=8 is not low=1 plus a multiple of step=3"),
+        (["x=log(1,2,3)"], "the form must be log(low,high)"),
+        (["x=log(1,high=2,base=3)"], "the form must be log(low,high)"),
         (["x=log(low=1,low=2,high=3)"], "an argument is given twice"),
-        (["x=log_integers(1)"], "is not of the form log_integers(low,high)"),
+        (["x=log_integers(1)"], "the form must be log_integers(low,high)"),
         (["x=choice()"], "the list of values is empty"),
         (["x=layer_sizes(3,8,cone)"], "shape='cone' must be one of free, constant, funnel"),
         (["x=log(1,2)", "x=3"], "given twice"),

@@ -22,6 +22,7 @@ def test_help_writes_nothing_to_standard_error():
     assert run("-m", "kerasearch", "--help").stderr == ""
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_search_in_one_process_and_in_several_writes_its_progress_alone():
     search = ("-m", "kerasearch", "iris", "--epochs", "1", "--cv", "2")

@@ -177,7 +177,7 @@ def test_equal_configurations_are_one_value_and_hidden_differences_are_not():
         FrozenEstimator(LogisticRegression().fit(X[rows], y[rows])) for rows in (y > 0, y < 2)
     ]
     assert identity(fitted[0]) != identity(fitted[1])
-    with pytest.warns(UserWarning, match="values given twice"):
+    with pytest.warns(UserWarning, match="repeated values"):
         assert len(param_grid(Learner(), tag=[L2(0.1), L2(0.1), L2(0.2)])["tag"]) == 2
 
 
@@ -201,6 +201,7 @@ def table():
     return cv_results(params, np.linspace(0, 1, 24).reshape(12, 2))
 
 
+@pytest.mark.filterwarnings("ignore:the 12 candidates do not show")
 def test_tables_pictures_studies_and_the_report_have_the_same_texts(table, tmp_path):
     texts = {"Adam(learning_rate=0.1)", "Adam(learning_rate=0.01)", "sgd"}
     assert set(summarize(table)["opt"]) == texts

@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 
 from kerasearch import FitStore, KerasClassifier
 from kerasearch.estimators.callbacks import copy_callbacks
-from tests.slow import slow_but
+from tests.slow import long_but
 
 Callback = keras.callbacks.Callback
 
@@ -51,8 +51,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", slow_but(FORMS, "a dict of lists", "of fit", "classes"))
-@pytest.mark.parametrize("n_jobs", slow_but([1, 2], 2))
+@pytest.mark.parametrize("form", long_but(FORMS, "a dict of lists", "of fit", "classes"))
+@pytest.mark.parametrize("n_jobs", long_but([1, 2], 2))
 def test_a_list_of_the_callers_is_filled_by_every_fit(iris, form, n_jobs):
     seen: list[int] = []
     estimator = quick(**FORMS[form](seen))
@@ -124,6 +124,7 @@ class Ramp(Callback):
         self.variable.assign(10.0**epoch)
 
 
+@pytest.mark.tensorflow("JAX reads a variable that is not the model's once, as it compiles")
 def test_a_callback_moves_the_variable_that_the_loss_reads(iris):
     factor = keras.Variable(0.0)
 

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 
 from kerasearch import KerasClassifier, KerasRegressor, mlp, param_grid
 from tests import builders
-from tests.slow import slow_but
+from tests.slow import long_but
 
 OWN_NAMES = KerasClassifier()._get_param_names()
 RATE = "optimizer__learning_rate"
@@ -152,7 +152,7 @@ def test_an_argument_and_a_parameter_of_one_name_are_kept_apart(name):
 
 
 @pytest.mark.parametrize(
-    "name", slow_but([*OWN_NAMES, "optimizer, compiled", "epochs, compiled"], "optimizer, compiled")
+    "name", long_but([*OWN_NAMES, "optimizer, compiled", "epochs, compiled"], "optimizer, compiled")
 )
 def test_an_argument_called_like_a_parameter_reaches_the_builder(iris, name):
     X, y = iris

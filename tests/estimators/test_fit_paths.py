@@ -13,7 +13,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from kerasearch import FitStore, KerasClassifier
-from tests.slow import slow_but
+from tests.slow import long_but
 
 callbacks = keras.callbacks
 
@@ -54,7 +54,7 @@ def names_in(folder):
 
 
 @pytest.mark.parametrize(
-    "kind", slow_but(WRITERS, "CSVLogger", "BackupAndRestore", "one of the user's")
+    "kind", long_but(WRITERS, "CSVLogger", "BackupAndRestore", "one of the user's")
 )
 def test_each_fit_of_a_search_writes_to_a_path_of_its_own(iris, tmp_path, kind):
     if kind == "TensorBoard":
@@ -116,7 +116,7 @@ ANOTHER = {
 }
 
 
-@pytest.mark.parametrize("what", slow_but(ANOTHER, "an instance", "the epochs", "a callback"))
+@pytest.mark.parametrize("what", long_but(ANOTHER, "an instance", "the epochs", "a callback"))
 def test_another_fit_has_another_name(iris, tmp_path, what):
     assert name_of(tmp_path / "a", iris) != name_of(tmp_path / "b", iris, **ANOTHER[what])
 
@@ -152,7 +152,7 @@ def test_a_literal_brace_is_left_to_keras(iris, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["{fit}-1.weights.h5"]
 
 
-@pytest.mark.parametrize("kind", slow_but(["ModelCheckpoint", "CSVLogger"], "CSVLogger"))
+@pytest.mark.parametrize("kind", long_but(["ModelCheckpoint", "CSVLogger"], "CSVLogger"))
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_two_fits_that_write_to_one_path_are_one_warning(iris, tmp_path, kind, n_jobs):
     writer = {
@@ -184,7 +184,10 @@ class FailsOnce(callbacks.Callback):
             raise ConnectionError("the power failed")
 
 
-@pytest.mark.parametrize("leftover", slow_but(["crash", "kept"], "crash"))
+@pytest.mark.parametrize("leftover", long_but(["crash", "kept"], "crash"))
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
+)
 def test_no_fit_of_a_search_restores_anothers_backup(iris, tmp_path, monkeypatch, leftover):
     monkeypatch.setattr(FailsOnce, "failed", leftover != "crash")
     backup = callbacks.BackupAndRestore(tmp_path, delete_checkpoint=leftover == "crash")

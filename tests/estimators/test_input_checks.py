@@ -50,7 +50,7 @@ INPUT = "X has rows of shape (4,), but the model's input has shape"
         (sequential(lambda: keras.Input((5,))), f"{INPUT} (None, 5): "),
         (sequential(lambda: keras.Input((8, 8, 1)), keras.layers.Flatten), f"{INPUT} (None, 8, 8"),
         (sequential(lambda: keras.Input((2, 2)), keras.layers.Flatten), "keras.layers.Reshape((2"),
-        (two_inputs, "the model has 2 inputs ((None, 2), (None, 2)), but X is 1 array with rows"),
+        (two_inputs, "(None, 2), 'keras_tensor_1' (None, 2)), but X is one array with rows of"),
         (sequential(lambda: keras.layers.Conv2D(2, 3)), "whose rows have shape (4,): Input 0"),
         (two_heads, "the model has 2 outputs, but the target asks for 1: "),
     ],

@@ -84,6 +84,7 @@ def test_functions_of_modules_are_silent():
         pickle.dumps(KerasClassifier(build, loss=keras.losses.Huber(), callbacks=[]))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_search_in_worker_processes_of_a_script_is_silent(tmp_path):
     script = tmp_path / "script.py"

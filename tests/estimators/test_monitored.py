@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kerasearch import KerasClassifier
+from tests.backends import with_log
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = (X[:, 0] > 0).astype(int)
@@ -102,8 +103,8 @@ def test_what_there_will_be_is_no_error(callback, params):
 
 
 class OwnStep(keras.Sequential):
-    def train_step(self, data):
-        return {**super().train_step(data), "mine": keras.ops.convert_to_tensor(1.0)}
+    def train_step(self, *given):
+        return with_log(super().train_step(*given), mine=keras.ops.convert_to_tensor(1.0))
 
 
 class Adds(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kerasearch import KerasClassifier, KerasRegressor
-from tests.slow import slow_but
+from tests.slow import long_but
 
 CATEGORICAL = "categorical_crossentropy"
 SPARSE = "sparse_categorical_crossentropy"
@@ -138,6 +138,7 @@ def test_outputs_of_one_axis_or_the_right_two_are_none():
         assert fitted.fit(SERIES, VALUES).predict(SERIES).shape == (30,)
 
 
+@pytest.mark.tensorflow("text and lookup layers are TensorFlow's alone")
 def test_an_output_whose_shape_keras_says_wrong_is_accepted():
     def build():
         inputs = keras.Input((6, 2))
@@ -183,7 +184,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", slow_but(CASES, "sparse"))
+@pytest.mark.parametrize("case", long_but(CASES, "sparse"))
 def test_a_loss_in_a_list_or_dict_is_that_loss(request, case):
     data, units, activation, loss = CASES[case]
     X, y = request.getfixturevalue(data)
@@ -276,7 +277,7 @@ def nested(form, units, activation):
 
 
 @pytest.mark.parametrize(
-    "form", slow_but(["functional", "sequential", "lazy", "two deep"], "functional")
+    "form", long_but(["functional", "sequential", "lazy", "two deep"], "functional")
 )
 def test_an_output_layer_may_be_a_subclassed_model(iris, form):
     X, y = iris

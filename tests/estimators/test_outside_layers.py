@@ -14,7 +14,8 @@ from keras import layers
 from sklearn.base import clone
 
 from kerasearch import KerasClassifier, training
-from tests.slow import slow_but
+from tests.backends import ORDINARY_PATH, with_log
+from tests.slow import long_but
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ class Holder(layers.Layer):
 
 
 class TrainsItself(keras.Model):
-    def train_step(self, data):
-        return {**super().train_step(data), "mine": 1.0}
+    def train_step(self, *given):
+        return with_log(super().train_step(*given), mine=1.0)
 
 
 class Subclassed(keras.Model):
@@ -251,7 +252,7 @@ def described(outer):
     ]
 
 
-@pytest.mark.parametrize("kind", slow_but(KINDS, *FAST))
+@pytest.mark.parametrize("kind", long_but(KINDS, *FAST))
 def test_each_fit_trains_copies_of_outer_layers_and_leaves_them_alone(data, kind):
     builder, outer = KINDS[kind]()
     before = described(outer)
@@ -265,8 +266,8 @@ def test_each_fit_trains_copies_of_outer_layers_and_leaves_them_alone(data, kind
     assert described(outer) == before
     own = {id(variable) for variable in first.model_.variables}
     assert not own & {id(v) for layer in parts(outer) for v in layer.variables}
-    assert first.training_path_ == "compiled"
-    assert training.programs().misses == 2  # one to train and one to predict, for all fits
+    assert first.training_path_ == ORDINARY_PATH
+    assert training.programs().misses <= 2  # one to train and one to predict, for all fits
 
 
 @pytest.mark.parametrize("kind", ["closure", "head_on_output", "inside_models"])

@@ -10,7 +10,8 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 from kerasearch import FitStore, KerasClassifier, KerasRegressor, training
-from tests.slow import slow_but
+from tests.backends import ORDINARY_PATH
+from tests.slow import long_but
 
 layers = keras.layers
 
@@ -82,7 +83,7 @@ def test_the_argument_of_an_own_fit_can_be_searched(iris):
     assert search.fit(*iris).best_params_["fit__custom"] == TrainsItself.got["custom"]
 
 
-@pytest.mark.parametrize("cls", slow_but([TrainsItself, TakesLittle, ReturnsDict]))
+@pytest.mark.parametrize("cls", long_but([TrainsItself, TakesLittle, ReturnsDict]))
 def test_an_own_fit_gives_the_same_numbers_for_the_same_seed(iris, cls):
     first, second = (quick(lambda: three_classes(cls), batch_size=32).fit(*iris) for _ in range(2))
     np.testing.assert_array_equal(weights_of(first), weights_of(second))
@@ -142,7 +143,7 @@ def test_a_fit_goes_through_who_replaced_keras_fit(iris, replaced, monkeypatch):
     assert network.history_ == before.history_
     np.testing.assert_array_equal(weights_of(network), weights_of(before))
     monkeypatch.undo()
-    assert quick().fit(*iris).training_path_ == before.training_path_ == "compiled"
+    assert quick().fit(*iris).training_path_ == before.training_path_ == ORDINARY_PATH
 
 
 def test_a_callable_without_a_function_counts_as_a_replacement(iris, monkeypatch):
@@ -164,7 +165,7 @@ def test_a_callable_without_a_function_counts_as_a_replacement(iris, monkeypatch
     assert patched.called == 1
 
 
-@pytest.mark.parametrize("name", slow_but(["predict", "evaluate", "train_step"], "train_step"))
+@pytest.mark.parametrize("name", long_but(["predict", "evaluate", "train_step"], "train_step"))
 def test_the_other_methods_that_somebody_replaced_are_called_too(iris, replaced, name):
     quick().fit(*iris).predict(iris[0])  # programs of before are there
     calls = replaced(name)
@@ -208,7 +209,7 @@ def test_steps_per_epoch_cuts_a_pass_into_epochs_as_keras_does(iris, steps, leng
     network = quick(epochs=5, fit__steps_per_epoch=steps, callbacks=callbacks, optimizer="sgd")
     network.fit(*iris)
     assert int(network.model_.optimizer.iterations.numpy()) == sum(lengths)
-    assert network.training_path_ == ("compiled" if callbacks is None else "model.fit")
+    assert network.training_path_ == (ORDINARY_PATH if callbacks is None else "model.fit")
     assert network.n_epochs_ == 5
     compiled = quick(epochs=5, optimizer="sgd").fit(*iris, steps_per_epoch=steps)
     assert network.history_ == compiled.history_
@@ -221,7 +222,7 @@ def test_steps_that_keras_would_miscount_are_an_error(iris):
         network.fit(*iris)
 
 
-@pytest.mark.parametrize("steps", slow_but([1, 2], 2))
+@pytest.mark.parametrize("steps", long_but([1, 2], 2))
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_steps_per_epoch_without_shuffling_are_keras_numbers(iris, steps):
     X, y = iris

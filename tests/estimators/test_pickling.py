@@ -16,12 +16,12 @@ import joblib
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from sklearn.base import clone
 
 from kerasearch import DivergenceError, KerasClassifier, KerasRegressor
 from tests import builders
-from tests.slow import slow_but
+from tests.backends import has_text
+from tests.slow import long_but
 
 KINDS = {
     "default": {"dropout": 0.2},
@@ -41,7 +41,7 @@ def fitted(iris, **params):
     return KerasClassifier(**{"epochs": 2, "random_state": 0, **params}).fit(*iris)
 
 
-@pytest.mark.parametrize("kind", slow_but(KINDS, "default", "custom layer", "callback"))
+@pytest.mark.parametrize("kind", long_but(KINDS, "default", "custom layer", "callback"))
 @pytest.mark.parametrize(
     "through",
     [
@@ -131,6 +131,7 @@ with open(sys.argv[1] + "/model.pkl", "wb") as file:
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_a_notebook_defines_travels_with_cloudpickle(tmp_path):
     load = (
@@ -201,6 +202,8 @@ class Given(keras.layers.Layer):
 
 class FillsTable(keras.layers.Layer):
     def __init__(self, **kwargs):
+        import tensorflow as tf
+
         super().__init__(**kwargs)
         keys = tf.constant(SURROUNDINGS["tokens"])
         pairs = tf.lookup.KeyValueTensorInitializer(keys, tf.cast(keys, "float32"))
@@ -245,7 +248,14 @@ def build_from_surroundings(meta, kind):
 
 @pytest.mark.parametrize(
     "kind",
-    slow_but(OUTSIDE_VARIABLES, "IntegerLookup", "adapted Normalization", "tensor and array"),
+    [
+        *has_text("IntegerLookup", *long_but(["adapted IntegerLookup"])),
+        *long_but(
+            [kind for kind in OUTSIDE_VARIABLES if "Lookup" not in kind],
+            "adapted Normalization",
+            "tensor and array",
+        ),
+    ],
 )
 def test_what_layers_keep_outside_their_variables_travels_along(rows, kind):
     fitted = KerasClassifier(
@@ -295,7 +305,11 @@ class Squares(keras.losses.Loss):
     ("make", "match"),
     [
         (lambda: Given([1.0, 2.0, 3.0]), "keeps a tensor as 'mean'.*unexpected keyword argument"),
-        (FillsTable, "keeps a lookup table as 'table'.*fills a lookup table itself"),
+        pytest.param(
+            FillsTable,
+            "keeps a lookup table as 'table'.*fills a lookup table itself",
+            marks=pytest.mark.tensorflow("its table is TensorFlow's"),
+        ),
     ],
 )
 def test_state_that_keras_cannot_write_is_an_error_that_says_why(rows, make, match):
@@ -332,6 +346,8 @@ else:
 """
 
 
+@pytest.mark.tensorflow("text and lookup layers are TensorFlow's alone")
+@pytest.mark.long
 @pytest.mark.slow
 def test_vocabularies_travel_into_a_process_where_their_file_has_changed(tmp_path):
     (tmp_path / "script.py").write_text(FROM_FILE)

@@ -61,6 +61,8 @@ def test_01_roc_auc_and_voting_work(breast_cancer):
     assert voting.fit(*breast_cancer).score(*breast_cancer) > 0.9
 
 
+@pytest.mark.tensorflow("a flag of TensorFlow's")
+@pytest.mark.long
 def test_03_a_seeded_fit_does_not_leave_op_determinism_on(iris):
     program = (
         "import keras, numpy as np\n"
@@ -246,6 +248,7 @@ def test_16_feature_names_are_kept_checked_and_frames_score_with_weights(iris):
     assert estimator.score(frame, iris[1], weights) == estimator.score(frame, iris[1])
 
 
+@pytest.mark.long
 def test_17_importing_leaves_keras_as_it_was():
     program = (
         "import keras\n"
@@ -260,6 +263,7 @@ def test_17_importing_leaves_keras_as_it_was():
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.long
 def test_17_the_patches_stay_for_a_user_who_imported_scikeras_before():
     program = (
         "import keras, scikeras\n"

@@ -86,6 +86,7 @@ def test_each_fit_of_a_search_is_told_to_its_callbacks_with_the_same_numbers():
     assert search.cv_results_[scores].tolist() == plain.cv_results_[scores].tolist()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_callbacks_reach_worker_processes():
     X, y = load_iris(return_X_y=True)

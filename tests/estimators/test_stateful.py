@@ -8,7 +8,7 @@ import pytest
 from sklearn.model_selection import KFold, cross_val_score
 
 from kerasearch import KerasRegressor, training
-from tests.slow import slow_but
+from tests.slow import long_but
 
 layers = keras.layers
 
@@ -74,7 +74,7 @@ def quick(**params):
     return KerasRegressor(build, **{**defaults, **params})
 
 
-@pytest.mark.parametrize("kind", slow_but(KINDS, "nested", OWN))
+@pytest.mark.parametrize("kind", long_but(KINDS, "nested", OWN))
 def test_predictions_fits_and_evaluations_do_not_depend_on_those_before(kind):
     X, y = rows()
     network = quick(kind=kind).fit(X, y)
@@ -94,7 +94,7 @@ def test_predictions_fits_and_evaluations_do_not_depend_on_those_before(kind):
     assert network.fit(X, y).history_["loss"] == losses
 
 
-@pytest.mark.parametrize("kind", slow_but(["SimpleRNN", OWN], OWN))
+@pytest.mark.parametrize("kind", long_but(["SimpleRNN", OWN], OWN))
 def test_the_states_stay_between_the_epochs_of_a_fit_as_in_keras(kind):
     X, y = rows()
     network = quick(epochs=3, kind=kind).fit(X, y)
@@ -109,7 +109,7 @@ def test_the_states_stay_between_the_epochs_of_a_fit_as_in_keras(kind):
     np.testing.assert_allclose(network.history_["loss"], history["loss"], rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", slow_but(["SimpleRNN", OWN], OWN))
+@pytest.mark.parametrize("kind", long_but(["SimpleRNN", OWN], OWN))
 def test_epochs_one_by_one_are_a_fit_whatever_is_predicted_between(kind):
     X, y = rows()
     whole = quick(epochs=3, kind=kind).fit(X, y)

@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from kerasearch import KerasClassifier, param_grid
 from kerasearch._utils.json_values import parameters_as_json
 from tests import builders
-from tests.slow import slow_but
+from tests.slow import long_but
 
 
 class Fixing(KerasClassifier):
@@ -124,7 +124,7 @@ def test_what_a_constructor_fixes_is_kept_and_can_be_set(cls):
     assert parameters_as_json(cls(**{name_of(cls): 5}))[name_of(cls)] == 5
 
 
-@pytest.mark.parametrize("cls", slow_but(OF_ITS_OWN + ROUTED, Fixing, SettingFirst, Building))
+@pytest.mark.parametrize("cls", long_but(OF_ITS_OWN + ROUTED, Fixing, SettingFirst, Building))
 def test_what_a_constructor_takes_reaches_the_builder(iris, cls):
     estimator = cls(**{name_of(cls): 5}).fit(*iris)
     assert estimator.model_.layers[1].units == 5
@@ -134,7 +134,7 @@ def test_what_a_constructor_takes_reaches_the_builder(iris, cls):
     np.testing.assert_array_equal(copy.predict_proba(iris[0]), estimator.predict_proba(iris[0]))
 
 
-@pytest.mark.parametrize("cls", slow_but([Fixing, Building, RoutedStored], RoutedStored))
+@pytest.mark.parametrize("cls", long_but([Fixing, Building, RoutedStored], RoutedStored))
 def test_a_search_over_it_reports_what_was_trained(iris, cls):
     name = name_of(cls)
     search = GridSearchCV(cls(), {name: [3], "epochs": [1]}, cv=2, error_score="raise").fit(*iris)

@@ -239,7 +239,8 @@ def test_folds_of_different_scales_share_a_program(raw_diabetes):
     regressor(epochs=1, hidden_layer_sizes=(7, 5)).fit(X, y)
     before = programs().misses
     cross_val_score(regressor(epochs=1, hidden_layer_sizes=(7, 5)), X[:300], y[:300] * 50, cv=3)
-    assert programs().misses - before <= 1  # that of prediction
+    # prediction's; and JAX compiles the last batch apart, of which the folds have another size
+    assert programs().misses - before <= (2 if keras.backend.backend() == "jax" else 1)
 
 
 def test_mean_and_scale_are_those_of_the_rows_that_train(raw_diabetes):
@@ -253,7 +254,7 @@ def test_mean_and_scale_are_those_of_the_rows_that_train(raw_diabetes):
     fitted = regressor(epochs=1, validation_split=0.5).fit(X, columns)
     assert fitted.y_mean_[0] != columns[:, 0].mean()
     assert fitted.y_scale_[1] == 1
-    np.testing.assert_allclose(fitted.predict(X)[:, 1], 3, atol=2)
+    np.testing.assert_allclose(fitted.predict(X)[:, 1], 3, atol=4)  # not y's thousands
 
 
 def test_the_first_partial_fit_fixes_mean_and_scale(raw_diabetes):

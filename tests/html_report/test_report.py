@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -19,10 +18,9 @@ from sklearn.svm import SVC
 
 from kerasearch import report
 
+from ..browser import in_a_frame, opened, served
 from ..plots.test_displays import curves, random, results
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 EVIL = "<script>document.title = 'taken'; console.error('ran')</script><img src=x onerror=alert(1)>"
 
 
@@ -88,7 +86,7 @@ def test_it_tells_the_best_candidate_what_was_searched_and_the_versions(fitted, 
     ):
         assert words in page.text
     assert ["C", str(fitted.best_params_["C"])] in page.rows
-    assert "other candidates of 5 cannot be told from it" in page.text
+    assert "do not differ significantly from the best candidate" in page.text
     assert any(row[0] == "gamma" and "% to" in row[1] for row in page.rows)
     assert "Failures" not in page.text
 
@@ -114,6 +112,20 @@ def test_the_pictures_are_inside_with_a_text_for_those_who_do_not_see_them(fitte
     assert len(page.images) == 6
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.images)
     assert all(image["alt"] for image in page.images)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_the_curves_come_from_the_store_of_the_search(fitted, tmp_path, store):
+    from kerasearch import FitStore, KerasClassifier
+
+    settings = {"hidden_layer_sizes": (4,), "epochs": 2, "random_state": 0}
+    network = KerasClassifier(**settings, store=FitStore() if store else None)
+    grid = {"batch_size": [32, 64]}
+    search = GridSearchCV(network, grid, cv=2, refit=False).fit(*load_iris(return_X_y=True))
+    for name, several in (("one", search), ("two", {"a": search, "b": fitted})):
+        page = page_of(several, tmp_path / f"{name}.html")
+        drawn = [image["alt"] for image in page.images]
+        assert drawn.count("curves of training and validation") == store
 
 
 @pytest.mark.slow
@@ -142,7 +154,7 @@ def test_names_of_hyperparameters_and_of_metrics_are_never_markup(tmp_path):
     assert all(image["src"].startswith("data:") for image in page.images)
     assert f"best mean {EVIL}" in page.text
     assert [EVIL, "12 values from 0 to 11"] in page.rows
-    _, console = opened(tmp_path / "a.html")
+    _, console = opened((tmp_path / "a.html").as_uri())
     assert console == []
 
 
@@ -152,7 +164,7 @@ def test_failures_are_counted_with_their_messages(tmp_path):
     assert "2 candidates of 4 failed." in page.text
     assert ["2", f"ValueError: {EVIL}"] in page.rows
     page = page_of(results([{"a": 1}, {"a": 2}], [0.5, np.nan]), tmp_path / "a.html")
-    assert "kept no messages" in page.text
+    assert "recorded no error messages" in page.text
     page = page_of(failing(), tmp_path / "a.html", errors={"KeyError: 3": 7})
     assert ["7", "KeyError: 3"] in page.rows
 
@@ -214,9 +226,9 @@ def test_five_hundred_candidates_are_two_megabytes_and_ten_seconds_at_most(tmp_p
 
 def test_a_path_that_cannot_be_written_is_known_first(tmp_path):
     unfitted = GridSearchCV(SVC(), {"C": [1]})
-    with pytest.raises(FileNotFoundError, match="there is no directory"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         report(unfitted, tmp_path / "missing" / "a.html")
-    with pytest.raises(IsADirectoryError, match="give the name of a file"):
+    with pytest.raises(IsADirectoryError, match="pass the path of a file"):
         report(unfitted, tmp_path)
     with pytest.raises(NotFittedError):
         report(unfitted, tmp_path / "a.html")
@@ -243,18 +255,6 @@ def test_a_report_replaces_the_file_only_when_it_is_complete(fitted, tmp_path, m
 # ---------------------------------------------------------------- in a browser
 
 
-def opened(path, *options):
-    """Open a page in a browser without a screen: its DOM at the end, and what its console said."""
-    if BROWSER is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    command = [
-        *(BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"),
-        *("--virtual-time-budget=3000", *options, "--dump-dom", path.as_uri()),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
 def with_script(path, script):
     """Copy a page, with a script at its end and without the policy that forbids it."""
     text = re.sub(r"<meta http-equiv[^>]*>", "", path.read_text())
@@ -265,7 +265,7 @@ def with_script(path, script):
 
 @pytest.mark.slow
 def test_a_browser_opens_it_without_a_complaint(tmp_path):
-    dom, console = opened(report(failing(), tmp_path / "a.html"))
+    dom, console = opened(report(failing(), tmp_path / "a.html").as_uri())
     assert console == []
     assert "<h1>A hyperparameter search</h1>" in dom
     assert "<title>A hyperparameter search</title>" in dom  # what was planted did not run
@@ -275,7 +275,7 @@ def test_a_browser_opens_it_without_a_complaint(tmp_path):
 def test_a_complaint_of_the_browser_would_be_seen(tmp_path):
     path = report(failing(), tmp_path / "a.html")
     path.write_text(path.read_text().replace("</main>", "<script>1</script></main>"))
-    assert "Content Security Policy" in opened(path)[1][0]
+    assert "Content Security Policy" in opened(path.as_uri())[1][0]
 
 
 @pytest.mark.slow
@@ -302,7 +302,7 @@ def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path)
       said.push(heads.filter((head) => head.hasAttribute("aria-sort")).length);
       document.title = said.join("; ");
     """
-    dom, console = opened(with_script(report(search, tmp_path / "a.html"), script))
+    dom, console = opened(with_script(report(search, tmp_path / "a.html"), script).as_uri())
     assert console == []
     title = re.search("<title>(.*?)</title>", dom)[1].replace("\N{EN DASH}", "missing")
     assert title.split("; ") == [
@@ -316,10 +316,9 @@ def test_a_click_on_a_head_sorts_up_then_down_with_missing_values_last(tmp_path)
 
 @pytest.mark.slow
 def test_the_page_is_no_wider_than_a_small_screen(tmp_path):
-    script = "document.title = document.documentElement.scrollWidth <= window.innerWidth"
-    path = with_script(report(random(60), tmp_path / "a.html"), script)
-    dom, _ = opened(path, "--window-size=500,900")
-    assert "<title>true</title>" in dom
+    report(random(60), tmp_path / "a.html")
+    with served(tmp_path) as url:
+        assert in_a_frame(f"{url}a.html", 390)["width"] <= 390
 
 
 # ---------------------------------------------------------------- several searches
@@ -357,11 +356,13 @@ def test_a_sequence_of_searches_is_numbered(tmp_path):
 
 def test_what_is_wrong_with_several_searches_is_told_before_the_file_is_written(tmp_path):
     path = tmp_path / "a.html"
-    with pytest.raises(ValueError, match="different scores"):
+    with pytest.raises(ValueError, match="different metrics"):
         report({"a": three("accuracy")["grid"], "b": three("r2")["grid"]}, path)
-    with pytest.raises(ValueError, match=r"curves: of several searches, a dict from random, .*"):
+    with pytest.raises(
+        ValueError, match=r"curves must be a dict from the names of the searches, random, "
+    ):
         report(three(), path, curves=curves())
-    with pytest.raises(ValueError, match="errors: .* not ran"):
+    with pytest.raises(ValueError, match="errors must be .*; ran is not among them"):
         report(three(), path, errors={"ran": {"boom": 1}})
     with pytest.raises(ValueError, match="search is empty"):
         report({}, path)

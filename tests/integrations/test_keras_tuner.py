@@ -203,7 +203,7 @@ def test_wrong_input_is_refused(model):
     def clashing(hp):
         hp.Int("a b", 1, 2), hp.Int("a/b", 1, 2)
 
-    with pytest.raises(ValueError, match="'a b' and 'a/b' would both be the argument 'a_b'"):
+    with pytest.raises(ValueError, match="'a b' and 'a/b' would both become the argument 'a_b'"):
         keras_tuner_model(clashing)
 
 

@@ -169,7 +169,7 @@ def test_one_score_is_in_the_middle():
 
 @pytest.mark.parametrize("kind", [plots.SliceDisplay, plots.CoverageDisplay])
 def test_what_is_no_axes_is_told(kind):
-    with pytest.raises(TypeError, match="ax=3: expected matplotlib Axes"):
+    with pytest.raises(TypeError, match="ax=3 must be matplotlib Axes"):
         kind.from_search(grid(), ax=3)
 
 
@@ -274,7 +274,7 @@ def test_slices_can_share_the_place_of_one_axes_or_take_several():
     assert plots.SliceDisplay.from_search(grid(), ax=left).figure_ is figure
     display = plots.SliceDisplay.from_search(grid(), ["units", "rate"], ax=[right, left])
     assert list(display.axes_) == [right, left]
-    with pytest.raises(ValueError, match="ax has 2 axes and there are 3 panels"):
+    with pytest.raises(ValueError, match="ax has 2 axes, but 3 panels are to be drawn"):
         plots.SliceDisplay.from_search(grid(), ax=[right, left])
 
 
@@ -327,7 +327,7 @@ def test_progress_counts_the_epochs_that_a_scorer_brought():
 def test_progress_that_cannot_be_told_says_what_to_do():
     with pytest.raises(ValueError, match="use a scorer that returns"):
         plots.OptimizationHistoryDisplay.from_search(HARD["one parameter"], unit="epochs")
-    with pytest.raises(ValueError, match="unit='minutes': must be one of"):
+    with pytest.raises(ValueError, match="unit='minutes' must be one of"):
         plots.OptimizationHistoryDisplay.from_search(grid(), unit="minutes")
 
 
@@ -411,7 +411,7 @@ def test_slices_explain_their_marks_in_a_legend():
 @pytest.mark.parametrize("kind", [plots.SliceDisplay, plots.ParallelCoordinatesDisplay])
 def test_the_legend_says_where_so_few_folds_cannot_decide(kind):
     few, enough = six_parameters(n_folds=3), six_parameters(n_folds=10)
-    assert "best (so few folds cannot decide)" in legend_of(kind.from_search(few).ax_)
+    assert "best (too few folds to decide)" in legend_of(kind.from_search(few).ax_)
     assert "best" in legend_of(kind.from_search(enough).ax_)
 
 
@@ -436,6 +436,6 @@ def test_the_legend_of_slices_leaves_panels_of_other_axes_their_width():
 def test_searches_with_different_scores_are_not_drawn_on_one_axis():
     kind = plots.OptimizationHistoryDisplay
     both = {"a": grid("accuracy"), "b": grid("r2")}
-    with pytest.raises(ValueError, match=r"different scores \(a: accuracy, b: r2\): give metric="):
+    with pytest.raises(ValueError, match=r"different metrics \(a: accuracy, b: r2\); pass metric"):
         kind.from_search(both)
     kind.from_search({"a": grid("accuracy"), "b": grid()})  # a bare table does not tell

@@ -56,9 +56,9 @@ def test_folds_that_stopped_at_different_epochs_are_drawn_together():
 
 
 def test_wrong_names_of_curves_are_errors():
-    with pytest.raises(ValueError, match="the curves have loss, val_loss"):
+    with pytest.raises(ValueError, match="the curves have the metrics loss, val_loss"):
         plots.TrainingCurvesDisplay.from_history(curves(), "accuracy")
-    with pytest.raises(ValueError, match=r"candidates=\[7\]: there are 0, 1, 2"):
+    with pytest.raises(ValueError, match=r"candidates=\[7\]: the candidates are 0, 1, 2"):
         plots.TrainingCurvesDisplay.from_history(curves(), candidates=[7])
     display = plots.TrainingCurvesDisplay.from_history(curves(), candidates=[1])
     assert {candidate for candidate, _ in display.lines_} == {1}
@@ -66,9 +66,9 @@ def test_wrong_names_of_curves_are_errors():
 
 def test_a_frame_that_has_no_curves_is_told():
     kind = plots.TrainingCurvesDisplay
-    with pytest.raises(ValueError, match="this one is without candidate, fold, epoch"):
+    with pytest.raises(ValueError, match="candidate, fold, epoch is missing"):
         kind.from_history(pd.DataFrame({"metric": ["loss"], "value": [1.0]}))
-    with pytest.raises(ValueError, match="there are no curves in this frame"):
+    with pytest.raises(ValueError, match="the DataFrame of curves is empty"):
         kind.from_history(curves(2, 1, 3).head(0))
     with pytest.raises(ValueError, match="did you mean loss"):
         kind.from_history(curves(2, 1, 3), metric="los")
@@ -142,7 +142,9 @@ def test_a_search_that_kept_no_curves_says_how_to_keep_them():
     X, y = load_iris(return_X_y=True)
     kind = plots.TrainingCurvesDisplay
     for search in (iris_search().set_params(refit=False), GridSearchCV(SVC(), {"C": [1, 2]})):
-        with pytest.raises(ValueError, match=r"kept no curves .* store= .* training_history"):
+        with pytest.raises(
+            ValueError, match=r"kept no training histories.* store= .* training_history"
+        ):
             kind.from_search(search.fit(X, y))
     for other in (curves(), FitStore(), search.cv_results_, search.best_estimator_):
         with pytest.raises(TypeError, match=r"expected a fitted search, got .* from_history"):
@@ -172,6 +174,15 @@ def test_long_names_of_curves_are_the_legends_title_and_values_tell_them_apart()
     assert legend.get_title().get_text() == "hidden_layer_sizes, learning_rate"
     texts = {text.get_text() for text in legend.get_texts()}
     assert texts == {"(8,), 0.01", "(16, 8), 0.01", "(8,), 0.001", "train"}
+
+
+def test_values_that_a_candidate_has_not_are_a_dash_below_long_names():
+    frame = long_curves(2)
+    frame.loc[frame["candidate"] == 1, "param_kerasclassifier__activation_function"] = None
+    display = plots.TrainingCurvesDisplay.from_history(frame.convert_dtypes())
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert sum("-, " in text for text in texts) == 1
+    assert not any("default" in text for text in texts)
 
 
 def stored(fits):
@@ -262,3 +273,83 @@ def test_a_searched_default_has_its_name():
     labels = {text.get_text() for text in display.ax_.get_legend().get_texts()}
     assert labels == {"optimizer=adam", "optimizer=sgd", "train"}
     assert set(display.curves["fold"]) == {0, 1}
+
+
+def legend_of(source):
+    display = plots.TrainingCurvesDisplay.from_history(source)
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    return set(texts) - {"train", "validation"}
+
+
+@pytest.fixture(scope="module")
+def searched():
+    """Search a grid in a store of its own; gives the search and the store."""
+    from kerasearch import FitStore, KerasClassifier
+
+    class WithAdam(KerasClassifier):
+        def __init__(self, model=None, *, optimizer="adam", **kwargs):
+            super().__init__(model, optimizer=optimizer, **kwargs)
+
+    def search(grid):
+        settings = {"hidden_layer_sizes": (4,), "epochs": 1, "random_state": 0}
+        network = WithAdam(**settings, store=FitStore())
+        found = GridSearchCV(network, grid, cv=2, refit=False)
+        return found.fit(*most_of_iris()), network.store
+
+    return search
+
+
+def most_of_iris():
+    """Rows whose classes are not balanced, or balanced weights are all ones."""
+    X, y = load_iris(return_X_y=True)
+    return X[:-20], y[:-20]
+
+
+@pytest.mark.parametrize(
+    ("grid", "labels"),
+    [
+        ({"optimizer": ["adam", "sgd"]}, {"optimizer=adam", "optimizer=sgd"}),
+        ({"batch_size": [32, 64]}, {"batch_size=32", "batch_size=64"}),
+        ({"batch_size": [None, 64]}, {"batch_size=None", "batch_size=64"}),
+        ({"class_weight": [None, "balanced"]}, {"class_weight=None", "class_weight=balanced"}),
+        ({"optimizer__clipnorm": [None, 1.0]}, {"clipnorm=None", "clipnorm=1"}),
+        ({"shuffle": [True, False]}, {"shuffle=True", "shuffle=False"}),
+        # what one of the candidates alone sets
+        (
+            [{"batch_size": [64]}, {"model__dropout": [0.5]}],
+            {"batch_size=64, dropout=0", "batch_size=32, dropout=0.5"},
+        ),
+        (
+            [{"batch_size": [64]}, {"dropout": [0.5]}],
+            {"batch_size=64, dropout=0", "batch_size=32, dropout=0.5"},
+        ),
+        (
+            [{}, {"optimizer": ["sgd"], "optimizer__momentum": [0.5]}],
+            {"optimizer=adam", "optimizer=sgd, momentum=0.5"},
+        ),
+    ],
+)
+def test_curves_of_a_store_and_of_a_search_have_the_values_as_searched(searched, grid, labels):
+    search, store = searched(grid)
+    assert legend_of(store) == labels
+    assert legend_of(search) == labels
+    assert legend_of(store.training_history()) == labels
+
+
+def test_a_store_of_older_records_still_says_default(searched, monkeypatch):
+    from kerasearch.training import stored_fits
+
+    describe = stored_fits.StoreEntry.__init__
+
+    def as_it_was(self, store, key, epochs, exact, description, program):
+        kept = {name: value for name, value in description.items() if name != "defaults"}
+        describe(self, store, key, epochs, exact, kept, program)
+
+    monkeypatch.setattr(stored_fits.StoreEntry, "__init__", as_it_was)
+    search, store = searched({"batch_size": [32, 64]})
+    monkeypatch.undo()
+    assert [fit.defaults for fit in store] == [{}] * 4
+    assert legend_of(store) == {"batch_size=default", "batch_size=64"}
+    assert legend_of(search) == {"batch_size=32", "batch_size=64"}  # which the search knows
+    search.fit(*most_of_iris())
+    assert [fit.defaults for fit in store] == [{}] * 4  # found by their keys, not trained anew

@@ -135,7 +135,7 @@ def test_too_few_candidates_are_told_with_how_many_it_takes():
         importance(searched([{"a": 1}], lambda a: a))
 
 
-@pytest.mark.filterwarnings("ignore:the .* candidates do not tell")
+@pytest.mark.filterwarnings("ignore:the .* candidates do not show")
 @pytest.mark.parametrize(("n_candidates", "n_parameters"), [(30, 8), (12, 6), (4, 5)])
 def test_few_candidates_for_their_hyperparameters_have_wide_intervals(n_candidates, n_parameters):
     rng = np.random.default_rng(0)
@@ -176,9 +176,11 @@ def test_some_hyperparameters_alone_keep_their_shares_and_show_their_interaction
 def test_wrong_names_of_hyperparameters_are_told():
     results = searched([{"net__a": i % 5, "same": 1} for i in range(12)], lambda **k: k["net__a"])
     assert importance(results, parameters="net__a").equals(importance(results, parameters="a"))
-    with pytest.raises(ValueError, match="no parameter 'b' in the search"):
+    with pytest.raises(ValueError, match="the search has no parameter 'b'"):
         importance(results, parameters=["a", "b"])
-    with pytest.raises(ValueError, match="same .* one value, which explains nothing; a vary"):
+    with pytest.raises(
+        ValueError, match="have the same value of same; the hyperparameters that vary are a"
+    ):
         importance(results, parameters=["a", "same"])
     with pytest.raises(ValueError, match="parameters is empty"):
         importance(results, parameters=[])
@@ -201,7 +203,7 @@ def test_a_search_in_which_all_failed_has_no_importance():
 def test_noise_alone_warns():
     rng = np.random.default_rng(0)
     params = [{"a": float(rng.uniform())} for _ in range(40)]
-    with pytest.warns(UserWarning, match="do not tell which hyperparameters matter"):
+    with pytest.warns(UserWarning, match="do not show which hyperparameters matter"):
         importance(searched(params, lambda a: rng.normal()))
 
 

@@ -81,7 +81,7 @@ def test_metrics_that_were_measured_now_and_then_keep_their_epochs():
 
 
 def test_an_empty_store_has_no_curves():
-    with pytest.raises(ValueError, match="there is no fit in this store"):
+    with pytest.raises(ValueError, match="this fit store contains no fit"):
         training_history(FitStore())
 
 
@@ -89,22 +89,24 @@ def test_a_finished_search_says_what_to_do_instead(network, iris):
     grid = {"max_depth": [1, 2]}
     search = GridSearchCV(DecisionTreeClassifier(), grid).fit(*iris)
     for source in (search, [search], make_pipeline(StandardScaler(), search).fit(*iris)):
-        with pytest.raises(TypeError, match=r"GridSearchCV keeps no .* store=.*return_estimator"):
+        with pytest.raises(
+            TypeError, match=r"GridSearchCV does not keep .* store=.*return_estimator"
+        ):
             training_history(source)
 
 
 def test_what_has_no_history_is_told(network, iris):
-    with pytest.raises(NotFittedError, match="this KerasClassifier has no history_: call fit"):
+    with pytest.raises(NotFittedError, match="this KerasClassifier has no history_; call fit"):
         training_history(network)
     with pytest.raises(NotFittedError, match="this Pipeline"):
         training_history(make_pipeline(StandardScaler(), network))
-    with pytest.raises(TypeError, match="DummyClassifier has no history_: it is not a Keras"):
+    with pytest.raises(TypeError, match="DummyClassifier has no history_, so it is not a Keras"):
         training_history(DummyClassifier().fit(*iris))
     with pytest.raises(TypeError, match="expected a fit store.* got int"):
         training_history(3)
     with pytest.raises(TypeError, match="expected a fit store"):
         training_history(KerasClassifier)
-    with pytest.raises(ValueError, match="give return_estimator=True"):
+    with pytest.raises(ValueError, match="with return_estimator=True"):
         training_history(cross_validate(DummyClassifier(), *iris))
     with pytest.raises(ValueError, match="no fit with a history"):
         training_history([])

@@ -130,6 +130,8 @@ def test_searches_that_do_not_compare_are_refused(iris, coarse):
 
 
 @pytest.mark.filterwarnings("ignore:.* cannot decide between")
+@pytest.mark.filterwarnings("ignore:the space has")
+@pytest.mark.filterwarnings("ignore:.*the range now")
 def test_candidates_of_other_searches_stand_beside_the_last_rung(iris, coarse):
     halving = search(
         iris,

@@ -103,18 +103,20 @@ def test_it_takes_the_metric_that_is_named(iris):
         refit=one_standard_error("max_depth", metric="f1_macro"),
     ).fit(*iris)
     assert search.best_params_["max_depth"] > 1
-    with pytest.warns(UserWarning, match="the search has accuracy, f1_macro; 'accuracy' is taken"):
+    with pytest.warns(
+        UserWarning, match="the search has the metrics accuracy, f1_macro; 'accuracy' is used"
+    ):
         one_standard_error("max_depth")(search.cv_results_)
 
 
 def test_a_name_that_is_not_there_warns_and_never_loses_the_search():
     results = cv_results([{"units": 64}, {"units": 32}], [FOLDS["best"], FOLDS["close"]])
-    with pytest.warns(UserWarning, match="no parameter 'unit' .* did you mean units"):
+    with pytest.warns(UserWarning, match="no parameter 'unit'; .* did you mean units"):
         assert one_standard_error(["unit"])(results) == 0
     with pytest.warns(UserWarning, match="'unit'"):
         assert one_standard_error(["unit", "units"])(results) == 1
     renamed = cv_results([{"kernel": "a"}, {"kernel": "b"}], [FOLDS["close"], FOLDS["best"]])
-    with pytest.warns(UserWarning, match=r"\(kernel\) is known .* Give order="):
+    with pytest.warns(UserWarning, match=r"\(kernel\) is known .*; pass order="):
         assert one_standard_error()(renamed) == 1
     with pytest.warns(UserWarning, match="the values of 'kernel' have no order"):
         assert one_standard_error("kernel")(renamed) == 1

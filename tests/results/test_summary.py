@@ -142,7 +142,7 @@ def test_the_source_is_left_as_it_was():
 
 def test_a_summary_is_not_a_search():
     table = summarize(cv_results([{"a": 1}], [[1, 2]]))
-    with pytest.raises(ValueError, match="not a cv_results_"):
+    with pytest.raises(ValueError, match="cv_results_ must have a column mean_test_"):
         summarize(table)
 
 

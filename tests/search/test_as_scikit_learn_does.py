@@ -70,6 +70,7 @@ class WithTrials(ManualSearchCV):
 
 
 @pytest.mark.parametrize("kind", [Target, Bound])
+@pytest.mark.filterwarnings("ignore:the space has")
 def test_the_target_goes_by_position_and_the_estimator_is_what_was_fitted(kind, iris, tmp_path):
     manual = ManualSearchCV(kind(), cv=3, verbose=0).fit(*iris)
     manual.trial(label=2)
@@ -172,6 +173,7 @@ def test_who_wraps_the_fit_of_scikit_learns_grid_search_hears_of_ours(iris, monk
 # ---------------------------------------------------------------- failures
 
 
+@pytest.mark.filterwarnings("ignore:.*fit begins anew")
 def test_without_the_printed_line_a_trial_that_fails_is_a_warning(iris, capsys):
     search = ManualSearchCV(Learner(), cv=3, verbose=0).fit(*iris)
     with pytest.warns(FitFailedWarning, match="told to fail: so"):
@@ -254,6 +256,7 @@ def test_hyperbands_line_ends_on_the_best_score(tag, iris, capsys):
     assert search.best_params_["epochs"] == (9 if tag is None else 3)
 
 
+@pytest.mark.filterwarnings("ignore:.*have no finite score")
 def test_a_refit_rule_chooses_where_all_candidates_of_the_largest_rung_failed(iris):
     settings = {"refit": one_standard_error("-quality")}
     with pytest.warns(FitFailedWarning):

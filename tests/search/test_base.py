@@ -29,7 +29,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from kerasearch import BayesSearchCV, HyperbandSearchCV, TimeBudget, log_uniform, uniform
+from kerasearch import (
+    BayesSearchCV,
+    HyperbandSearchCV,
+    ManualSearchCV,
+    TimeBudget,
+    log_uniform,
+    uniform,
+)
 from kerasearch.search import base, fit_errors
 
 from .conftest import Learner
@@ -231,13 +238,24 @@ def interrupts_at_once(X):
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_before_the_first_candidate_ends_with_a_word(iris):
-    search = bayes({"fail": [interrupts_at_once]}, n_iter=1)
-    with pytest.warns(UserWarning, match="BayesSearchCV: stopped .*: there is no result"):
+def grid_of(kind, **space):
+    """A search of a kind over lists."""
+    settings = {"hyperband": {"max_resources": 4, "factor": 2}, "bayes": {"n_iter": 1}}[kind]
+    classes = {"hyperband": HyperbandSearchCV, "bayes": BayesSearchCV}
+    return classes[kind](Learner(), space, cv=3, random_state=0, **settings)
+
+
+@pytest.mark.parametrize("kind", ["bayes", "hyperband"])
+def test_ctrl_c_before_the_first_candidate_stops_the_script_too(iris, kind, recwarn):
+    search = grid_of(kind, quality=[0.5])
+    search.fit(*iris)
+    search.set_params(space={"fail": [interrupts_at_once]})
+    with pytest.raises(KeyboardInterrupt, match="before a candidate was finished"):
         search.fit(*iris)
-    assert not hasattr(search, "cv_results_")
+    assert not any(name.endswith("_") for name in vars(search))  # nor an earlier fit's results
     with pytest.raises(NotFittedError):
         search.predict(iris[0])
+    assert not [warning for warning in recwarn if "no result" in str(warning.message)]
 
 
 def test_the_time_budget_ends_the_search_after_a_candidate_or_more(iris):
@@ -399,6 +417,7 @@ def test_verbose_prints_a_line_a_candidate_and_silence_is_the_default(iris, caps
     assert search.verbose == 1
 
 
+@pytest.mark.filterwarnings("ignore:the space has")
 def test_scikit_learns_progress_bar_and_time_budget(iris):
     callback = pytest.importorskip("sklearn.callback")
     search = bayes()
@@ -418,6 +437,7 @@ def slow(X):
     time.sleep(0.01)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_real_ctrl_c_with_workers_keeps_what_is_finished():
@@ -489,3 +509,11 @@ def test_a_wrong_time_budget_is_an_error(iris, timeout):
 
 def test_scipys_distributions_are_taken(iris):
     assert 0 <= bayes({"quality": scipy_uniform(0, 1)}).fit(*iris).best_params_["quality"] <= 1
+
+
+def test_a_score_that_refuses_the_target_is_an_error_before_the_first_fit(iris):
+    y = np.zeros((150, 2, 2))
+    with pytest.raises(ValueError, match=r"scoring='r2' .* a y of 3 axes: leave scoring out"):
+        bayes(scoring="r2").fit(iris[0], y)
+    with pytest.raises(ValueError, match="leave scoring out"):
+        ManualSearchCV(Learner(), scoring="accuracy").fit(iris[0], y)

@@ -1,4 +1,3 @@
-import multiprocessing
 import pickle
 import sys
 import warnings
@@ -303,32 +302,13 @@ def test_failed_candidates_are_remembered_with_their_message(iris, tmp_path):
         ({"space": {"quality": ["a"]}}, "does not fit the space"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:the space has")
 def test_a_study_of_another_search_is_an_error(iris, tmp_path, changed, message):
     bayes(n_iter=2, storage=tmp_path / "s.log").fit(*iris)
     Learner.log.clear()
     with pytest.raises(ValueError, match=message):
         bayes(storage=tmp_path / "s.log", **changed).fit(*iris)
     assert not Learner.log
-
-
-def share(path):
-    from sklearn.datasets import load_iris
-
-    search = bayes(n_iter=12, storage=path).fit(*load_iris(return_X_y=True))
-    return len(Learner.log), [p["quality"] for p in search.cv_results_["params"]]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
-def test_processes_share_a_study_and_each_has_all_candidates(tmp_path):
-    path = str(tmp_path / "s.log")
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        (n, first), (m, second) = pool.map(share, [path, path], chunksize=1)
-    assert (n - 1) // 3 < 14
-    assert (m - 1) // 3 < 14
-    longest = max(first, second, key=len)
-    assert len(longest) in (12, 13)
-    assert len(set(longest)) == len(longest)
-    assert set(first) | set(second) == set(longest)
 
 
 # ---------------------------------------------------------------- earlier results

@@ -17,6 +17,7 @@ from kerasearch import (
     uniform,
 )
 
+from ..slow import long_but
 from .conftest import Learner
 
 
@@ -180,6 +181,7 @@ def test_the_resource_is_found_in_a_pipeline(iris, resource):
     assert search.best_score_ > 0.9
 
 
+@pytest.mark.filterwarnings("ignore:the space has")
 def test_the_number_of_trees_may_be_the_resource(iris):
     forest = RandomForestClassifier(random_state=0)
     search = hyperband({"max_depth": [1, 2, 3]}, forest, resource="n_estimators").fit(*iris)
@@ -258,7 +260,7 @@ def trained(estimator, X, y):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", long_but([None, 2], None))
 def test_survivors_are_continued_through_a_store_of_the_searchs_own(iris, n_jobs):
     estimator = network()
     search = hyperband(SPACE, estimator, scoring=trained, refit="accuracy", cv=2, n_jobs=n_jobs)

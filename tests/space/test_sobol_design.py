@@ -78,7 +78,7 @@ def test_conditional_parameters_are_there_where_they_belong():
 
 
 def test_a_small_space_is_searched_whole():
-    with pytest.warns(UserWarning, match="n=9 candidates were asked for; 6 different"):
+    with pytest.warns(UserWarning, match="n=9 candidates were requested, but only 6 different"):
         design = sobol({"a": [1, 2, 3], "b": choice(["x", "y"])}, 9)
     assert len({(c["a"][0], c["b"][0]) for c in design}) == 6
     assert len(sobol({"a": [1, 2, 3], "b": choice(["x", "y"])}, 6)) == 6
@@ -101,7 +101,7 @@ def test_a_wrong_number_is_refused(n):
         (3, "space=3 must be a dict"),
         ([], "must be a dict"),
         ([3], "3 is not a dict"),
-        ({3: [1]}, "3 is not a name; the names must be strings"),
+        ({3: [1]}, "parameter names must be strings, but 3 is not"),
         ({"a": "relu"}, "a: 'relu' is one string"),
         ({"a": 3}, "a: 3 is not a list"),
     ],

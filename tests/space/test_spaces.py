@@ -33,7 +33,7 @@ from kerasearch import (
     uniform,
     when,
 )
-from tests.slow import slow_but
+from tests.slow import long_but
 
 RATE = "optimizer__learning_rate"
 
@@ -151,7 +151,9 @@ def test_a_name_that_is_not_there_is_refused(pipeline, specs, says):
 
 def test_a_name_that_could_be_two_lists_both():
     ensemble = VotingClassifier([("a", KerasClassifier()), ("b", KerasClassifier())])
-    with pytest.raises(ValueError, match=f"learning_rate could be a__{RATE} or b__{RATE}"):
+    with pytest.raises(
+        ValueError, match=f"learning_rate is ambiguous; use the full name, a__{RATE} or b__{RATE}"
+    ):
         param_grid(ensemble, learning_rate=[1])
 
 
@@ -180,7 +182,7 @@ def test_values_of_all_types_are_kept():
 
 
 def test_values_given_twice_are_dropped_with_a_warning_at_the_users_line():
-    with pytest.warns(UserWarning, match="C: values given twice are searched once") as caught:
+    with pytest.warns(UserWarning, match="C: repeated values are searched only once") as caught:
         found = param_grid(SVC(), C=[1, 2, 1, np.int64(2)])
     assert found == {"C": [1, 2]}
     assert caught[0].filename == __file__
@@ -190,12 +192,12 @@ def test_values_given_twice_are_dropped_with_a_warning_at_the_users_line():
     ("values", "error", "says"),
     [
         ([], ValueError, "C: the list of values is empty"),
-        ("auto", TypeError, r"C: 'auto' is one string; give a list, \['auto'\]"),
+        ("auto", TypeError, r"C: 'auto' is one string; pass a list, \['auto'\]"),
         (0.1, TypeError, "C: 0.1 is not a list of values"),
         ({1, 2}, TypeError, "C: a set has no order"),
         (np.eye(2), TypeError, "C: an array of values must have one axis"),
         (uniform(0, 1), TypeError, r"C: uniform\(0.0, 1.0\) is a distribution"),
-        (stats.uniform(0, 1), TypeError, "is a distribution, and a grid takes lists"),
+        (stats.uniform(0, 1), TypeError, "is a distribution, but a grid accepts only lists"),
         (iter([1]), TypeError, "C: list_iterator is not a list"),
     ],
 )
@@ -207,13 +209,21 @@ def test_wrong_values_of_a_grid_name_the_parameter(values, error, says):
 @pytest.mark.parametrize(
     ("spec", "error", "says"),
     [
-        (stats.loguniform(1, 0.1), ValueError, r"C: loguniform\(1, 0.1\) of scipy's has no values"),
-        (stats.uniform(0, -1), ValueError, "C: uniform"),
-        (stats.uniform(loc=0, scale=-1), ValueError, r"C: uniform\(0, -1\)"),
-        (stats.loguniform, TypeError, "C: give loguniform its bounds"),
-        ((0.1, 1.0), TypeError, r"C=\(0.1, 1.0\) could be two values or a range"),
+        (stats.loguniform(1, 0.1), ValueError, r"distribution loguniform\(1, 0.1\) has no values"),
+        (stats.uniform(0, -1), ValueError, "C: the SciPy distribution uniform"),
+        (stats.uniform(loc=0, scale=-1), ValueError, r"C: the SciPy distribution uniform\(0, -1\)"),
+        (stats.loguniform, TypeError, "C: the SciPy distribution loguniform has no parameters yet"),
+        (
+            (0.1, 1.0),
+            TypeError,
+            r"C=\(0.1, 1.0\) is ambiguous: it could mean two values or a range",
+        ),
         (3, TypeError, "C: 3 is not a list"),
-        (choice([1, when(2, gamma=[1])]), TypeError, "C: when.. is an entry of a list"),
+        (
+            choice([1, when(2, gamma=[1])]),
+            TypeError,
+            "C: when.. can be an entry of a list, but not of choice",
+        ),
     ],
 )
 def test_wrong_specs_of_distributions_name_the_parameter(spec, error, says):
@@ -223,7 +233,7 @@ def test_wrong_specs_of_distributions_name_the_parameter(spec, error, says):
 
 def test_nothing_to_search_is_refused():
     for make in (param_grid, param_distributions):
-        with pytest.raises(TypeError, match="give a parameter and its values"):
+        with pytest.raises(TypeError, match="pass a parameter and its values"):
             make(SVC())
 
 
@@ -292,14 +302,14 @@ def test_each_value_is_drawn_equally_often_whatever_it_opens():
 
 def test_candidates_of_two_branches_are_searched_once():
     opened = [when("poly", degree=[2]), when("poly", degree=[2, 3])]
-    with pytest.warns(UserWarning, match="1 of the candidates"):
+    with pytest.warns(UserWarning, match="1 candidate of one branch also occurred in another"):
         space = param_grid(SVC(), kernel=opened)
     assert space == [{"kernel": ["poly"], "degree": [2]}, {"kernel": ["poly"], "degree": [3]}]
 
 
 @pytest.mark.parametrize("arguments", [((), {"degree": [2]}), (("poly",), {})])
 def test_a_condition_needs_a_value_and_a_child(arguments):
-    with pytest.raises(TypeError, match="give a value and the parameters that it opens"):
+    with pytest.raises(TypeError, match="pass a value and the parameters that it makes active"):
         when(*arguments[0], **arguments[1])
 
 
@@ -348,7 +358,7 @@ def test_a_random_search_of_a_pipeline_takes_them(pipeline, iris):
 # ---------------------------------------------------------------- common_space
 
 
-@pytest.mark.parametrize("size", slow_but(["small", "medium", "large"], "small"))
+@pytest.mark.parametrize("size", long_but(["small", "medium", "large"], "small"))
 @pytest.mark.slow
 def test_common_ranges_are_of_parameters_that_there_are_and_train(pipeline, iris, size):
     space = common_space(pipeline, size)
@@ -400,7 +410,7 @@ def test_rates_of_sgd_are_higher_and_schedules_stay_as_they_are():
 def test_wrong_input_of_common_space_is_refused():
     with pytest.raises(ValueError, match="size='lage' must be one of .*; did you mean large"):
         common_space(KerasClassifier(), "lage")
-    with pytest.raises(ValueError, match="SVC has no Keras estimator in it"):
+    with pytest.raises(ValueError, match="estimator=SVC contains no Keras estimator"):
         common_space(SVC())
     with pytest.raises(TypeError, match="must be an instance"):
         common_space(KerasClassifier)
@@ -452,7 +462,7 @@ def _with_patience(patience=1):
 def test_a_name_that_several_parts_of_a_network_take_is_an_error(estimator, name, several, prefix):
     if prefix:
         estimator = make_pipeline(StandardScaler(), estimator)
-    says = f"{name} could be {prefix}{several}.* or {prefix}{several}.*; give that name"
+    says = f"{name} is ambiguous; use the full name, {prefix}{several}.* or {prefix}{several}.*"
     for make in (param_grid, param_distributions):
         with pytest.raises(ValueError, match=says):
             make(estimator, **{name: [1, 3]})

@@ -95,7 +95,7 @@ def test_a_killed_process_gives_its_claim_back(store):
     process.kill()
     assert taken.wait(20)
     thread.join()
-    process.wait()
+    process.communicate()
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
@@ -119,6 +119,7 @@ def test_without_the_module_for_locks_nobody_waits(store, monkeypatch):
         pass
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_four_processes_with_one_search_train_each_of_its_fits_once(tmp_path):
     place = tmp_path / "store"

@@ -283,11 +283,11 @@ def test_a_fit_larger_than_the_bound_costs_no_other_fit(tmp_path):
 
 
 def test_a_temporary_store_is_bounded_too(monkeypatch):
-    monkeypatch.setattr("kerasearch.store.fit_store.PROTECTED_SECONDS", 0.0)
+    monkeypatch.setattr("kerasearch.store.room.PROTECTED_SECONDS", -1.0)
     store = FitStore(max_bytes=15_000)
     for i in range(5):
         put(store, i, n=1000)
-        time.sleep(0.002)
+        time.sleep(0.02)  # file systems count time in steps of 1 to 10 ms
     assert [fit.key for fit in store] == KEYS[2:5]
 
 
@@ -337,10 +337,14 @@ def test_a_temporary_store_goes_when_nobody_has_it_any_more():
     assert not path.exists()
     one, other = pickle.loads(content), pickle.loads(content)
     assert one is other
-    assert one.path != path
     assert len(one) == 0
-    put(one, 1)
-    assert len(one) == 1
+    _, messages = ours(lambda: [FitStore.of(one), put(one, 1), put(one, 2)])
+    assert [
+        text for text in messages if "made on another machine, or was removed" in text
+    ] == messages
+    assert len(messages) == 1
+    assert "store= and the path of a directory that all machines share" in messages[0]
+    assert len(one) == 0
     assert not path.exists()
 
 
@@ -378,7 +382,7 @@ def test_a_temporary_store_that_is_gone_is_not_made_again_by_a_process_that_had_
     gc.collect()
     out, error = process.communicate("go\n", timeout=120)
     assert out == "0 False\n"
-    assert "FitStore() cannot be written (No such file or directory)" in error
+    assert "temporary directory of FitStore() was made on another machine, or was removed" in error
     assert not path.exists()
 
 
@@ -434,6 +438,8 @@ def test_what_was_left_half_written_is_removed_after_an_hour(tmp_path):
         file.write_bytes(b"half")
     os.utime(old, (time.time() - 3700,) * 2)
     store = FitStore.of(tmp_path / "store")
+    put(store, 0)
+    store.clear()
     assert not old.exists()
     assert young.exists()
     assert len(store) == 0
@@ -642,6 +648,11 @@ def test_a_foreign_file_of_the_right_form_is_damaged_and_trained_again(tmp_path,
     assert FitStore(place).verify() == {}
 
 
+def _read(path):
+    with path.open("rb") as file:
+        return format_module.read(file)
+
+
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
@@ -657,7 +668,7 @@ def test_a_record_with_other_types_than_ours_is_damaged(tmp_path, iris, changed,
     place = tmp_path / "store"
     nets.make(place, epochs=1).fit(*iris)
     (file,) = Path(place).rglob("*.npz")
-    about, arrays = format_module.read(file.open("rb"))
+    about, arrays = _read(file)
     with file.open("wb") as foreign:
         format_module.write(foreign, {**about, **changed}, arrays)
     assert list(FitStore(place).verify().values()) == [what]
@@ -671,7 +682,7 @@ def test_arrays_of_another_dtype_are_not_put_into_a_model(tmp_path, iris, dtype)
     place = tmp_path / "store"
     nets.make(place, epochs=1).fit(*iris)
     (file,) = Path(place).rglob("*.npz")
-    about, arrays = format_module.read(file.open("rb"))
+    about, arrays = _read(file)
     arrays = {name: np.zeros(array.shape, dtype) for name, array in arrays.items()}
     with file.open("wb") as foreign:
         format_module.write(foreign, about, arrays)
@@ -724,3 +735,92 @@ def test_a_tilde_is_the_home_directory(monkeypatch, tmp_path):
 def test_what_is_no_path_is_an_error(path):
     with pytest.raises(ValueError, match="path=.* must be the path of a directory"):
         FitStore(path)
+
+
+# ----------------------------------------------------------------- clocks, and many fits
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_clock_that_is_hours_off_the_file_systems_changes_nothing(tmp_path, monkeypatch, hours):
+    size = size_of_one(tmp_path)
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() + 3600 * hours)
+    store = FitStore(tmp_path / "store", max_bytes=2 * size + size // 2)
+    half = tmp_path / "store" / "fits" / "ab" / ".ab-00000002.x.tmp"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    _, messages = ours(lambda: [put(store, i, n=1000) for i in range(3)])
+    assert len(store) == 2  # both were used just now, and stay
+    assert "full of fits used within the last hour" in messages[0]
+    assert store.prune(older_than=1800) == 0
+    assert half.exists()  # somebody is writing it
+    for file in files(store):
+        os.utime(file, (here() - 3700,) * 2)
+    os.utime(half, (here() - 3700,) * 2)
+    put(store, 3, n=1000)
+    assert KEYS[3] in [fit.key for fit in store]
+    assert store.prune(older_than=3600) == 1
+    assert not half.exists()
+
+
+def counted_listings(monkeypatch):
+    """Count how many fits are listed."""
+    listed = []
+    stat = directory_module.Directory._in_folder
+
+    def in_folder(self, folder):
+        for file in stat(self, folder):
+            listed.append(file)
+            yield file
+
+    monkeypatch.setattr(directory_module.Directory, "_in_folder", in_folder)
+    return listed
+
+
+def test_saving_and_finding_a_fit_list_no_others_once_they_were_counted(tmp_path, monkeypatch):
+    store = FitStore(tmp_path / "store")
+    for i in range(5):
+        put(store, i)
+    listed = counted_listings(monkeypatch)
+    for other in (store, FitStore(tmp_path / "store")):  # another process's
+        put(other, 5)
+        assert other.lengths(KEYS[0]) == [2]
+        assert other.load(KEYS[5], 2) is not None
+    assert listed == []
+
+
+def test_a_store_that_is_full_is_listed_once_to_make_room_for_many(tmp_path, monkeypatch):
+    size = size_of_one(tmp_path)
+    store = FitStore(tmp_path / "store", max_bytes=4 * size + size // 2)
+    for i in range(4):
+        put(store, i, n=1000)
+    age(store)
+    store = FitStore(tmp_path / "store", max_bytes=4 * size + size // 2)
+    listed = counted_listings(monkeypatch)
+    for i in range(4, 7):
+        put(store, i, n=1000)
+    assert len(listed) == 4
+    assert len(store) == 4
+
+
+def test_fits_that_are_removed_by_hand_give_their_room_back(tmp_path):
+    size = size_of_one(tmp_path)
+    store = FitStore(tmp_path / "store", max_bytes=2 * size + size // 2)
+    for i in range(2):
+        put(store, i, n=1000)
+    for file in files(store):
+        file.unlink()
+    _, messages = ours(lambda: [put(store, i, n=1000) for i in range(2, 4)])
+    assert messages == []
+    assert sorted(fit.key for fit in store) == KEYS[2:4]
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"1 nan\n", b"9" * 500])
+def test_a_damaged_number_of_bytes_is_counted_anew(tmp_path, content):
+    size = size_of_one(tmp_path)
+    store = FitStore(tmp_path / "store", max_bytes=2 * size + size // 2)
+    put(store, 0, n=1000)
+    (tmp_path / "store" / "fits" / "n_bytes").write_bytes(content)
+    put(store, 1, n=1000)
+    (text, _) = (tmp_path / "store" / "fits" / "n_bytes").read_text().split()[:2]
+    assert int(text) == sum(file.stat().st_size for file in files(store))

@@ -133,6 +133,7 @@ def test_names_copies_layout_and_verbosity_do_not_count(store, data, capsys):
     assert is_known(store, X, np.array(["a", "b"])[y])  # the classes' names are no numbers
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_fresh_process_finds_the_same_fit(data, tmp_path):
     X, y = data
@@ -225,6 +226,7 @@ def test_a_model_that_reads_a_variable_of_something_else_is_not_stored(store, da
     assert len(store) == 1
 
 
+@pytest.mark.tensorflow("an option of TensorFlow's optimizer of graphs")
 def test_limits_and_switches_of_the_process_count(store, data):
     import tensorflow as tf
 
@@ -277,6 +279,9 @@ FILE = Path("factor")
         ({"loss": loss_from_file}, "uses read_text"),
         ({"callbacks": Saves()}, "uses save_weights"),
     ],
+)
+@pytest.mark.filterwarnings(
+    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"
 )
 def test_code_that_reads_or_writes_files_is_not_stored(
     store, data, settings, match, tmp_path, monkeypatch
@@ -356,6 +361,7 @@ def build_with_vocabulary(meta, words):
     return keras.Model(inputs, keras.layers.Dense(meta["n_classes_"], "softmax")(hidden))
 
 
+@pytest.mark.tensorflow("text and lookup layers are TensorFlow's alone")
 def test_the_contents_of_a_lookup_table_count(store, data):
     for words, known in [([0, 1], False), ([0, 2], False), ([2, 0], False), ([0, 1], True)]:
         settings = {"model": build_with_vocabulary, "model__words": words}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasearch import training
-from tests.slow import slow_but
+from tests.slow import long_but
 
 from . import zoo
 
@@ -94,7 +94,7 @@ EPOCH_LEVEL = {
 }
 
 
-@pytest.mark.parametrize("what", slow_but(EPOCH_LEVEL, "changes weights"))
+@pytest.mark.parametrize("what", long_but(EPOCH_LEVEL, "changes weights"))
 def test_what_an_epoch_level_callback_does_takes_effect(what):
     _assert_same(_ours(EPOCH_LEVEL[what]), _keras(EPOCH_LEVEL[what]))
 
@@ -249,10 +249,10 @@ NEED_BATCHES = {
 
 
 @pytest.mark.parametrize(
-    "reason", slow_but(NEED_BATCHES, "callback EveryBatch overrides on_train_batch_end")
+    "reason", long_but(NEED_BATCHES, "callback EveryBatch overrides on_train_batch_end")
 )
 @pytest.mark.parametrize("shuffle", [pytest.param(False, marks=pytest.mark.slow), True])
-@pytest.mark.parametrize("name", slow_but(["dropout", "lazily_built"], "dropout"))
+@pytest.mark.parametrize("name", long_but(["dropout", "lazily_built"], "dropout"))
 def test_a_callback_that_needs_batches_changes_the_path_and_no_number(reason, shuffle, name):
     x, y, held_out = _data()
     results, models = [], []

@@ -87,3 +87,32 @@ def test_nothing_of_a_build_is_left_in_keras_module():
     assert global_state.threading is threading
     state = vars(global_state.GLOBAL_STATE_TRACKER)
     assert not [name for name in ("remat_scope_stack", "name_scope_stack") if state.get(name)]
+
+
+def losing(n_times):
+    """A builder whose state is lost, as by a call that had begun in another thread before it."""
+    calls = []
+
+    def build(meta):
+        calls.append(meta)
+        layers = [keras.layers.Dense(4), keras.layers.Dense(3, activation="softmax")]
+        if len(calls) <= n_times:
+            global_state.GLOBAL_STATE_TRACKER = threading.local()
+        return keras.Sequential([keras.Input((3,)), *layers])
+
+    return build, calls
+
+
+@pytest.mark.parametrize("n_times", [1, 2])
+def test_a_build_that_lost_its_state_is_done_again(n_times):
+    build, calls = losing(n_times)
+    assert fit(build).history_ == fit(sequential).history_
+    assert len(calls) == n_times + 1
+
+
+def test_a_build_that_loses_its_state_each_time_is_an_error_that_says_what_clears_it():
+    build, calls = losing(9)
+    with pytest.raises(RuntimeError, match=r"3 times .* another thread called .*clear_session"):
+        fit(build)
+    assert len(calls) == 3
+    fit(sequential)

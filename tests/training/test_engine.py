@@ -101,7 +101,7 @@ def test_cutting_an_epoch_into_calls_does_not_change_the_numbers(monkeypatch):
         monkeypatch.setattr(
             compiled_loop,
             "_calls",
-            lambda program, total, n=n_steps: [
+            lambda program, total, room=None, n=n_steps: [
                 (begin, min(total, begin + n)) for begin in range(0, total, n)
             ],
         )
@@ -214,6 +214,7 @@ def test_emptying_the_cache_while_a_fit_runs_on_a_program_of_it_is_safe():
     assert result.history["val_loss"] == expected[-3:]
 
 
+@pytest.mark.tensorflow("it has a seed of the process")
 def test_random_layers_of_tensorflow_are_drawn_anew_from_the_seed():
     import tensorflow as tf
 

@@ -9,13 +9,16 @@ import pytest
 from kerasearch import training
 from kerasearch.training import keras_loop
 from kerasearch.training.seeds import fresh_names, seeded
-from tests.slow import slow_but
+from tests.slow import long_but
 
 from . import zoo
 
-# Training is bit-equal throughout. Keras predicts full batches by a graph for just their size, in
-# which the zeros that a recurrent layer starts from are folded: its predictions agree to 1e-6.
+# Training is bit-equal throughout. On TensorFlow, Keras predicts full batches by a graph for just
+# their size, in which the zeros that a recurrent layer starts from are folded: its predictions
+# agree to 1e-6.
 ROUNDED_PREDICTIONS = {"gru_with_dropout", "bidirectional"}
+if keras.backend.backend() == "jax":
+    ROUNDED_PREDICTIONS = set()
 
 
 def _held_out(x, y):
@@ -71,7 +74,7 @@ def _close(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", slow_but(zoo.ZOO, "batch_normalization"))
+@pytest.mark.parametrize("name", long_but(zoo.ZOO, "batch_normalization"))
 def test_weights_state_history_and_predictions_are_those_of_model_fit(name, monkeypatch):
     training.clear_programs()
     _by_us(name, seed=1, epochs=1)  # so that the fit below runs on another one's program
@@ -103,4 +106,4 @@ def test_weights_state_history_and_predictions_are_those_of_model_fit(name, monk
     assert set(evaluated) == set(logs)
     for key in logs:
         _assert_same([evaluated[key]], [logs[key]])
-    assert result.reason == "shared program"
+    assert result.reason.startswith("shared program")

@@ -122,6 +122,7 @@ def _process_state():
     )
 
 
+@pytest.mark.tensorflow("its own seed and flags; tests/estimators/test_fitting.py has the others")
 @pytest.mark.parametrize("seeded", [False, True])
 def test_nothing_process_wide_is_changed(seeded):
     from tensorflow.python.eager import context

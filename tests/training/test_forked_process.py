@@ -10,6 +10,7 @@ import joblib
 import keras
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from kerasearch import KerasClassifier
 
@@ -60,6 +61,12 @@ def test_a_forked_child_is_told_to_use_loky_or_threading_and_does_not_hang(fitte
     assert "forked" in str(error)
     assert "'loky'" in str(error)
     assert "'threading'" in str(error)
+
+
+def test_an_estimator_comes_through_a_forked_child_as_it_was(fitted):
+    fitted = clone(fitted).set_params(optimizer=keras.optimizers.SGD(0.1)).fit(X, y)
+    back = in_child(lambda: pickle.loads(pickle.dumps(fitted)))
+    assert (back.predict_proba(X) == fitted.predict_proba(X)).all()
 
 
 def test_a_child_forked_by_joblib_is_told_so_too(fitted):

@@ -1,0 +1,94 @@
+"""
+Search learning-rate schedules
+==============================
+
+A learning rate may stay as it is, or fall while the network trains. Give the class of a schedule
+as the learning rate, and the arguments of the schedule become hyperparameters too.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from keras.optimizers.schedules import CosineDecay, ExponentialDecay
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+
+from kerasearch import KerasClassifier, summarize
+
+# %%
+# The grid
+# --------
+# Each schedule has arguments of its own, so the grid is a list with a part for each of them. A
+# training fold has 1,198 rows. Ten epochs of batches with 32 rows are 380 steps.
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+starts = [0.1, 0.01, 0.001]
+rate = "optimizer__learning_rate"
+grid = [
+    {rate: starts},
+    {
+        rate: [CosineDecay],
+        f"{rate}__initial_learning_rate": starts,
+        f"{rate}__decay_steps": [380],
+    },
+    {
+        rate: [ExponentialDecay],
+        f"{rate}__initial_learning_rate": starts,
+        f"{rate}__decay_steps": [38],
+        f"{rate}__decay_rate": [0.7],
+    },
+]
+
+# %%
+# This is how the three of them fall from 0.01.
+
+steps = np.arange(381)
+cosine, exponential = CosineDecay(0.01, 380), ExponentialDecay(0.01, 38, 0.7)
+figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
+ax.plot(steps, np.full(381, 0.01), label="constant")
+ax.plot(steps, [float(cosine(step)) for step in steps], label="CosineDecay")
+ax.plot(steps, [float(exponential(step)) for step in steps], label="ExponentialDecay")
+ax.set(xlabel="step", ylabel="learning rate")
+ax.legend()
+plt.show()
+
+# %%
+# The search
+# ----------
+
+network = KerasClassifier(epochs=10, random_state=0)
+search = GridSearchCV(network, grid, cv=3, refit=False).fit(X, y)
+table = summarize(search)
+table[["learning_rate", "initial_learning_rate", "mean", "std"]].round(3)
+
+# %%
+
+figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
+scores = search.cv_results_["mean_test_score"].reshape(3, 3)
+for line, name in zip(scores, ["constant", "CosineDecay", "ExponentialDecay"], strict=True):
+    ax.plot(starts, line, "o-", label=name)
+ax.set(xscale="log", xlabel="first learning rate", ylabel="accuracy")
+ax.legend()
+plt.show()
+
+# %%
+# The last fit
+# ------------
+# All 1,797 rows are more steps than a fold has. A schedule that ends after 380 steps would leave
+# the last epochs without any learning. So the search does not refit, and the winner gets the
+# steps that it needs.
+
+best = dict(search.best_params_)
+if f"{rate}__decay_steps" in best:
+    best[f"{rate}__decay_steps"] = round(best[f"{rate}__decay_steps"] * 1797 / 1198)
+network.set_params(**best).fit(X, y)
+best
+
+# %%
+# What to try next
+# ----------------
+# - Draw the first rate at random: ``log_uniform(1e-3, 1e-1)`` in
+#   :class:`~sklearn.model_selection.RandomizedSearchCV` (:func:`kerasearch.log_uniform`).
+# - Let the rate fall when the validation loss stands still: ``callbacks=[ReduceLROnPlateau()]``
+#   with ``validation_split`` (:doc:`plot_early_stopping`).
+# - How names reach what they mean: :class:`~kerasearch.KerasClassifier`.

@@ -1,0 +1,106 @@
+"""
+Share a search between processes
+================================
+
+Start the same script twice, or ten times, and all of them work on one Bayesian search. They meet
+in a file, evaluate no candidate twice, and end with the same result.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+from kerasearch import BayesSearchCV, KerasClassifier, integers, log_uniform, summarize
+
+# %%
+# The script
+# ----------
+# ``storage`` is the file that the processes share; here it is a journal of Optuna. ``n_iter`` is
+# the number of candidates of all processes together.
+
+SCRIPT = """
+import sys
+from sklearn.datasets import load_digits
+from kerasearch import BayesSearchCV, KerasClassifier, integers, log_uniform
+
+X, y = load_digits(return_X_y=True)
+network = KerasClassifier(epochs=10, random_state=0)
+space = {
+    "optimizer__learning_rate": log_uniform(1e-4, 1e-1),
+    "batch_size": integers(16, 256, log=True),
+}
+search = BayesSearchCV(
+    network, space, n_iter=10, cv=3, storage=sys.argv[1], random_state=0, refit=False
+)
+search.fit(X / 16, y)
+"""
+
+folder = tempfile.TemporaryDirectory()
+script = Path(folder.name) / "search.py"
+script.write_text(SCRIPT, encoding="utf-8")
+journal = str(Path(folder.name) / "journal.log")
+
+# %%
+# Two processes
+# -------------
+# In two terminals you would write ``python search.py journal.log`` in each. A status of 0 says
+# that a process ended well.
+
+processes = [
+    subprocess.Popen([sys.executable, str(script), journal], stderr=subprocess.DEVNULL)
+    for _ in range(2)
+]
+print([process.wait() for process in processes])
+
+# %%
+# The result
+# ----------
+# The same call finds all candidates in the journal. It trains nothing but the best one, on all
+# rows.
+
+X, y = load_digits(return_X_y=True)
+network = KerasClassifier(epochs=10, random_state=0)
+space = {
+    "optimizer__learning_rate": log_uniform(1e-4, 1e-1),
+    "batch_size": integers(16, 256, log=True),
+}
+search = BayesSearchCV(network, space, n_iter=10, cv=3, storage=journal, random_state=0)
+search.fit(X / 16, y)
+summarize(search, top=3)[["learning_rate", "batch_size", "mean", "std"]].round(4)
+
+# %%
+# Who did what
+# ------------
+# The study knows when each candidate began and ended. Two of them run at a time, one in each
+# process.
+
+trials = search.study_.trials
+first = min(trial.datetime_start for trial in trials)
+starts = np.array([(trial.datetime_start - first).total_seconds() for trial in trials])
+seconds = np.array([trial.duration.total_seconds() for trial in trials])
+
+figure, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
+bars = ax.barh(range(len(trials)), seconds, left=starts)
+ax.bar_label(bars, [f"{trial.value:.3f}" for trial in trials], padding=3)
+ax.set(xlabel="seconds since the first candidate began", ylabel="candidate", yticks=range(0, 10, 2))
+ax.set_xlim(right=1.1 * (starts + seconds).max())
+ax.invert_yaxis()
+plt.show()
+
+# %%
+
+folder.cleanup()
+
+# %%
+# What to try next
+# ----------------
+# - Share a database between machines: ``storage="postgresql://..."``
+#   (:class:`~kerasearch.BayesSearchCV`).
+# - Start one of the processes again after a crash: it goes on where the search is.
+# - Share the fits of a grid or random search: give all processes one ``store``
+#   (:class:`~kerasearch.FitStore`, :doc:`plot_resume`).

@@ -1,0 +1,50 @@
+"""How an estimator is cloned and pickled, with its fitted model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from .. import training
+from ..store import FitStore
+from . import dtype_policy, pickling
+from .main_objects import warn_when_dumped
+from .model_building import BuildInputs, build_model
+from .routing import RoutedParameters
+
+
+class Copies(RoutedParameters):
+    """scikit-learn's clone and pickle for estimators with a fitted model."""
+
+    callbacks_: list[keras.callbacks.Callback]
+    model_: keras.Model
+    _dtype_policy: Any
+
+    def _build_inputs(self, X: Any = None) -> BuildInputs:
+        """Collect what the fitted model was built from."""
+        raise NotImplementedError
+
+    def __sklearn_clone__(self) -> Any:
+        FitStore.check(self.store)  # a search clones first: one error, not one a fit
+        copy: Any = super().__sklearn_clone__()
+        copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
+        return copy
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        warn_when_dumped(type(self), state)
+        return pickling.pack(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if not training.process_can_run():
+            # making layers and optimizers again would hang; whatever uses them says why
+            super().__setstate__(state)
+            return
+        attributes = pickling.unpack(state)
+        packed = attributes.pop("model_", None)
+        super().__setstate__(attributes)
+        if packed is not None:
+            with dtype_policy.carried(self._dtype_policy):
+                self.model_ = packed.model(lambda: build_model(self._build_inputs()).model)
+            self.callbacks_ = []

@@ -1,0 +1,118 @@
+"""What fits in worker processes warn of, brought to the process of the search.
+
+A worker's standard error may be a file on another machine. joblib hands every task of a search to
+the backend's ``submit``, here a copy's, whose tasks give what was warned of back with their scores.
+Threads warn where the search is, and need none of this. Checked with joblib 1.4 to 1.6.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
+
+from .._utils.user_warnings import Recorder
+from .dask_data import sealed, unsealed
+
+
+class Warned(NamedTuple):
+    """A warning, for the way from one process to another."""
+
+    category: type[Warning]
+    message: str
+
+
+@contextmanager
+def brought_back() -> Iterator[None]:
+    """Have what processes warn of in a search's fits brought back: ``"warnings"`` of their dict."""
+    backend, _ = get_active_backend()
+    if getattr(backend, "supports_sharedmem", False):
+        yield
+        return
+    # as the user's serves other searches too; `copy` would go by Dask's pickle, which forgets what
+    # was sent to its workers
+    own = object.__new__(type(backend))
+    vars(own).update(vars(backend))
+    for name in ("submit", "apply_async"):  # the second before joblib 1.5
+        if hasattr(own, name):
+            setattr(own, name, functools.partial(_submit, getattr(type(own), name), own))
+    with parallel_config(own):
+        yield
+
+
+def _submit(submit: Any, backend: Any, tasks: Any, callback: Any = None) -> Any:
+    if hasattr(tasks, "items"):  # of joblib's `BatchedCalls`
+        seal = sealed(backend)
+        tasks.items = [
+            (_Recording(function), [*map(seal, args)], {n: seal(v) for n, v in kwargs.items()})
+            for function, args, kwargs in tasks.items
+        ]
+    return submit(backend, tasks, callback)
+
+
+class _Recording:
+    """A function whose dict has, under ``"warnings"``, what it warned of as well."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        opened = {name: unsealed(value) for name, value in kwargs.items()}
+        with _recorded() as warned:
+            result = self.function(*map(unsealed, args), **opened)
+        if isinstance(result, dict):
+            result["warnings"] = warned
+        return result
+
+
+class _Recorder(Recorder):
+    """Stands in for ``warnings.showwarning`` while a thread of this process records."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._of_thread = threading.local()
+        self._n_recording = 0
+        self._show: Any = None
+
+    def begin(self) -> list[Warned]:
+        with self._lock:
+            if self._n_recording == 0:
+                self._show, warnings.showwarning = warnings.showwarning, self
+            self._n_recording += 1
+        self._of_thread.warned = []
+        return self._of_thread.warned
+
+    def end(self) -> None:
+        self._of_thread.warned = None
+        with self._lock:
+            self._n_recording -= 1
+            if self._n_recording == 0:
+                warnings.showwarning = self._show
+
+    def __call__(self, message: Any, category: Any, *where: Any, **more: Any) -> None:
+        warned = getattr(self._of_thread, "warned", None)
+        if warned is None:
+            self._show(message, category, *where, **more)
+            return
+        one = Warned(category, str(message))
+        if one not in warned:
+            warned.append(one)
+
+
+_recorder = _Recorder()
+
+
+@contextmanager
+def _recorded() -> Iterator[list[Warned]]:
+    """Record what this thread warns of; the filters stay, which scikit-learn sends along."""
+    warned = _recorder.begin()
+    try:
+        yield warned
+    finally:
+        _recorder.end()

@@ -1,0 +1,1 @@
+"""Real clusters: Dask, Ray and PostgreSQL, started as processes of this machine."""
