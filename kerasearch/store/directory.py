@@ -16,6 +16,9 @@ from typing import BinaryIO, NamedTuple
 from . import claim
 
 _SUFFIX = ".npz"
+# The first letters of a name, which are hexadecimal digits, name the folder of its file. So a folder
+# has 25 files of 100,000, and to list it takes as long as to list an empty one.
+_N_LETTERS = 3
 # what a killed process left half-written is removed by a later one, when surely nobody writes it
 _STALE_SECONDS = 3600.0
 # for what reasons a directory that cannot be made now may be made later: no room, a faulty disk
@@ -31,7 +34,7 @@ class File(NamedTuple):
 
 
 class Directory:
-    """Files in 256 folders below a directory, each written whole or not at all.
+    """Files in 4,096 folders below a directory, each written whole or not at all.
 
     Parameters
     ----------
@@ -124,14 +127,14 @@ class Directory:
     def files(self) -> Iterator[File]:
         """Every file, in no order."""
         for folder in _entries(self._fits):
-            if len(folder.name) == 2:
+            if len(folder.name) == _N_LETTERS:
                 yield from self._in_folder(folder.path)
 
     def named(self, prefix: str) -> list[str]:
         """The names that begin so."""
         return [
             entry.name.removesuffix(_SUFFIX)
-            for entry in _entries(self._fits / prefix[:2])
+            for entry in _entries(self._fits / prefix[:_N_LETTERS])
             if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX)
         ]
 
@@ -193,7 +196,7 @@ class Directory:
         return str(self._path(name))
 
     def _path(self, name: str) -> Path:
-        return self._fits / name[:2] / f"{name}{_SUFFIX}"
+        return self._fits / name[:_N_LETTERS] / f"{name}{_SUFFIX}"
 
     def _in_folder(self, folder: str) -> Iterator[File]:
         for entry in _entries(folder):

@@ -16,6 +16,7 @@ import jax
 from jax import lax
 from jax import numpy as jnp
 
+from .jax_random import quickly_compiled
 from .jax_step import Step
 
 Values = list[Any]
@@ -103,7 +104,8 @@ def compile_together(functions: Iterable[Function]) -> None:
     """
     with _LOCK:
         waiting = [function for function in functions if not function.is_compiled]
-        lowered = [function.lower() for function in waiting]
+        with quickly_compiled():
+            lowered = [function.lower() for function in waiting]
         if len(waiting) == 1:
             waiting[0].put(lowered[0].compile())
         elif waiting:

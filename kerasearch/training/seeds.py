@@ -202,7 +202,10 @@ def _backend_seeded(seed: int) -> Iterator[None]:
             torch.manual_seed(seed)
             yield
         return
-    yield
+    from .jax_random import quickly_compiled  # here: on another backend, it is not loaded
+
+    with quickly_compiled():
+        yield
 
 
 @contextlib.contextmanager

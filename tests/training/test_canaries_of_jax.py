@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from kerasearch.training import data
+from kerasearch.training.jax_random import quickly_compiled
 
 from . import zoo
 from .test_canaries import relied_on
@@ -106,3 +107,10 @@ def test_flags_are_read_as_the_thread_has_them():
         assert jax.config.jax_default_matmul_precision is None
         with jax.default_matmul_precision("float32"):
             assert jax.config.jax_default_matmul_precision == "float32"
+
+
+def test_the_rule_for_random_numbers_on_cpus_can_be_read_and_stood_in_for():
+    with relied_on("JAX' registered rules", "kerasearch/training/jax_random.py"):
+        with quickly_compiled():
+            lowered = jax.jit(lambda key: jax.random.bits(key, (5,))).lower(jax.random.key(0))
+        assert "while" not in lowered.as_text()

@@ -77,9 +77,10 @@ summarize(search, top=3)[["learning_rate", "batch_size", "mean", "std"]].round(4
 # Who did what
 # ------------
 # The study knows when each candidate began and ended. Two of them run at a time, one in each
-# process.
+# process. Where both processes add the same candidate at the same moment, one of the two trials
+# fails, and nothing is trained for it.
 
-trials = search.study_.trials
+trials = [trial for trial in search.study_.trials if trial.state.name == "COMPLETE"]
 first = min(trial.datetime_start for trial in trials)
 starts = np.array([(trial.datetime_start - first).total_seconds() for trial in trials])
 seconds = np.array([trial.duration.total_seconds() for trial in trials])
