@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
+# at opening a database: others may come first with the tables, the marks of their two versions, and
+# the study, each once
+_ATTEMPTS = 5
+
 
 def create_study(storage: Any, name: str) -> Study:
     """Make a study, or load the one of that name from a storage."""
     optuna = import_optuna()
     if storage is None:
         return optuna.create_study(direction="maximize")
-    attempts_left = 3
-    while True:
-        attempts_left -= 1
+    for attempts_left in reversed(range(_ATTEMPTS)):
         try:
             return optuna.create_study(
                 storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
@@ -46,6 +48,7 @@ def create_study(storage: Any, name: str) -> Study:
                 f"storage={shown} could not be opened: {first}. It is a URL such as "
                 "'sqlite:///search.db', or the path of a journal file"
             ) from cause
+    raise AssertionError("unreachable")
 
 
 def masked(text: str, storage: Any) -> str:
