@@ -98,13 +98,15 @@ def nearest_names(name: str, known: Iterable[str]) -> str:
 def _unlisted_routes(
     estimator: Any, known: Mapping[str, Any], name: str, found: Iterable[str]
 ) -> list[str]:
-    """Find the callbacks, losses and metrics that take an argument `name`, and are not in `found`.
+    """Find the callbacks, losses, metrics and classes that take an argument `name`.
 
-    ``get_params`` of a network lists only the arguments of these objects that were already set.
+    ``get_params`` of a network lists only the arguments of these objects that were already set. A
+    class is a value such as a learning-rate schedule. Routes in `found` are left out.
     """
     probe, routes = None, []
     for full, value in known.items():
-        if last_part(full) not in PARENTS[2:] or value is None or isinstance(value, str):
+        is_listed = last_part(full) not in PARENTS[2:] and not inspect.isclass(value)
+        if is_listed or value is None or isinstance(value, str):
             continue
         if f"{full}__{name}" in found:  # the argument is set for all objects of the list
             continue
@@ -201,7 +203,10 @@ def _decides_other_names(name: str, values: Any) -> bool:
     """Tell whether the values of a parameter determine which other parameters exist."""
     if not isinstance(values, list | Choice):
         return False
-    return last_part(name) in PARENTS or any(_is_estimator(value) for value in values)
+    if last_part(name) in PARENTS:
+        return True
+    # arguments of a class, such as a learning-rate schedule, are parameters too
+    return any(_is_estimator(value) or inspect.isclass(value) for value in values)
 
 
 def _is_estimator(value: Any) -> bool:

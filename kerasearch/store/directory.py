@@ -16,8 +16,8 @@ from typing import BinaryIO, NamedTuple
 from . import claim
 
 _SUFFIX = ".npz"
-# The first letters of a name, which are hexadecimal digits, name the folder of its file. So a folder
-# has 25 files of 100,000, and to list it takes as long as to list an empty one.
+# The first letters of a name, which are hexadecimal digits, name the folder of its file. So a
+# folder has 25 files of 100,000, and to list it takes as long as to list an empty one.
 _N_LETTERS = 3
 # what a killed process left half-written is removed by a later one, when surely nobody writes it
 _STALE_SECONDS = 3600.0

@@ -93,7 +93,7 @@ class Alone(keras.Sequential):
         return {"loss": self.tracker.result()}
 
 
-class Tested(Alone):
+class WithTestStep(Alone):
     def test_step(self, x):
         self.tracker.update_state(keras.ops.mean((self(x) - x) ** 2))
         return {"loss": self.tracker.result()}
@@ -263,7 +263,7 @@ def test_a_loss_of_the_models_own_is_minimized(iris):
 @pytest.mark.tensorflow("its train_step is written with TensorFlow's tape")
 @pytest.mark.slow
 def test_a_step_of_the_models_own_gets_X_alone(iris):
-    def build(meta, cls=Tested):
+    def build(meta, cls=WithTestStep):
         return cls([keras.Input((4,)), keras.layers.Dense(2, name="code"), keras.layers.Dense(4)])
 
     X = iris[0]

@@ -10,6 +10,7 @@ import pytest
 from keras.callbacks import EarlyStopping, ReduceLROnPlateau
 from keras.losses import Huber
 from keras.metrics import Mean
+from keras.optimizers.schedules import ExponentialDecay
 from scipy import stats
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_iris
@@ -466,6 +467,26 @@ def test_a_name_that_several_parts_of_a_network_take_is_an_error(estimator, name
     for make in (param_grid, param_distributions):
         with pytest.raises(ValueError, match=says):
             make(estimator, **{name: [1, 3]})
+
+
+def test_arguments_of_a_schedule_are_found_where_its_class_is_searched():
+    decay = ExponentialDecay
+    network = KerasClassifier()
+    expected = {RATE: [decay], f"{RATE}__decay_rate": [0.5, 0.9]}
+    for name in ("decay_rate", f"{RATE}__decay_rate"):
+        assert param_grid(network, learning_rate=[decay], **{name: [0.5, 0.9]}) == expected
+        entries = [0.01, when(decay, **{name: [0.5, 0.9]})]
+        assert param_grid(network, learning_rate=entries) == [{RATE: [0.01]}, expected]
+        assert param_distributions(network, learning_rate=entries) == [{RATE: [0.01]}, expected]
+    in_pipeline = make_pipeline(StandardScaler(), network)
+    grid = param_grid(in_pipeline, learning_rate=[decay], decay_steps=[10])
+    assert grid == {
+        f"kerasclassifier__{n}": v for n, v in {RATE: [decay], f"{RATE}__decay_steps": [10]}.items()
+    }
+    with pytest.raises(ValueError, match=r"decay_rate: there is no such parameter with .*=0\.01"):
+        param_grid(network, learning_rate=[decay, 0.01], decay_rate=[0.5])
+    with pytest.raises(ValueError, match="decay_rat: there is no such parameter"):
+        param_grid(network, learning_rate=[decay], decay_rat=[0.5])
 
 
 def test_a_name_that_one_callback_takes_is_found():

@@ -12,42 +12,36 @@ from keras.optimizers.schedules import CosineDecay, ExponentialDecay
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
-from kerasearch import KerasClassifier, summarize
+from kerasearch import KerasClassifier, param_grid, summarize, when
 
 # %%
 # The grid
 # --------
-# Each schedule has arguments of its own, so the grid is a list with a part for each of them. A
-# training fold has 1,198 rows. Ten epochs of batches with 32 rows are 380 steps.
+# Each schedule has arguments of its own, so the grid has a part for each of them, which ``when``
+# makes. A training fold has 1,198 rows. Ten epochs of batches with 32 rows are 380 steps.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
+network = KerasClassifier(epochs=10, random_state=0)
 starts = [0.1, 0.01, 0.001]
-rate = "optimizer__learning_rate"
-grid = [
-    {rate: starts},
-    {
-        rate: [CosineDecay],
-        f"{rate}__initial_learning_rate": starts,
-        f"{rate}__decay_steps": [380],
-    },
-    {
-        rate: [ExponentialDecay],
-        f"{rate}__initial_learning_rate": starts,
-        f"{rate}__decay_steps": [38],
-        f"{rate}__decay_rate": [0.7],
-    },
-]
+cosine = when(CosineDecay, initial_learning_rate=starts, decay_steps=[380])
+exponential = when(
+    ExponentialDecay, initial_learning_rate=starts, decay_steps=[38], decay_rate=[0.7]
+)
+grid = param_grid(network, learning_rate=[*starts, cosine, exponential])
 
 # %%
 # This is how the three of them fall from 0.01.
 
 steps = np.arange(381)
-cosine, exponential = CosineDecay(0.01, 380), ExponentialDecay(0.01, 38, 0.7)
+schedules = {
+    "constant": lambda step: 0.01,
+    "CosineDecay": CosineDecay(0.01, 380),
+    "ExponentialDecay": ExponentialDecay(0.01, 38, 0.7),
+}
 figure, ax = plt.subplots(figsize=(5, 2.6), layout="constrained")
-ax.plot(steps, np.full(381, 0.01), label="constant")
-ax.plot(steps, [float(cosine(step)) for step in steps], label="CosineDecay")
-ax.plot(steps, [float(exponential(step)) for step in steps], label="ExponentialDecay")
+for name, schedule in schedules.items():
+    ax.plot(steps, [float(schedule(step)) for step in steps], label=name)
 ax.set(xlabel="step", ylabel="learning rate")
 ax.legend()
 plt.show()
@@ -56,7 +50,6 @@ plt.show()
 # The search
 # ----------
 
-network = KerasClassifier(epochs=10, random_state=0)
 search = GridSearchCV(network, grid, cv=3, refit=False).fit(X, y)
 table = summarize(search)
 table[["learning_rate", "initial_learning_rate", "mean", "std"]].round(3)
@@ -65,7 +58,7 @@ table[["learning_rate", "initial_learning_rate", "mean", "std"]].round(3)
 
 figure, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 scores = search.cv_results_["mean_test_score"].reshape(3, 3)
-for line, name in zip(scores, ["constant", "CosineDecay", "ExponentialDecay"], strict=True):
+for line, name in zip(scores, schedules, strict=True):
     ax.plot(starts, line, "o-", label=name)
 ax.set(xscale="log", xlabel="first learning rate", ylabel="accuracy")
 ax.legend()
@@ -79,8 +72,9 @@ plt.show()
 # steps that it needs.
 
 best = dict(search.best_params_)
-if f"{rate}__decay_steps" in best:
-    best[f"{rate}__decay_steps"] = round(best[f"{rate}__decay_steps"] * 1797 / 1198)
+steps = "optimizer__learning_rate__decay_steps"
+if steps in best:
+    best[steps] = round(best[steps] * 1797 / 1198)
 network.set_params(**best).fit(X, y)
 best
 
