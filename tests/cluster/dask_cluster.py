@@ -37,6 +37,8 @@ class DaskCluster:
         self._hidden = hidden
         self._processes: list[subprocess.Popen] = []
         self.address_file = place / "scheduler.json"
+        self._doom = place / "doom"
+        self._doom.mkdir()
         self.scheduler = self._start(
             "scheduler", "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show"
         )
@@ -77,10 +79,20 @@ class DaskCluster:
                 cwd=place,
                 stdout=output,
                 stderr=output,
-                env=environment(TMPDIR=place / "tmp"),
+                env=environment(TMPDIR=place / "tmp", DOOM=self._doom),
             )
         self._processes.append(process)
         return process
+
+    def doom(self, n: int) -> None:
+        """Have the worker that builds the `n`-th model from now on be killed there."""
+        (self._doom / f"{n:03}.deadly").touch()
+        for i in range(1, n):
+            (self._doom / f"{i:03}").touch()
+
+    def n_dead(self) -> int:
+        """How many workers have ended."""
+        return sum(worker.poll() is not None for worker in self._processes[1:])
 
     def left_behind(self) -> list[str]:
         """Name what the workers have in their directories of temporary files."""

@@ -21,8 +21,16 @@ def program(kinds, folder, cluster, variables=None, **streams):
     )
 
 
+def outputs(process):
+    """Wait for a process, and get what it printed; on a loaded machine it may take minutes."""
+    try:
+        return process.communicate(timeout=900)
+    finally:
+        process.kill()
+
+
 def tables(process):
-    output = process.communicate()[0]
+    output = outputs(process)[0]
     assert process.returncode == 0
     return json.loads(output.splitlines()[-1])
 

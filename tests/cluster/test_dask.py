@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
+import time
 import types
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.search.conftest import Learner
 
 from .dask_cluster import dask_cluster, wait_for
 from .program import KINDS
-from .running import n_stored, program, tables
+from .running import n_stored, outputs, program, tables
 
 distributed = pytest.importorskip("distributed", reason="pip install 'kerasearch[dask]'")
 joblib = pytest.importorskip("joblib")
@@ -40,17 +40,17 @@ def test_a_search_on_dask_has_the_numbers_of_one_process(expected, found, kind):
     assert found[kind] == expected[kind]
 
 
-@pytest.mark.parametrize("kind", ["grid", "bayes", "hyperband"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_search_whose_worker_is_killed_finishes_with_the_same_numbers(
     expected, cluster, tmp_path, kind
 ):
-    doomed = cluster.add_worker()
+    cluster.add_worker()  # in place of the one that dies
     with distributed.Client(scheduler_file=str(cluster.address_file)) as client:
         client.wait_for_workers(3, timeout=240)
-    running = program([kind], tmp_path, cluster.address_file)
-    wait_for(lambda: n_stored(tmp_path) >= 3)
-    doomed.send_signal(signal.SIGKILL)
-    assert tables(running)[kind] == expected[kind]
+    before = cluster.n_dead()
+    cluster.doom(5)
+    assert tables(program([kind], tmp_path, cluster.address_file))[kind] == expected[kind]
+    assert cluster.n_dead() == before + 1
 
 
 def test_a_killed_driver_goes_on_from_the_store(expected, cluster, tmp_path):
@@ -81,7 +81,7 @@ def test_a_hyperband_without_a_store_says_that_workers_elsewhere_begin_rungs_ane
         process = program(
             ["hyperband"], "none", cluster.address_file, {"TMPDIR": hidden}, stderr=subprocess.PIPE
         )
-        output, errors = process.communicate()
+        output, errors = outputs(process)
         assert json.loads(output.splitlines()[-1])["hyperband"] == expected["hyperband"]
         assert errors.count("UserWarning: the temporary directory of FitStore() was made on") == 1
         assert "store= and the path of a directory that all machines share" in errors
@@ -91,7 +91,7 @@ def test_a_hyperband_without_a_store_says_that_workers_elsewhere_begin_rungs_ane
 
 def test_what_workers_warn_of_in_scikit_learns_searches_reaches_the_program(cluster, tmp_path):
     process = program(["unseeded"], tmp_path, cluster.address_file, stderr=subprocess.PIPE)
-    _, errors = process.communicate()
+    _, errors = outputs(process)
     assert process.returncode == 0
     assert errors.count("needs an integer random_state, not None") == 1
 
@@ -221,6 +221,16 @@ def test_rows_that_were_lost_with_their_worker_are_sent_again(client, monkeypatc
     assert counting.n_bytes == 2 * (X.nbytes + 3 * y.nbytes)
 
 
+def test_dask_keeps_all_copies_of_scattered_rows_only_when_it_is_told_to(client):
+    """A canary for ``client.amm.stop()`` in ``docs/more-than-one-machine.md``."""
+    sent = client.scatter(rows()[0], broadcast=True, hash=False)
+    client.amm.stop()
+    time.sleep(5)  # it would look after 2
+    assert len(client.who_has()[sent.key]) == len(client.nthreads())
+    client.amm.start()
+    wait_for(lambda: len(client.who_has()[sent.key]) == 1)
+
+
 def test_what_the_user_has_scattered_is_not_sent_again(client, monkeypatch):
     X, y = rows()
     counting = Counting(client, monkeypatch)
@@ -233,7 +243,7 @@ def test_no_worker_keeps_the_rows_after_the_search(client):
     X, y = rows()
     with joblib.parallel_config("dask"):
         BayesSearchCV(Learner(), SPACE, n_iter=2, cv=2, n_jobs=-1, random_state=0).fit(X, y)
-    wait_for(lambda: not any(client.has_what().values()), 20)
+    wait_for(lambda: not any(client.has_what().values()))
 
 
 def test_joblib_and_dask_have_what_is_used_of_them(client):

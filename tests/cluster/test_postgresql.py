@@ -17,6 +17,7 @@ from tests.search.conftest import Learner
 
 from .dask_cluster import ROOT, environment, wait_for
 from .postgresql import PASSWORD, postgresql
+from .running import outputs
 
 psycopg = pytest.importorskip("psycopg", reason="pip install 'kerasearch[postgresql]'")
 optuna = pytest.importorskip("optuna")
@@ -81,7 +82,7 @@ def n_finished(url):
 def test_processes_that_begin_together_on_an_empty_database_all_begin(url, tmp_path):
     processes = [share(url, tmp_path / "go") for _ in range(4)]
     (tmp_path / "go").touch()  # all make the tables at once
-    found = [json.loads(process.communicate()[0]) for process in processes]
+    found = [json.loads(outputs(process)[0]) for process in processes]
     expected = killed_bayes.table(
         killed_bayes.search("wide", None, refit=False).fit(*killed_bayes.data())
     )
@@ -97,7 +98,7 @@ def test_killed_processes_leave_nothing_lost_repeated_or_running(url, tmp_path):
         wait_for(lambda after=after: n_finished(url) >= after)
         doomed.kill()
         time.sleep(0.2)
-    found = [json.loads(process.communicate()[0]) for process in processes[2:]]
+    found = [json.loads(outputs(process)[0]) for process in processes[2:]]
     assert found[0]["table"] == found[1]["table"]
     params = found[0]["table"]["params"].split("}, {")
     assert len(params) == len(set(params)) == killed_bayes.N_ITER
