@@ -38,7 +38,7 @@ class DaskCluster:
         self._processes: list[subprocess.Popen] = []
         self.address_file = place / "scheduler.json"
         self._doom = place / "doom"
-        self._doom.mkdir()
+        self._doom.mkdir(parents=True)
         self.scheduler = self._start(
             "scheduler", "dask_scheduler", "--port", "0", "--no-dashboard", "--no-show"
         )
