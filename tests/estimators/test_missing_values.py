@@ -70,7 +70,7 @@ def test_missing_features_reach_a_model_that_knows_them(diabetes):
     assert get_tags(fitted).input_tags.allow_nan
     assert not get_tags(KerasRegressor()).input_tags.allow_nan
     for model in (knowing, None):
-        with pytest.raises(ValueError, match="Input X contains NaN.*pass allow_nan=True where"):
+        with pytest.raises(ValueError, match="Input X contains NaN.*pass allow_nan=True instead"):
             regressor(model, allow_nan=False).fit(X, y)
     with pytest.raises(ValueError, match="Input X contains infinity"):
         regressor(knowing).fit(np.where(np.isnan(X), np.inf, X), y)

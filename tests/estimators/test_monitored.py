@@ -34,11 +34,11 @@ class Renamed(EarlyStopping):
             {},
             ("EarlyStopping(monitor='val_accuracy')", "'loss'", "validation_split", "['accuracy']"),
         ),
-        (EarlyStopping("val_accuracy"), {"metrics": ["accuracy"]}, ("validates on no rows; set",)),
+        (EarlyStopping("val_accuracy"), {"metrics": ["accuracy"]}, ("no validation rows; set",)),
         (
             EarlyStopping("val_accuracy", mode="max"),
             {"validation_split": 0.25},
-            ("'loss', 'val_loss'; record it by metrics=['accuracy']",),
+            ("'loss', 'val_loss'; record it with metrics=['accuracy']",),
         ),
         (EarlyStopping(), {}, ("monitor='val_loss'", "validation_split=0.2", "X_val and y_val")),
         (keras.callbacks.ReduceLROnPlateau(), {}, ("ReduceLROnPlateau(monitor='val_loss')",)),

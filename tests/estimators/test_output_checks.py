@@ -120,7 +120,7 @@ def test_an_output_whose_first_axis_is_not_that_of_the_rows_is_an_error():
         (lambda: Chain(recurrent(), flat, dense(1)()), r"\(6, 1\)"),
         (lambda: Chain(keras.ops.mean), r"\(\)"),
     ]:
-        with pytest.raises(ValueError, match=rf"shape {shape}.*The first axis is that of the rows"):
+        with pytest.raises(ValueError, match=rf"shape {shape}.*The first axis is the axis of"):
             quick(KerasRegressor, build).fit(SERIES, VALUES)
 
 

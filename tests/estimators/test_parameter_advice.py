@@ -21,7 +21,7 @@ from tests.builders import build
         ({"optimizer__momentum": 0.9}, "Adam has no 'momentum'; .*RMSprop, SGD"),
         ({"optimizer": "sgd", "optimizer__rho": 0.9}, "SGD has no 'rho'; Adadelta, RMSprop have"),
         ({"loss__label_smoothing": 0.1}, 'loss is None: name the one that takes .*loss="binary'),
-        ({"metrics__0__threshold": 0.5}, "metrics is None: name the one .*keras.metrics"),
+        ({"metrics__0__threshold": 0.5}, "metrics is None: set it, .*keras.metrics"),
         ({"callbacks__0__patience": 2}, "callbacks is None: .*callbacks=keras.callbacks.EarlySt"),
         (
             {"callbacks": [EarlyStopping()], "callbacks__0__patience": 2},
@@ -81,11 +81,11 @@ def test_a_name_that_the_builder_takes_is_accepted_by_the_constructor():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"metrics": ["f1"]}, "metrics='f1' is none of Keras' metrics; did you mean F1Score?"),
+        ({"metrics": ["f1"]}, "metrics='f1' is not in keras.metrics; did you mean F1Score?"),
         ({"metrics": ["r2"]}, "did you mean R2Score?"),
         ({"metrics": "rmse"}, r"did you mean RootMeanSquaredError\?"),
         ({"metrics": ["top_k"]}, "did you mean TopKCategoricalAccuracy"),
-        ({"loss": "logcosh"}, "loss='logcosh' is none of Keras' losses; did you mean LogCosh?"),
+        ({"loss": "logcosh"}, "loss='logcosh' is not in keras.losses; did you mean LogCosh?"),
         ({"loss": "meansquarederror"}, "did you mean MeanSquaredError?"),
         ({"optimizer": "adamm"}, "did you mean Adam"),
     ],

@@ -261,7 +261,7 @@ MISTAKES = {
     "unfed": ({"numbers": ["age", "fare"], "cabin": "cabin"}, "nothing feeds 'deck'"),
     "typo": (
         {"numbers": ["age", "fare"], "cabin": "cabin", "dekc": "deck"},
-        "nothing feeds 'deck', and 'dekc' goes to none of them; was 'dekc' meant",
+        "no data for 'deck' and there is no Input for 'dekc'; did you mean 'dekc'",
     ),
     "text": ({**INPUTS, "numbers": ["fare", "cabin"], "cabin": "age"}, "text in column 'cabin'"),
     "numbers": ({**INPUTS, "cabin": "fare", "numbers": ["age", "age2"]}, r"X\['fare'\] has numb"),

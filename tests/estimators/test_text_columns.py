@@ -75,7 +75,7 @@ def test_documents_in_a_column_are_for_a_vectorizer_of_that_column():
 
 
 def test_numbers_written_as_text_and_rows_of_different_lengths_say_what_to_do():
-    with pytest.raises(ValueError, match=r"'1', which X.astype\(float\) makes a number"):
+    with pytest.raises(ValueError, match=r"'1', which X.astype\(float\) converts to a number"):
         KerasClassifier(epochs=1).fit(np.array([["1", "2"]] * N), Y)
     with pytest.raises(ValueError, match=r"different lengths \(1, 3\).*pad_sequences"):
         KerasClassifier(epochs=1).fit([[1, 2, 3], [1]] * (N // 2), Y)
@@ -83,7 +83,7 @@ def test_numbers_written_as_text_and_rows_of_different_lengths_say_what_to_do():
 
 def test_a_column_of_dates_among_numbers_is_named():
     X = pd.DataFrame({"x": NUMBERS, "day": pd.date_range("2020-01-01", periods=N)})
-    with pytest.raises(ValueError, match=r"X\['day'\] must be numeric, but holds times"):
+    with pytest.raises(ValueError, match=r"X\['day'\] must be numeric, but has times"):
         KerasClassifier(epochs=1).fit(X, Y)
 
 
