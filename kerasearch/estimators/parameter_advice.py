@@ -21,7 +21,7 @@ _ELSEWHERE = {
     },
     "decay": "For a decaying learning rate, pass the schedule "
     "optimizer__learning_rate=keras.optimizers.schedules.ExponentialDecay and its arguments as "
-    "optimizer__learning_rate__...",
+    "optimizer__learning_rate__<argument>",
     "n_jobs": "Searches and cross-validation have n_jobs; for a fit, Keras chooses the cores",
     "early_stopping": "For early stopping, pass callbacks=keras.callbacks.EarlyStopping",
     "n_iter_no_change": "For early stopping, pass callbacks=keras.callbacks.EarlyStopping",

@@ -321,7 +321,7 @@ def test_a_splitter_that_needs_groups_is_refused(iris):
 
 
 def test_a_validation_part_without_rows_is_an_error(iris):
-    with pytest.raises(ValueError, match="validation_split=0.9 of 2 rows leaves 0"):
+    with pytest.raises(ValueError, match="validation_split=0.9 of 2 rows gives 0"):
         quick(validation_split=0.9).fit(iris[0][::75], iris[1][::75])
 
 

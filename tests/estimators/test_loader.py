@@ -414,7 +414,7 @@ class Dataset(keras.utils.PyDataset):
             marks=pytest.mark.tensorflow("makes a tf.data.Dataset"),
         ),
         (Dataset(), "X is a PyDataset .Dataset., .* and the body of its __getitem__ as loader="),
-        ((batch for batch in [1]), "X is a generator, which has no rows"),
+        ((batch for batch in [1]), "X is a generator, whose rows"),
     ],
 )
 def test_what_has_no_rows_is_an_error_that_shows_a_loader(X, message, iris):

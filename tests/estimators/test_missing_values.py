@@ -178,7 +178,7 @@ def test_missing_cells_of_a_field_take_the_row_out_of_its_heads_loss(diabetes):
     assert fitted.history_["price_loss"][0] == pytest.approx(wanted, rel=1e-4)
     assert np.isfinite(fitted.score(X, y))
     cross_validate(regressor(two_heads, epochs=1), X, y, cv=2, error_score="raise")
-    with pytest.raises(ValueError, match="y contains NaN, in the field 'price'.*allow_nan=True"):
+    with pytest.raises(ValueError, match="y contains NaN in the field 'price'.*allow_nan=True"):
         regressor(two_heads, allow_nan=False).fit(X, y)
 
 

@@ -215,7 +215,7 @@ def test_routed_arguments_reach_the_loss_by_name_class_and_instance(iris):
     ("units", "activation", "expected"),
     [
         (1, "sigmoid", r"Dense\(3, activation='softmax'\)"),
-        (4, "softmax", r"4 units.*3 classes: make it Dense\(3, activation='softmax'\)"),
+        (4, "softmax", r"4 units.*3 classes: use Dense\(3, activation='softmax'\)"),
         (3, "linear", r"'linear' activation.*Dense\(3, activation='softmax'\).*from_logits=True"),
         (3, "sigmoid", r"'sigmoid' activation.*Dense\(3, activation='softmax'\)"),
     ],

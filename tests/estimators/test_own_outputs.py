@@ -215,7 +215,7 @@ def crossed(y_true, y_pred):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"loss": "mse"}, "has 3 units .* does not fit a target of 1 value a row"),
+        ({"loss": "mse"}, "has 3 units .* does not fit a target of 1 value in each row"),
         ({"loss": in_line}, r"the loss in_line fails on y of shape \(n,\) and an .*reshape"),
         ({"loss": crossed}, "the loss crossed compares every row with every other.*reshape"),
         ({"metrics": ["mae"]}, "Error cannot compare with an output of 3 units that only"),
@@ -231,13 +231,15 @@ def test_an_output_with_more_axes_than_the_target_stays_an_error(diabetes):
         reshape = keras.layers.Reshape((5, 2))
         return keras.Sequential([keras.Input((10,)), reshape, keras.layers.Dense(3)])
 
-    with pytest.raises(ValueError, match=r"shape \(None, 5, 3\), .* asks for \(None, 1\)"):
+    with pytest.raises(ValueError, match=r"shape \(None, 5, 3\), .* needs \(None, 1\)"):
         regressor(model=build).fit(*diabetes)
 
 
 def test_what_output_to_prediction_may_be_and_return(diabetes, fitted):
     X, y = diabetes
-    with pytest.raises(TypeError, match="output_to_prediction='median' must be a function"):
+    with pytest.raises(
+        TypeError, match="output_to_prediction='median' must be None, or a function"
+    ):
         regressor(output_to_prediction="median").fit(X, y)
     copy = pickle.loads(pickle.dumps(fitted)).set_params(output_to_prediction=np.mean)
     with pytest.raises(ValueError, match=r"for each of the 442 rows, .* of shape \(\)"):

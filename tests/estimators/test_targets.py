@@ -334,8 +334,8 @@ def test_ordinary_targets_and_models_that_use_the_scale_are_not_warned_of(raw_di
     [
         ("sigmoid", lambda y: y, "between 0 and 1"),
         ("tanh", lambda y: y / 100, "between -1 and 1"),
-        ("relu", lambda y: y - 100, "from 0 up"),
-        ("softplus", lambda y: -y, "from 0 up"),
+        ("relu", lambda y: y - 100, "of at least 0"),
+        ("softplus", lambda y: -y, "of at least 0"),
         ("softmax", lambda y: y / 1000, r"Dense\(1, activation='linear'\)"),
     ],
 )
