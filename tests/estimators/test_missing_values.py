@@ -239,6 +239,6 @@ def test_arguments_of_a_builder_by_these_names_are_reached_by_their_full_names(d
 
     regressor(build, epochs=0, model__allow_nan=5).fit(*diabetes)
     assert seen == [(5, 4)]
-    with pytest.warns(UserWarning, match="model__output_to_prediction= sets it") as caught:
+    with pytest.warns(UserWarning, match="pass model__output_to_prediction=") as caught:
         regressor(build, epochs=0, allow_nan=False, output_to_prediction=np.ravel).fit(*diabetes)
     assert len(caught) == 1

@@ -336,7 +336,7 @@ def test_an_argument_inputs_of_the_builder_is_reached_by_its_full_name_alone():
     estimator = classifier(build, inputs=INPUTS, model__inputs=5).fit(FRAME, Y)
     assert seen == [5]
     estimator = classifier(build, inputs=INPUTS)
-    with pytest.warns(UserWarning, match="model__inputs= sets it"):
+    with pytest.warns(UserWarning, match="pass model__inputs="):
         estimator.fit(FRAME, Y)
     with pytest.raises(TypeError, match="an argument `inputs` of the .* pass model__inputs"):
         classifier(build, inputs=3, model__inputs=1).fit(FRAME, Y)

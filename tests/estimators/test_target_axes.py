@@ -256,7 +256,7 @@ def test_a_wrong_number_of_classes_or_positions_is_named(images, tags):
         classifier(build).fit(images, tags)
     with pytest.raises(ValueError, match="needs 8"):
         classifier(build, length=5, classes=3).fit(images, tags)
-    with pytest.raises(ValueError, match=r"4 units .* of values of shape \(8, 8\) a row"):
+    with pytest.raises(ValueError, match=r"4 units .* of values of shape \(8, 8\) in each row"):
         regressor(lambda meta: to_sequences({**meta, "y_shape_": (4,)})).fit(images, images)
 
 

@@ -174,7 +174,7 @@ def test_text_that_is_missing_and_numbers_for_text_are_named():
         ValueError, match=r"X has numbers \(int64\).*needs text: .* X.astype\(str\)"
     ):
         classifier(build).fit(np.arange(48)[:, None], Y)
-    with pytest.raises(ValueError, match=r"X\['t'\] has 3 beside text"):
+    with pytest.raises(ValueError, match=r"X\['t'\] has text and 3"):
         classifier(build, inputs={"t": "t"}).fit(pd.DataFrame({"t": [3, *DOCS[1:]]}), Y)
 
 
