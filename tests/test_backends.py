@@ -179,7 +179,7 @@ print(search.fit(X, y).best_score_ > 0.8)
 try:
     KerasClassifier().fit(["some text"] * len(y), y)
 except ValueError as error:
-    print("models on PyTorch take numbers alone" in str(error))
+    print("models on PyTorch need numbers" in str(error))
 """
 
 

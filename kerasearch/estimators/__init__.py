@@ -1,4 +1,4 @@
-"""scikit-learn's side of the door: Keras networks as estimators with routed parameters."""
+"""Keras networks as scikit-learn estimators with routed parameters."""
 
 from .multilayer_perceptron import mlp
 from .structured_rows import stack_inputs

@@ -1,4 +1,4 @@
-"""What a callable can be called with, and which routed parameters go to it."""
+"""The arguments that a callable accepts, and the routed parameters that go to it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from .._utils.plain_values import as_python
 from ..training.code_reading import names_read
 from ..training.trusted_libraries import is_library_class, package_of
 
-# what a builder may ask for and a fit fills in
+# arguments of a builder for which each fit supplies the values
 FILLED_IN = frozenset({"meta", "compile_kwargs", "params", "X"})
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a callable can be called with, by name.
+    """The arguments that a callable accepts by name.
 
     Attributes
     ----------
     defaults : dict of str to object
         The arguments that have a default.
     required : tuple of str
-        Those that have none.
+        The arguments without a default.
     takes_any : bool
-        Whether ``**kwargs`` take other names too.
+        Whether the callable also accepts other names, by ``**kwargs``.
     fills_any : bool
-        Whether what a fit fills in may come by ``**kwargs``. A class hands them on to Keras.
+        Whether a fit may pass the arguments in `FILLED_IN` by ``**kwargs``. It is False for a
+        class, because a class passes ``**kwargs`` on to Keras.
     """
 
     defaults: dict[str, Any]
@@ -41,7 +42,7 @@ class Arguments:
 
     @property
     def names(self) -> list[str]:
-        """The arguments that have a name, in order."""
+        """The names of the arguments; those without a default come first."""
         return [*self.required, *self.defaults]
 
     def accepts(self, name: str) -> bool:
@@ -56,8 +57,8 @@ class Arguments:
 def arguments(target: Callable[..., Any]) -> Arguments:
     """Read the arguments of a function, bound method, partial, callable object or class.
 
-    A class whose ``__init__`` hands ``**kwargs`` on to a Keras class has that class's arguments,
-    and what it may take out of ``**kwargs`` itself.
+    If the ``__init__`` of a class accepts ``**kwargs``, the arguments of its base classes are
+    included.
     """
     cls: Any = target
     if isinstance(cls, type) and is_library_class(cls):
@@ -67,7 +68,7 @@ def arguments(target: Callable[..., Any]) -> Arguments:
 
 @functools.lru_cache(maxsize=256)
 def _of_library_class(cls: Any) -> Arguments:
-    """Read, once, the arguments of a class that stays what it is."""
+    """Read the arguments of a class of a library once; such a class does not change."""
     return _read(cls)
 
 
@@ -94,9 +95,9 @@ def _read(target: Callable[..., Any]) -> Arguments:
 
 
 def names_in_code(target: Callable[..., Any]) -> tuple[set[str], set[str]]:
-    """Read the names in the code of a callable: all of them, and those that are texts.
+    """Read the names in the code of a callable: all names, and the names in string constants.
 
-    ``kwargs["units"]`` and ``kwargs.get("units")`` have a text.
+    An example of a string constant is ``"units"`` in ``kwargs["units"]``.
     """
     if isinstance(target, functools.partial):
         return names_in_code(target.func)
@@ -116,7 +117,10 @@ def names_in_code(target: Callable[..., Any]) -> tuple[set[str], set[str]]:
 
 
 def route(params: Mapping[str, Any], destination: str) -> dict[str, Any]:
-    """The parameters below `destination`, that prefix removed and NumPy's scalars made Python's."""
+    """Get the parameters with the prefix `destination`, by their names without the prefix.
+
+    NumPy scalars become Python scalars.
+    """
     prefix = f"{destination}__"
     return {
         name[len(prefix) :]: as_python(value)
@@ -131,14 +135,14 @@ def _signatures(target: Callable[..., Any]) -> list[tuple[type | None, inspect.S
         return [(c, inspect.signature(vars(c)["__init__"])) for c in constructors]
     try:
         return [(None, inspect.signature(target))]
-    except ValueError:  # a builtin without a signature takes what it takes
+    except ValueError:  # a builtin function without a signature: its arguments are unknown
         return [(None, _ANYTHING)]
 
 
 def _refuses_others(cls: type | None) -> bool:
-    """Tell whether a class takes ``**kwargs`` only to refuse what it does not know.
+    """Tell whether a class accepts ``**kwargs`` only to raise for unknown names.
 
-    So do Keras' own optimizers and callbacks, and the classes above them.
+    The optimizers and callbacks of Keras and their base classes do so.
     """
     if cls is None or package_of(cls) != "keras":
         return False

@@ -1,4 +1,4 @@
-"""What the estimators share: fit, predict, score and pickle in scikit-learn's terms."""
+"""The base class of the estimators: ``fit``, ``predict`` and ``score`` as in scikit-learn."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from .target_reading import Reading, Target, TargetFacts
 from .targets import TargetLayout
 from .text_in_models import check_backend_takes
 
-# attributes that training leaves; a builder's `meta` has the other fitted ones
+# the fitted attributes that training sets; the builder's `meta` has the other fitted attributes
 _RESULTS = {
     "callbacks_",
     "history_",
@@ -53,21 +53,21 @@ _RESULTS = {
 
 
 class KerasEstimator(Copies):
-    """What the estimators share. Subclasses give the encoders and the scorer."""
+    """Base class of the estimators. Subclasses define the encoders and the scorer."""
 
     callbacks_: list[keras.callbacks.Callback]
     history_: dict[str, list[Any]]
     model_: keras.Model
 
-    _layout = Layout("array", "KerasEstimator")  # of the X of the last fit
-    _target_layout = TargetLayout("array")  # of its y
-    _facts: TargetFacts  # what that y looks like
-    _reading = Reading("unknown")  # what the model's outputs make of it
-    _told: dict[str, Any]  # what the builder was told of it, where they made something else
+    _layout = Layout("array", "KerasEstimator")  # the layout of X in the last fit
+    _target_layout = TargetLayout("array")  # the layout of y in the last fit
+    _facts: TargetFacts  # properties of y in the last fit
+    _reading = Reading("unknown")  # how the model's outputs interpret y
+    _told: dict[str, Any]  # metadata that the builder got, if `_reading` changed them later
     _seed: int
     _fitted_params: dict[str, Any]
-    _y_numeric: bool  # what a subclass says of its target
-    _stratify: bool
+    _y_numeric: bool  # set by subclasses: whether y must be numeric
+    _stratify: bool  # set by subclasses: whether `validation_split` is stratified
 
     def __init__(
         self,
@@ -135,21 +135,22 @@ class KerasEstimator(Copies):
         Parameters
         ----------
         X : array-like, data frame, sparse matrix, structured array, or dict or list of arrays
-            The features, a row for each sample. Sparse rows are made dense, unless the model
-            begins with ``keras.Input(..., sparse=True)``. Floats are cast to Keras' ``floatx``,
-            integers are left alone (an Embedding wants them), and text goes to Inputs of text.
+            The features, one row for each sample. Sparse rows are made dense, unless the model
+            begins with ``keras.Input(..., sparse=True)``. Floats are cast to Keras' ``floatx``.
+            Integers are not cast, because an Embedding layer needs integers. Text goes to Inputs
+            with dtype string.
         y : array-like of shape (n_samples,), (n_samples, n_outputs) or (n_samples, ...)
-            The target; labels of any kind for a classifier. For a model with several heads, a data
-            frame or structured array with a field for each.
+            The target. A classifier accepts labels of any kind. For a model with several heads,
+            pass a data frame or structured array with one field for each head.
         sample_weight : array-like of shape (n_samples,) or (n_samples, ...), default=None
-            Weights of the rows, or of the positions of each row, none negative. Rows of weight 0
-            are left out, and the others are scaled to mean 1, so that a weight of 2 is the row
-            twice.
+            Nonnegative weights of the rows, or of the positions of each row. Rows with weight 0
+            are left out. The other weights are scaled to mean 1, so that a row with weight 2
+            counts like two equal rows.
         X_val, y_val : array-like, default=None
-            Rows to validate each epoch on, in place of `validation_split`. In a search, pass them
-            with metadata routing; arrays as long as X would be cut into its folds.
+            Validation rows for every epoch, used instead of `validation_split`. In a search, pass
+            them with metadata routing; without it, arrays as long as X are split into folds.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, for this call alone: ``epochs``, ``verbose``, ...
+            Arguments of Keras' ``Model.fit`` for this call only, such as ``epochs``.
 
         Returns
         -------
@@ -159,9 +160,9 @@ class KerasEstimator(Copies):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, before anything is trained.
+            If a parameter or the data are not valid. This error comes before training.
         DivergenceError
-            If the loss is no longer finite; a ValueError.
+            If the loss becomes NaN or infinite. It is a subclass of ValueError.
         """
         return self._as_task(self._fit, X, y, sample_weight, kwargs, (X_val, y_val))
 
@@ -175,7 +176,7 @@ class KerasEstimator(Copies):
         *,
         one_epoch: bool = False,
     ) -> Any:
-        """Fit: parameters, rows, model, training, attributes; or train the next epoch alone."""
+        """Fit the estimator; with `one_epoch`, train only the next epoch."""
         if one_epoch and (given := {"epochs", "initial_epoch"} & kwargs.keys()):
             raise TypeError(f"partial_fit always trains one epoch; it takes no {min(given)!r}")
         fresh = not (self.initialized_ and (one_epoch or self.warm_start))
@@ -192,7 +193,8 @@ class KerasEstimator(Copies):
             train, held_out = target_encoding.parted_rows(*to_part)
             model = self._build_model(X, y, train) if fresh else self.model_
             if fresh and y.ndim == 2 and self._reading.form == "positions":
-                train, held_out = target_encoding.parted_rows(*to_part)  # by labels, known only now
+                # only the built model says that y has labels at positions: split the rows again
+                train, held_out = target_encoding.parted_rows(*to_part)
                 model = self._build_model(X, y, train) if self._builder_saw_rows else model
             elif fresh and y.ndim == 2:
                 self._class_weights(y, arguments.class_weight)
@@ -201,7 +203,7 @@ class KerasEstimator(Copies):
         return self._take_result(model, result, epochs.start, history)
 
     def initialize(self, X: Any, y: Any) -> Any:
-        """Build the model for X and y and train nothing, to predict with weights it came with.
+        """Build the model for X and y without training, to predict with its initial weights.
 
         Parameters
         ----------
@@ -213,7 +215,7 @@ class KerasEstimator(Copies):
         self : object
             The estimator.
         """
-        settings = self._fit_arguments({})  # these, and those below, for their checks
+        settings = self._fit_arguments({})  # this call and the next one check the parameters
         callbacks_of(self.get_params(deep=False), "fit", settings.callbacks)
         with dtype_policy.carried(self._dtype_policy):
             X, y = self._check_rows(X, y, fresh=True)
@@ -226,7 +228,7 @@ class KerasEstimator(Copies):
     # ------------------------------------------------------- the steps of a fit
 
     def _fit_arguments(self, kwargs: Mapping[str, Any]) -> FitArguments:
-        """Check all parameters, before anything is done, and collect those of the fit."""
+        """Check all parameters, and collect the arguments of the fit."""
         for name in kwargs:
             self._check_name(f"fit__{name}", f"fit__{name}")
         self._check_names()
@@ -236,7 +238,7 @@ class KerasEstimator(Copies):
         return FitArguments.of(self.get_params(deep=False), kwargs)
 
     def _check_rows(self, X: Any, y: Any, fresh: bool) -> tuple[Features, np.ndarray]:
-        """Check the rows; those of a fresh fit say what the encoders and the model must take."""
+        """Check X and y. In a fresh fit, also fit the encoders and note the layout of the data."""
         if not fresh:
             warn_of_changed_parameters(self._build_parameters(), self._fitted_params)
             return self._check_known_rows(X, y)
@@ -254,7 +256,7 @@ class KerasEstimator(Copies):
         return X, y
 
     def _check_known_rows(self, X: Any, y: Any) -> tuple[Features, np.ndarray]:
-        """Check rows against those that the estimator was fitted on."""
+        """Check that X and y have the layout of the data that the estimator was fitted on."""
         X, y = self._read_rows(X, y, reset=False)
         self._check_target(missing_cells.known_target(self, y), reset=False)
         check_shapes(self, X, y)
@@ -264,7 +266,7 @@ class KerasEstimator(Copies):
         return check_X_y(self, X, y, y_numeric=self._y_numeric, reset=reset)
 
     def _build_model(self, X: Features, y: np.ndarray, train: Rows) -> keras.Model:
-        """Build the model of a fresh fit for such rows, and note what it was built from."""
+        """Build the model of a fresh fit, and note the inputs that it was built from."""
         self._describe_target(train)
         self.__dict__.pop("inputs_", None)
         if (inputs := describe(train.X, self._layout)) is not None:
@@ -282,7 +284,10 @@ class KerasEstimator(Copies):
         return built.model
 
     def _build_inputs(self, X: Any = None) -> BuildInputs:
-        """Collect what the fitted model was built from, whatever was set since; X is not kept."""
+        """Collect the inputs that the fitted model was built from, as they were in that fit.
+
+        X is an argument, because an estimator does not keep its training rows.
+        """
         params = self._fitted_params
         builder = as_builder(params["model"], self._default_builder())
         meta = self._metadata()
@@ -311,7 +316,7 @@ class KerasEstimator(Copies):
         return getattr(self, "_keras_build_fn", mlp)
 
     def _metadata(self) -> dict[str, Any]:
-        """What a builder may know of the data: every fitted attribute but the results."""
+        """Get the builder's argument `meta`: all fitted attributes except training results."""
         return {
             name: value
             for name, value in vars(self).items()
@@ -319,13 +324,16 @@ class KerasEstimator(Copies):
         } | self._told
 
     def _at_positions(self, y: np.ndarray) -> bool:
-        """Tell whether each row of y has labels at several positions, as far as is known yet."""
+        """Tell whether each row of y has labels at several positions.
+
+        For a y with two axes, this is known only after the model is built.
+        """
         return y.ndim > 2 or self._reading.form == "positions"
 
     def _encode(
         self, model: keras.Model, rows: Rows | None, scale: bool = True
     ) -> tuple[Any, ...] | None:
-        """Rows as the model gets them."""
+        """Encode the features, target and weights of rows for the model."""
         if rows is None:
             return None
         target = target_encoding.encode(self.target_encoder_, self._reading, rows, model, scale)
@@ -333,14 +341,14 @@ class KerasEstimator(Copies):
 
     @property
     def _features_layout(self) -> Layout | None:
-        """What the features are; None where a user's encoder makes something else of them."""
+        """The layout of the features; None if a subclass's `feature_encoder` changes them."""
         return self._layout if is_default_encoder(self.feature_encoder_) else None
 
     def _encode_features(self, X: Features) -> Any:
         return X if self._features_layout else self.feature_encoder_.transform(X)
 
     def _model_features(self, model: keras.Model, X: Features) -> Any:
-        """Bring X into the form that a model takes; an error names what does not fit."""
+        """Convert X to the form that the model accepts; raise if this is not possible."""
         if is_loaded(X):
             return X.then(lambda part: self._model_features(model, dense_for(model, part)))
         features = as_model_takes(model, self._encode_features(X), self._features_layout)
@@ -375,7 +383,7 @@ class KerasEstimator(Copies):
         begin: int,
         history: Mapping[str, list[Any]],
     ) -> Any:
-        """Set the attributes that a fit leaves; `history` is of the epochs before."""
+        """Set the fitted attributes; `history` is the history of the earlier epochs."""
         self.model_ = model
         self.history_ = training.join_histories(history, result.history)
         self.n_epochs_ = n_epochs(self.history_)
@@ -384,25 +392,25 @@ class KerasEstimator(Copies):
         self.training_path_, self.training_reason_ = result.path, result.reason
         return self
 
-    # ------------------------------------------------------- what subclasses say
+    # ------------------------------------------------------- hooks for subclasses
 
     def _type_of_target(self, y: np.ndarray) -> str:
         raise NotImplementedError
 
     def _check_target(self, y: np.ndarray, reset: bool) -> None:
-        """Raise for a target that the estimator cannot learn."""
+        """Raise if the estimator cannot be trained on the target."""
 
     def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
-        """Get the weight of each row's class, None where classes weigh the same."""
+        """Get the class weight of each row; None if there are no class weights."""
         if class_weight is not None:
             raise ValueError(f"class_weight={class_weight!r} is for classifiers")
         return None
 
     def _describe_target(self, train: Rows) -> None:
-        """Note what a builder may know of the rows that train."""
+        """Note facts of the training rows that the builder gets in `meta`."""
 
     def _meet_model(self, built: BuiltModel, train: Rows) -> None:
-        """Take up what a new model asks of the target; raise or warn where they do not fit."""
+        """Adapt to a new model; raise or warn if its outputs do not fit the target."""
 
     # ------------------------------------------------------------- prediction
 
@@ -412,20 +420,21 @@ class KerasEstimator(Copies):
         Parameters
         ----------
         X : array-like, data frame, sparse matrix, or dict or list of arrays
-            The features, laid out as those of the fit.
+            The features, with the same layout as in `fit`.
         **kwargs : dict
-            Keras' arguments of ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
+            Arguments of Keras' ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
 
         Returns
         -------
         y : ndarray, data frame or structured array
-            Labels, or values, in the form of the y fitted on. What only a loss of your own can read
-            is the model's own output, unless `output_to_prediction` makes something of it.
+            Labels or values, in the form of the y in `fit`. If only a loss of your own can
+            interpret the output, the result is the output of the model, or the result of
+            `output_to_prediction`.
         """
         return as_predictions(self, self._predict_raw(X, **kwargs), X)
 
     def _predict_raw(self, X: Any, **kwargs: Any) -> Any:
-        """The model's own output: an array, or a list or dict of them."""
+        """Get the output of the model: an array, or a list or dict of arrays."""
         training.check_process()
         check_is_fitted(self)
         features = self._model_features(self.model_, check_X(self, X))
@@ -445,37 +454,38 @@ class KerasEstimator(Copies):
         Returns
         -------
         score : float
-            Accuracy for a classifier, R² for a regressor; higher is better. Over all positions or
-            values where y has three axes or more; the mean over the heads where it has fields;
-            minus the loss where `predict` gives what only the loss can read.
+            Accuracy for a classifier, R² for a regressor; higher is better. If y has three or more
+            axes, the score is computed over all positions. If y has fields, the score is the mean
+            over the heads. If `predict` returns an output that only the loss can interpret, the
+            score is minus the loss.
         """
         return score(self, X, y, sample_weight)
 
     @staticmethod
     def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
-        """Score predictions; subclasses may replace it."""
+        """Score predictions; subclasses may override this method."""
         raise NotImplementedError
 
-    # ----------------------------------------------------- scikit-learn's side
+    # ----------------------------------------------------- scikit-learn's protocol
 
     @property
     def feature_encoder(self) -> Any:
-        """A transformer of X, fitted by each fit; subclasses may replace it."""
+        """A transformer of X, fitted in each fit; subclasses may override this property."""
         return FunctionTransformer()
 
     @property
     def target_encoder(self) -> Any:
-        """A transformer of y, fitted by each fit; subclasses may replace it."""
+        """A transformer of y, fitted in each fit; subclasses may override this property."""
         return FunctionTransformer()
 
     @property
     def initialized_(self) -> bool:
-        """Whether there is a model to predict with."""
+        """Whether the estimator has a model and can predict."""
         return "model_" in vars(self)
 
     @property
     def current_epoch(self) -> int:
-        """The epoch, counted from 0, that `partial_fit` would train next."""
+        """The next epoch of `partial_fit`, counted from 0."""
         return self._next_epoch if self.initialized_ else 0
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -1,8 +1,8 @@
 """The callbacks of one fit or prediction: made from classes, or copied from instances.
 
-A callback that the estimator has as a parameter serves many fits, some of them at once. So each
-fit gets a copy, with the callback's own state as it is before training; what the callback merely
-refers to stays the caller's, so that it may report to a trial, move a variable, or collect.
+Many fits, possibly in parallel, use the same callback of the parameter `callbacks`. Each fit
+therefore gets a copy, with the callback's state before training. Objects that belong to the caller
+are not copied: a callback can report to a trial, change a variable, or append to a caller's list.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .._utils.plain_values import attributes
 from . import keras_objects
 from .arguments import route
 
-# A callback's own state is in these. A generator of random numbers is state like an array: shared,
-# it would make the numbers of a fit depend on those before.
+# Types that can hold a callback's own state. A random generator is such a state, like an array: if
+# fits shared it, the numbers of a fit would depend on earlier fits.
 _CONTAINERS = {
     list,
     tuple,
@@ -40,11 +40,11 @@ _CONTAINERS = {
     collections.deque,
 }
 _LEAVES = {np.ndarray, np.random.RandomState, np.random.Generator, random.Random}
-# a function of a callback's may refer to it
+# functions in a callback's state, which may refer to the callback
 _STATE = _CONTAINERS | _LEAVES | {types.CellType, functools.partial}
 _METHODS = (types.MethodType, types.BuiltinMethodType)
 
-# who counts references must be the only one who holds some for that purpose
+# Only one thread may count references at a time: counting itself holds references.
 _COUNTING = threading.Lock()
 
 
@@ -56,25 +56,25 @@ def callbacks_of(
     Parameters
     ----------
     params : mapping
-        The estimator's parameters, routed ones by their full names.
+        The estimator's parameters; routed parameters have their full names.
     method : {"fit", "predict"}
-        What they are for. Those of the parameter `callbacks` are for `fit` alone.
-    given : callback, class, list or dict of them, or None
-        What the call was given. Instances are used themselves, as in Keras.
+        The method that calls the callbacks. The parameter `callbacks` is only for `fit`.
+    given : callback, class, list or dict of callbacks or classes, or None
+        The callbacks passed to this call. Instances are not copied, as in Keras.
 
     Returns
     -------
     callbacks : list of keras.callbacks.Callback
-        General ones, those routed to the method, those of the call.
+        First the parameter `callbacks`, then the callbacks routed to the method, then `given`.
 
     Raises
     ------
     TypeError
-        If one of them is neither a Keras callback nor a class of them.
+        If an item is neither a Keras callback nor a callback class.
     """
     names = ["callbacks"] if method == "fit" else []
     names.append(f"{method}__callbacks")
-    # together: one may refer to another
+    # all in one call, because one callback may refer to another
     templates = _replace_instances([params.get(name) for name in names])
     made = [
         callback
@@ -85,21 +85,21 @@ def callbacks_of(
 
 
 def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
-    """Copy callbacks with their own state, and with nothing that anybody else refers to.
+    """Copy callbacks together with the state that only these callbacks refer to.
 
-    Copied are plain containers, arrays and generators of random numbers to which nothing but these
-    callbacks refers, and callbacks of which this is true. Everything else is in the copies
-    itself. Where one of the callbacks refers to another, so do their copies.
+    Plain containers, arrays, random generators and further callbacks are copied if nothing but
+    `callbacks` refers to them. The copies share all other objects with the originals. If one
+    callback refers to another, its copy refers to the copy of the other.
 
     Parameters
     ----------
     callbacks : list of keras.callbacks.Callback
-        They stay as they are.
+        The originals, which do not change.
 
     Returns
     -------
     copies : list of keras.callbacks.Callback
-        In the same order; none of them has a model yet.
+        The copies in the same order. They have no model yet.
     """
     with _COUNTING:
         own = _owned_by(callbacks)
@@ -110,13 +110,13 @@ def copy_callbacks(callbacks: list[keras.callbacks.Callback]) -> list[keras.call
 
 
 def instances(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """The instances in nested lists and dicts of callbacks and classes, each once."""
+    """List the distinct instances in nested lists and dicts of callbacks and classes."""
     found = (c for c in keras_objects.leaves(callbacks) if isinstance(c, keras.callbacks.Callback))
     return list({id(callback): callback for callback in found}.values())
 
 
 def watches_prediction(callback: keras.callbacks.Callback) -> bool:
-    """Tell whether a callback wants to be called in predictions too."""
+    """Tell whether a callback overrides a method ``on_predict...``."""
     return any(
         getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
         for hook in dir(keras.callbacks.Callback)
@@ -125,15 +125,15 @@ def watches_prediction(callback: keras.callbacks.Callback) -> bool:
 
 
 def _make(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Callback]:
-    """Make instances of the classes, and one list of all."""
+    """Make instances of the classes, and return all callbacks in one list."""
     if callbacks is None:
         return []
     made = keras_objects.leaves(_instantiate(callbacks, params, {}))
     for callback in made:
         if not isinstance(callback, keras.callbacks.Callback):
             raise TypeError(
-                f"callbacks must be keras.callbacks.Callback instances or classes, in a list or a "
-                f"dict, or one alone; got {callback!r}"
+                f"callbacks must be a keras.callbacks.Callback instance or class, or a list or "
+                f"dict of them; got {callback!r}"
             )
     return made
 
@@ -141,8 +141,8 @@ def _make(callbacks: Any, params: Mapping[str, Any]) -> list[keras.callbacks.Cal
 def _instantiate(item: Any, params: Mapping[str, Any], general: Mapping[str, Any]) -> Any:
     """Make instances of classes in nested containers, as scikeras' ``unflatten_params`` does.
 
-    A container without a class in it stays the same object: it may be one to collect in.
-    `general` are the arguments for all members of the container around.
+    A container without a class in it stays the same object, because a callback may collect values
+    in it. `general` has the arguments for all members of the enclosing container.
     """
     own = {name: value for name, value in params.items() if "__" not in name}
     if inspect.isclass(item):
@@ -159,7 +159,7 @@ def _instantiate(item: Any, params: Mapping[str, Any], general: Mapping[str, Any
 
 
 def _replace_instances(callbacks: Any) -> Any:
-    """Replace the instances in nested lists and dicts by copies."""
+    """Replace the callback instances in nested lists and dicts by copies."""
     originals = instances(callbacks)
     twins = dict(zip(map(id, originals), copy_callbacks(originals), strict=True))
     return keras_objects.map_instances(
@@ -167,16 +167,17 @@ def _replace_instances(callbacks: Any) -> Any:
     )
 
 
-# ------------------------------------------------------------- whose an object is
+# ------------------------------------------------- which objects belong to callbacks
 
 
 def _owned_by(roots: list[keras.callbacks.Callback]) -> set[int]:
-    """The ids of the objects to which nothing refers but `roots`, and what they own.
+    """Get the ids of the objects that are referred to only by `roots` and their members.
 
-    CPython counts the references to each object. Those from the roots, and from what is found
-    below them, are counted here; what has more is held by somebody else (a variable of the
-    caller's, a closure, a class, another object), and so is everything in it. This is how
-    CPython's own garbage collector finds what nobody refers to.
+    CPython counts the references to each object. This function counts the references that come
+    from `roots` and from objects inside them. If CPython's count is larger, something else refers
+    to the object, such as a variable of the caller, a closure or a class. The object and all its
+    members then belong to the caller. CPython's garbage collector finds unreachable objects in the
+    same way.
     """
     root_ids = set(map(id, roots))
     found: list[Any] = []
@@ -192,13 +193,13 @@ def _owned_by(roots: list[keras.callbacks.Callback]) -> set[int]:
                 continue
             inner[id(member)] = inner.get(id(member), 0) + 1
             below.append(id(member))
-            if isinstance(holder, np.ndarray):  # a view is no more its own than its memory is
+            if isinstance(holder, np.ndarray):  # a view is owned only if its memory is owned
                 members.setdefault(id(member), []).append(id(holder))
             if id(member) not in places:
                 places[id(member)] = len(found)
                 found.append(member)
                 waiting.append(member)
-    holder = member = None  # their references would count
+    holder = member = None  # references from these variables would be counted
     others = [
         identity
         for identity, place in places.items()
@@ -215,12 +216,12 @@ def _owned_by(roots: list[keras.callbacks.Callback]) -> set[int]:
 
 
 _ONE_LIST: list[Any] = [[]]
-# what `getrefcount` tells of an object in one list, asked for as above: it differs by version
+# the `getrefcount` of an object that only one list refers to; it depends on Python's version
 _IN_ONE_LIST = sys.getrefcount(_ONE_LIST[0])
 
 
 def _is_view_of_others(value: Any) -> bool:
-    """Tell whether an array has the memory of something that is no plain array."""
+    """Tell whether an array is a view of memory that belongs to no plain array."""
     base = value.base if isinstance(value, np.ndarray) else None
     return base is not None and type(base) is not np.ndarray
 
@@ -234,7 +235,7 @@ def _may_be_state(value: Any) -> bool:
 
 
 def _members(value: Any) -> Iterator[Any]:
-    """What an object that may be state refers to."""
+    """List the objects that a possible state object refers to."""
     if isinstance(value, keras.callbacks.Callback):
         for name in _attributes(value):
             yield getattr(value, name)
@@ -251,16 +252,19 @@ def _members(value: Any) -> Iterator[Any]:
     elif isinstance(value, (list, tuple, collections.deque)):
         yield from value
     elif isinstance(value, np.ndarray) and value.base is not None:
-        yield value.base  # a view into memory that may be somebody else's
+        yield value.base  # the memory of a view may belong to the caller
 
 
 def _leads_back(value: Any) -> bool:
-    """Tell whether what a function refers to may be a callback; anything else stays shared."""
+    """Tell whether an object in a function may lead back to a callback.
+
+    Other objects that a function refers to stay shared.
+    """
     return callable(value) or isinstance(value, keras.callbacks.Callback)
 
 
 def _attributes(callback: keras.callbacks.Callback) -> list[str]:
-    """The names of an instance's attributes, the model excepted, which each fit sets."""
+    """List the names of a callback's attributes, except the model, which each fit sets."""
     return [name for name in attributes(callback) if name != "_model"]
 
 
@@ -270,7 +274,7 @@ def _attributes(callback: keras.callbacks.Callback) -> list[str]:
 def _blank(callback: keras.callbacks.Callback) -> keras.callbacks.Callback:
     try:
         return object.__new__(type(callback))
-    except TypeError:  # it is a list or a dict as well
+    except TypeError:  # the class is also a list or a dict
         return copy.copy(callback)
 
 
@@ -286,7 +290,7 @@ def _fill(
 
 
 def _twin(value: Any, own: set[int], twins: dict[int, Any]) -> Any:
-    """The copy of what is owned; anything else itself."""
+    """Copy an owned object; return any other object unchanged."""
     if id(value) in twins:
         return twins[id(value)]
     if id(value) not in own:

@@ -1,4 +1,4 @@
-"""What `class_weight` may be, checked before scikit-learn reads it."""
+"""Checks of the parameter `class_weight`, made before scikit-learn reads it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .._utils.text import listed
 
 
 def check_class_weight(class_weight: Any, y: np.ndarray) -> None:
-    """Raise unless `class_weight` is "balanced", a dict by label, or a list of such.
+    """Raise unless `class_weight` is "balanced", a dict by label, or a list of these.
 
     Parameters
     ----------
     class_weight : dict, "balanced" or list of dict
-        A list has one entry for each column of a y of several.
+        A list must have one entry for each column of y.
     y : ndarray of shape (n_rows,) or (n_rows, n_columns)
-        The target; the labels of the keys are checked where it has one column.
+        The target. If it has one axis, the keys of a dict are compared with its labels.
 
     Raises
     ------
     ValueError
-        Naming the value, and what to write instead.
+        If `class_weight` is not valid. The message shows a valid value.
     """
     given = f"class_weight={class_weight!r}"
     labels = np.unique(y).tolist() if y.ndim == 1 else []

@@ -1,8 +1,8 @@
-"""What Keras' metrics compare, and so which of them are right for an output and its target.
+"""Checks that Keras' metrics fit an output of the model and its target.
 
-Keras does not say: some of them fail in the middle of a fit, others give a number that means
-nothing, such as the share of rows whose one unit is the largest of one. A metric of the user's own
-is left alone.
+Keras has no such check. With a wrong metric, a fit fails during training, or the metric has no
+meaning. For example, categorical accuracy of an output with a single unit is always 1. Metrics
+that the user wrote are not checked.
 """
 
 from __future__ import annotations
@@ -20,31 +20,30 @@ from .model_outputs import ModelOutput
 
 
 def of_columns(metrics: Any) -> list[str]:
-    """Name the metrics, in lists and dicts too, that need one column for each class."""
+    """List the names of the metrics that need one column for each class."""
     return [name for name, label in _kinds(metrics) if label not in _OF_NUMBERS | _OF_ANYTHING]
 
 
 def check_metrics(
     model: keras.Model, outputs: Sequence[ModelOutput], one_hot: Any, target_types: Sequence[str]
 ) -> None:
-    """Raise for metrics that would compare what does not go together.
+    """Raise if a metric does not fit the target of its output.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled, by whomever.
+        A compiled model.
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     one_hot : bool or list of bool
-        Whether the target has one column for each class, for each output.
+        Whether the target of each output has one column for each class.
     target_types : sequence of str
-        What the target of each output is taken for; "" where only a loss of the user's own reads
-        the output.
+        The type of the target of each output; "" if only the user's loss can interpret the output.
 
     Raises
     ------
     ValueError
-        Naming the metrics and what would make them right.
+        If a metric does not fit. The message names the metric and an alternative.
     """
     each_one_hot = one_hot if isinstance(one_hot, list) else [one_hot] * len(outputs)
     for metrics in serialization.compiled_metrics(model):
@@ -62,8 +61,8 @@ def _check(
         _raise(
             kinds,
             {label for _, label in kinds} - {"mean", "meanmetricwrapper", "sum"},
-            f"an output that only your loss can read, of {counted(units or 0, 'unit')}",
-            "write a function of (y_true, y_pred) that takes what it compares",
+            f"an output of {counted(units or 0, 'unit')} that only your loss can interpret",
+            "write a function of (y_true, y_pred) that selects the values to compare",
         )
     elif target_type.startswith("continuous"):
         of_vectors = {"cosinesimilarity", "kldivergence"}
@@ -83,7 +82,7 @@ def _check_classes(
         kinds,
         {"accuracyclass"},
         "probabilities: it counts equal numbers",
-        "use the name, metrics='accuracy', by which Keras chooses the kind",
+        "pass the name, metrics='accuracy', so that Keras chooses the right class",
     )
     _raise(
         kinds,
@@ -97,7 +96,7 @@ def _check_classes(
             kinds,
             _OF_COLUMNS | _OF_NUMBERS | {"iou", "meaniou"},
             "a single unit: it looks for the largest unit of a row",
-            f"use one of a single unit, such as 'accuracy' or 'AUC', or {many}",
+            f"use a metric for a single unit, such as 'accuracy' or 'AUC', or {many}",
         )
         _raise(
             kinds,
@@ -109,7 +108,7 @@ def _check_classes(
         _raise(
             kinds,
             _OF_NUMBERS,
-            f"one column for each class, which is how this loss has the target of "
+            f"one column for each class, which is the form of the target for this loss, with "
             f"{counted(units, 'class', 'classes') if units else 'classes'}",
             "use loss='sparse_categorical_crossentropy'"
             if target_type != "multilabel-indicator"
@@ -120,7 +119,7 @@ def _check_classes(
         _raise(
             kinds,
             wrong,
-            "the number of the class, which is how this loss has the target of "
+            "class numbers, which are the form of the target for this loss, with "
             f"{counted(units, 'class', 'classes') if units else 'classes'}",
             "use loss='categorical_crossentropy'",
         )
@@ -133,7 +132,7 @@ def _raise(kinds: Sequence[tuple[str, str]], wrong: set[str], what: str, advice:
 
 
 def _of_each(metrics: Any, outputs: Sequence[ModelOutput]) -> list[Any]:
-    """The metrics of each output, as Keras hands them out."""
+    """List the metrics of each output, assigned as Keras does."""
     if len(outputs) == 1:
         return [metrics]
     if isinstance(metrics, Mapping):
@@ -144,7 +143,7 @@ def _of_each(metrics: Any, outputs: Sequence[ModelOutput]) -> list[Any]:
 
 
 def _kinds(metrics: Any) -> list[tuple[str, str]]:
-    """The name of each metric and its kind; those of the user's own are left out."""
+    """List the name and kind of each metric, without metrics that the user wrote."""
     return [kind for metric in keras_objects.leaves(metrics) for kind in _kind(metric)]
 
 
@@ -152,7 +151,7 @@ def _kind(metric: Any) -> list[tuple[str, str]]:
     if metric is None:
         return []
     resolved = keras_objects.resolve("metrics", metric)
-    if isinstance(resolved, str):  # Keras chooses the kind of these by output and target
+    if isinstance(resolved, str):  # for these names Keras chooses a class by output and target
         return [(resolved, "accuracy" if resolved.startswith("acc") else "crossentropy")]
     plain = resolved if hasattr(resolved, "__name__") else type(resolved)
     if package_of(plain) != "keras":
@@ -169,7 +168,7 @@ def _kind(metric: Any) -> list[tuple[str, str]]:
     return [(name, label)]
 
 
-# one column for each class, of which the row's largest is looked for
+# metrics of targets with one column for each class
 _OF_COLUMNS = {
     "categoricalaccuracy",
     "categoricalcrossentropy",
@@ -180,11 +179,13 @@ _OF_COLUMNS = {
     "onehotmeaniou",
     "topkcategoricalaccuracy",
 }
+# metrics of targets with class numbers
 _OF_NUMBERS = {
     "sparsecategoricalaccuracy",
     "sparsecategoricalcrossentropy",
     "sparsetopkcategoricalaccuracy",
 }
+# metrics that compare each unit with a threshold, or with 0 and 1
 _BY_THRESHOLD = {
     "auc",
     "binarycrossentropy",
@@ -203,7 +204,7 @@ _BY_THRESHOLD = {
     "truenegatives",
     "truepositives",
 }
-# that follow what they are given, or the user's own function or settings
+# metrics that adapt to output and target, or use the user's own function or settings
 _OF_ANYTHING = {
     "accuracy",
     "accuracyclass",

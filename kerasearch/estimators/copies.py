@@ -1,4 +1,4 @@
-"""How an estimator is cloned and pickled, with its fitted model."""
+"""Clone and pickle of estimators, with their fitted models."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class Copies(RoutedParameters):
     _dtype_policy: Any
 
     def _build_inputs(self, X: Any = None) -> BuildInputs:
-        """Collect what the fitted model was built from."""
+        """Collect the inputs that the fitted model was built from."""
         raise NotImplementedError
 
     def __sklearn_clone__(self) -> Any:
-        FitStore.check(self.store)  # a search clones first: one error, not one a fit
+        # a search clones before it fits, so that it raises one error, not one for each fit
+        FitStore.check(self.store)
         copy: Any = super().__sklearn_clone__()
         copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
         return copy
@@ -38,7 +39,8 @@ class Copies(RoutedParameters):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if not training.process_can_run():
-            # making layers and optimizers again would hang; whatever uses them says why
+            # Making layers and optimizers would hang in this process. A later call that needs
+            # them raises an error with the reason.
             super().__setstate__(state)
             return
         attributes = pickling.unpack(state)

@@ -1,8 +1,8 @@
-"""``dask worker --preload kerasearch``: a worker is ready for fits before it takes any.
+"""``dask worker --preload kerasearch``: a worker imports Keras before it accepts tasks.
 
-To import TensorFlow takes a worker seconds in which it answers nobody: in the middle of a search a
-scheduler may take it for dead. Dask calls `dask_setup` of a preloaded module before it registers
-the worker.
+A worker needs seconds to import TensorFlow, and does not answer the scheduler meanwhile. During a
+search, the scheduler may regard it as dead. Dask calls `dask_setup` of a preloaded module before
+it registers the worker.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import keras
 
 
 def dask_setup(worker: Any) -> None:
-    """Import Keras and its backend, and have it find its devices; nothing else.
+    """Import Keras and its backend, and make the backend find its devices.
 
     Parameters
     ----------
     worker : distributed.Worker
-        The worker that begins.
+        The worker that starts.
     """
     keras.ops.zeros(1)

@@ -1,8 +1,9 @@
-"""What a user gives as X, read into the parts that a model may want; before there is a model.
+"""Reading of X into features: one array, or several named arrays.
 
-X is whatever scikit-learn can index by rows: an array, a data frame, a structured array, a list of
-documents. A fit notes its `Layout`, and predictions read their X by the same. Which dtype and rank
-a part must have is the model's to say: see `model_inputs`.
+X is anything that scikit-learn can index by rows, such as an array, a data frame, a structured
+array, or a list of documents. A fit determines the `Layout` of X, before a model is built.
+Predictions read X with the same layout. The model decides which dtype and number of axes each part
+must have: see `model_inputs`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from .text_columns import (
     is_missing,
 )
 
-# one array, or one by name (or by number, where X is a list)
+# one array, or a dict of arrays by name (by index, if X is a list)
 Features: TypeAlias = Any
 
 
@@ -43,15 +44,15 @@ class Layout:
     Attributes
     ----------
     form : str
-        ``"array"`` (numbers), ``"text"`` (one array of text), ``"columns"`` (those of a data frame
-        with text in some), ``"inputs"`` (as the parameter says), ``"fields"`` (of a structured
-        array), ``"dict"`` or ``"list"`` (of arrays).
+        ``"array"`` (numbers), ``"text"`` (one array of text), ``"columns"`` (a data frame with
+        some text columns), ``"inputs"`` (as the parameter `inputs` says), ``"fields"`` (a
+        structured array), ``"dict"`` or ``"list"`` (of arrays).
     owner : str
         The class of the estimator, for messages.
     names : tuple
-        Of columns, fields or arrays, where they have names.
+        The names of columns, fields or arrays; empty if they have no names.
     dtypes : tuple of dtype
-        Of a data frame's columns of numbers.
+        The dtypes of the columns of a data frame of numbers.
     inputs : dict
         The parameter `inputs`: columns by the name of the Input.
     allow_nan : bool
@@ -66,7 +67,7 @@ class Layout:
     allow_nan: bool = False
 
     def label(self, name: Any, column: int | None = None) -> str:
-        """What a part of X, or a column of it, is called in a message."""
+        """Describe a part of X, or a column of the part, for a message."""
         if self.form != "inputs":
             return f"X[{name!r}]" + ("" if column is None else f", column {column},")
         members = self._members(name)
@@ -76,7 +77,7 @@ class Layout:
         return f"X[{member!r}]" if isinstance(member, str) else f"X[:, {member}]"
 
     def columns(self, name: Any, part: np.ndarray) -> Any:
-        """The columns of a part by the names that they have in X; X itself where it is the part."""
+        """Get a dict of the columns of a part, by their names in X; an array without names."""
         if self.form in ("array", "text"):
             return {self.names[0]: part} if len(self.names) == 1 else part
         members = self._members(name) if self.form == "inputs" else []
@@ -92,14 +93,14 @@ class Layout:
 
 
 def layout_of(X: Any, y: Any, inputs: Any, owner: str) -> Layout:
-    """Tell how to read the X of a fit.
+    """Determine the layout of the X of a fit.
 
     Parameters
     ----------
     X : array-like, data frame, sparse matrix, dict or list of arrays
-        As the user gave it.
+        The features as the user passed them.
     y : array-like
-        Its length tells rows from a list of arrays.
+        The target. Its length distinguishes a list of rows from a list of arrays.
     inputs : dict or None
         The estimator's parameter.
     owner : str
@@ -108,11 +109,11 @@ def layout_of(X: Any, y: Any, inputs: Any, owner: str) -> Layout:
     Raises
     ------
     TypeError, ValueError
-        If `inputs` is nothing of the kind.
+        If `inputs` is not valid.
     """
     if inputs is not None:
         return Layout("inputs", owner, inputs=_checked_inputs(inputs))
-    if sparse.issparse(X):  # of which one kind is a dict
+    if sparse.issparse(X):  # this check comes first, because one sparse format is a dict
         return Layout("array", owner)
     if isinstance(X, Mapping):
         return Layout("dict", owner, names=tuple(X))
@@ -126,20 +127,20 @@ def layout_of(X: Any, y: Any, inputs: Any, owner: str) -> Layout:
     values = as_array(X)
     if not has_text(values):
         return Layout("array", owner)
-    # rows of several texts each, of different lengths, come as one list
+    # Rows with different numbers of texts become an array of lists, not an array of text.
     if values.ndim > 2 or len(values) != len(X) or not _is_all_text(values):
         check_no_text(owner, values)
-        return Layout("array", owner)  # text that is numbers, among numbers
+        return Layout("array", owner)  # all text in it can be converted to numbers
     return Layout("text", owner)
 
 
 def read(X: Any, layout: Layout) -> Features:
-    """Read X into one array, or one for each part, none of them looked into yet.
+    """Read X into one array, or one array for each part, without checks of the values.
 
     Raises
     ------
     ValueError
-        If X is not laid out as that of the fit, or a part of it has another number of rows.
+        If X does not have the layout of the fit, or its parts have different numbers of rows.
     """
     parts: dict[Any, Any]
     if layout.form == "inputs":
@@ -154,8 +155,8 @@ def read(X: Any, layout: Layout) -> Features:
     elif layout.form == "list":
         if not isinstance(X, list | tuple) or len(X) != len(layout.names):
             raise ValueError(
-                f"{layout.owner} was fitted on a list of {counted(len(layout.names), 'array')}; "
-                "X must be such a list again"
+                f"{layout.owner} was fitted on a list of {counted(len(layout.names), 'array')}, "
+                "and X must be a list of as many arrays"
             )
         parts = dict(enumerate(X))
     else:
@@ -168,39 +169,39 @@ def read(X: Any, layout: Layout) -> Features:
 
 
 def n_rows(features: Features) -> int:
-    """The number of rows of features."""
+    """Get the number of rows of features."""
     first = next(iter(features.values())) if isinstance(features, dict) else features
     return int(first.shape[0])
 
 
 def take(features: Features, rows: Any) -> Features:
-    """Some rows of features: a slice, indices or a mask."""
+    """Select rows of features by a slice, indices or a mask."""
     if isinstance(features, dict):
         return {name: part[rows] for name, part in features.items()}
     return features[rows]
 
 
 def first_row(features: Features) -> Features:
-    """The first row of features, with all its parts, dense and in memory."""
+    """Get the first row of features with all its parts, as dense arrays in memory."""
     return take(dense(features.example if is_loaded(features) else features), slice(1))
 
 
 def is_default_encoder(encoder: Any) -> bool:
-    """Tell whether a `feature_encoder` leaves features as they are."""
+    """Tell whether a `feature_encoder` does not change features."""
     return type(encoder) is FunctionTransformer and encoder.func is None
 
 
 def describe(features: Features, layout: Layout) -> dict[Any, Bunch] | None:
-    """What a model-building function may know of the parts of X, from the rows that train.
+    """Collect facts about the named parts of the training rows, for the model-building function.
 
     Returns
     -------
     inputs : dict of str to Bunch, or None
-        ``shape`` (of a row), ``dtype``, and for whole numbers and text with at most one axis a
-        row ``n_categories`` and the sorted ``vocabulary``, a list. None where X has no parts with
-        names.
+        For each part, ``shape`` (of a row) and ``dtype``. Whole numbers and text with at most one
+        axis in a row also have ``n_categories`` and the sorted ``vocabulary``, a list. None if X
+        has no named parts.
     """
-    if is_loaded(features):  # of some rows: what all have in common is their shape
+    if is_loaded(features):  # an example of few rows does not have all categories
         found = describe(features.example, layout)
         for part in (found or {}).values():
             for name in ("vocabulary", "n_categories"):
@@ -217,7 +218,10 @@ def describe(features: Features, layout: Layout) -> dict[Any, Bunch] | None:
 
 
 def column_of(array: np.ndarray, j: int, layout: Layout) -> np.ndarray:
-    """A column of an array that was a frame: whole numbers that stood beside floats are whole."""
+    """Get a column of an array that was a data frame, with the column's own integer dtype.
+
+    An array of a data frame with floats is a float array.
+    """
     dtype = layout.dtypes[j] if layout.dtypes else None
     whole = dtype is not None and dtype.kind in "iub"
     return array[:, j].astype(dtype) if whole else array[:, j]
@@ -235,7 +239,7 @@ def _described(part: np.ndarray) -> Bunch:
 
 
 def shape_and_dtype(features: Features) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """What features look like as one table: a column for a text or a part without columns."""
+    """Get the shape and dtype of features as one table; each named part counts as one column."""
     if is_loaded(features):
         (_, *shape), dtype = shape_and_dtype(features.example)
         return (len(features), *shape), dtype
@@ -260,8 +264,8 @@ def _layout_of_frame(X: Any, owner: str) -> Layout:
 
 
 def _dtype(X: Any, name: Any, dtype: Any) -> Any:
-    """NumPy's dtype of a column of numbers; None where there is none of its own."""
-    dtype = getattr(dtype, "numpy_dtype", dtype)  # of pandas' own for numbers that may be missing
+    """Get NumPy's dtype of a column of numbers; None if the column has no such dtype."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)  # pandas' nullable dtypes have this attribute
     if not hasattr(X, "iloc"):
         return np.asarray(X[name][:1]).dtype
     return dtype if isinstance(dtype, np.dtype) else None
@@ -270,8 +274,8 @@ def _dtype(X: Any, name: Any, dtype: Any) -> Any:
 def _checked_inputs(inputs: Any) -> dict[str, Any]:
     wanted = (
         "a dict from the names of the model's Inputs to columns of X: a name, a list of names, or "
-        "positions, {'numbers': ['age', 'fare'], 'cabin': 'cabin'} for example; an argument "
-        "`inputs` of the model-building function is model__inputs"
+        "positions, for example {'numbers': ['age', 'fare'], 'cabin': 'cabin'}; to set an "
+        "argument `inputs` of the model-building function, pass model__inputs"
     )
     if not isinstance(inputs, Mapping) or not inputs:
         raise TypeError(f"inputs={inputs!r} must be {wanted}")
@@ -289,7 +293,9 @@ def _checked_inputs(inputs: Any) -> dict[str, Any]:
                 other = taken[column]
                 both = f"both inputs[{other!r}] and inputs[{name!r}]"
                 where = f"inputs[{name!r}] twice" if other == name else both
-                raise ValueError(f"the column {column!r} of X is in {where}; it goes to one Input")
+                raise ValueError(
+                    f"the column {column!r} of X is in {where}; a column goes to one Input only"
+                )
             taken[column] = name
     return {
         name: columns.tolist() if isinstance(columns, np.ndarray) else columns
@@ -306,7 +312,7 @@ def _is_position(value: Any) -> bool:
 
 
 def _is_list_of_arrays(X: Any, y: Any) -> bool:
-    """Tell a list of arrays, one for each Input, from a list of rows."""
+    """Tell whether X is a list of arrays, one for each Input, and not a list of rows."""
     if not isinstance(X, list | tuple) or not X or y is None or not hasattr(y, "__len__"):
         return False
     lengths = {len(part) if getattr(part, "ndim", 0) else None for part in X}
@@ -321,7 +327,7 @@ def _is_all_text(values: np.ndarray) -> bool:
 
 
 def _one_array(X: Any, layout: Layout) -> np.ndarray:
-    """One array of text."""
+    """Read X as one array of text."""
     if is_frame(X):
         values = _column(X, layout.names[0] if layout.names else X.columns[0], "X had")
     else:
@@ -332,8 +338,8 @@ def _one_array(X: Any, layout: Layout) -> np.ndarray:
 
 
 def _columns(X: Any, name: str, columns: Any) -> Any:
-    """What `inputs` says of one Input."""
-    wants = f"inputs[{name!r}] wants"
+    """Read the columns that `inputs` names for one Input."""
+    wants = f"inputs[{name!r}] needs"
     if _is_name(columns):
         return _column(X, columns, wants)
     if isinstance(columns, slice) or _is_position(columns) or _is_position(columns[0]):
@@ -343,7 +349,7 @@ def _columns(X: Any, name: str, columns: Any) -> Any:
 
 
 def _of_one_kind(parts: list[np.ndarray]) -> list[np.ndarray]:
-    """Text beside numbers would make text of the numbers."""
+    """Convert arrays to objects if only some are text; stacking would turn numbers into text."""
     if len({part.dtype.kind in "USO" for part in parts}) > 1:
         return [part.astype(object) for part in parts]
     return parts
@@ -354,7 +360,7 @@ def _column(X: Any, name: Any, wants: str) -> np.ndarray:
     if not is_frame(X) and not fields:
         raise ValueError(
             f"{wants} the column {name!r}, but X is {_kind(X)} without names: pass a data frame "
-            '(set_output(transform="pandas") in a pipeline), or say positions'
+            '(set_output(transform="pandas") in a pipeline), or use positions in inputs'
         )
     names = list(fields or X.columns)
     if name not in names:
@@ -391,7 +397,7 @@ def _positions(X: Any, columns: Any, wants: str) -> np.ndarray:
 
 
 def _part(X: Any, name: Any, layout: Layout) -> Any:
-    """A field of a structured array, or an array of a dict."""
+    """Get a field of a structured array, or an array of a dict."""
     names = (
         tuple(X) if isinstance(X, Mapping) else getattr(getattr(X, "dtype", None), "names", None)
     )
@@ -403,14 +409,14 @@ def _part(X: Any, name: Any, layout: Layout) -> Any:
         )
     if name not in names:
         raise ValueError(
-            f"X lacks {name!r}, which {layout.owner} was fitted on"
+            f"X does not have {name!r}, which {layout.owner} was fitted on"
             f"{did_you_mean(str(name), [str(n) for n in names])}"
         )
     return X[name]
 
 
 def _values(column: Any) -> np.ndarray:
-    """The values of a column of a frame, with whole numbers still whole."""
+    """Get the values of a column of a data frame; whole numbers stay integers."""
     kind = getattr(getattr(column, "dtype", None), "kind", "O")
     values = np.asarray(column)
     if values.dtype == object and kind in "iufb" and hasattr(column, "to_numpy"):  # pandas' Int64
@@ -422,7 +428,7 @@ def _values(column: Any) -> np.ndarray:
 
 
 def dense_part(part: Any) -> np.ndarray:
-    """The values of an array-like, a series, a frame or a sparse matrix, text as objects."""
+    """Get the values of an array-like, series, data frame or sparse matrix as a dense array."""
     if sparse.issparse(part):
         return part.toarray()
     if is_frame(part):

@@ -1,7 +1,7 @@
-"""The short name of a fit, and what its callbacks write to.
+"""The short name of a fit, and the paths of its callbacks.
 
-``{fit}`` in a path of a callback becomes the name, so that no two fits write to one path. Where
-it is not there and two fits do, a warning says so.
+``{fit}`` in a path of a callback is replaced by the name, so that each fit writes to its own path.
+A warning is given if two fits write to the same path.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from ..training.fit_key import digest_of_array
 
 Changes: TypeAlias = list[tuple[keras.callbacks.Callback, dict[str, Any]]]
 
-# what Keras' own callbacks write to
+# the path attributes of Keras' callbacks
 _PATHS = {
     keras.callbacks.BackupAndRestore: "backup_dir",
     keras.callbacks.CSVLogger: "filename",
     keras.callbacks.ModelCheckpoint: "filepath",
     keras.callbacks.TensorBoard: "log_dir",
 }
-# Keras fills in {epoch} and the like with `str.format`, to which {{fit}} is the text {fit}
+# Keras replaces placeholders such as {epoch} with `str.format`, so {{fit}} is the literal {fit}.
 _PLACEHOLDER = re.compile(r"(?<!\{)\{fit\}(?!\})")
-# which fit writes to a path, for the fits of this process; and of which paths a warning has told
+# the first fit of this process that wrote to each path, and the paths with a warning given
 _WRITERS: dict[str, str] = {}
 _WARNED: set[str] = set()
 _LOCK = threading.Lock()
-# parameters that no outcome of a training depends on, or that are described in another way
+# parameters that do not change the result of training, or that are described separately
 _NO_MATTER = (
     "allow_nan",
     "callbacks",
@@ -54,21 +54,21 @@ def short_name(
     seed: int,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> str:
-    """Name a fit by its parameters, its data and its seed, in every process alike.
+    """Name a fit by its parameters, data and seed; the name is the same in every process.
 
     Parameters
     ----------
     estimator : estimator
-        Its parameters count, those set explicitly or not; `store`, `verbose` and what predictions
-        alone depend on do not.
+        The name depends on all its parameters, including defaults, except `store`, `verbose` and
+        parameters that only predictions use.
     arguments : dataclass
         The settings of the call.
     data : sequence of structures of arrays
-        The rows that train and those that validate, as the model gets them.
+        The training rows and the validation rows, as the model gets them.
     seed : int
-        Of the fit.
+        The seed of the fit.
     callbacks : sequence of keras.callbacks.Callback
-        Of the fit. Their paths do not count.
+        The callbacks of the fit. The name does not depend on their paths.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def short_name(
 
 
 def writes_to_paths(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
-    """Tell whether a callback has a path: one of Keras', or one with the placeholder."""
+    """Tell whether a callback is a Keras callback with a path, or has the placeholder."""
     return any(
         isinstance(callback, tuple(_PATHS)) or any(map(_has_placeholder, vars(callback).values()))
         for callback in callbacks
@@ -107,19 +107,19 @@ def writes_to_paths(callbacks: Sequence[keras.callbacks.Callback]) -> bool:
 
 
 def fill_in(callbacks: Sequence[keras.callbacks.Callback], name: str) -> Changes:
-    """Fill the name of a fit in the paths of its callbacks.
+    """Insert the name of a fit into the paths of its callbacks.
 
     Parameters
     ----------
     callbacks : sequence of keras.callbacks.Callback
-        Of the fit.
+        The callbacks of the fit.
     name : str
-        Of the fit.
+        The name of the fit.
 
     Returns
     -------
     changes : list of (callback, dict)
-        The attributes that were changed, with their values before.
+        The attributes that were changed, with their previous values.
     """
     changes = []
     for callback in callbacks:
@@ -133,7 +133,7 @@ def fill_in(callbacks: Sequence[keras.callbacks.Callback], name: str) -> Changes
 
 
 def take_back(changes: Changes, lent: Sequence[keras.callbacks.Callback]) -> None:
-    """Give the callbacks that are the caller's own their placeholders again."""
+    """Restore the placeholders in callbacks that belong to the caller."""
     for callback, before in changes:
         if any(callback is one for one in lent):
             for attribute, value in before.items():
@@ -145,7 +145,7 @@ def _name_of(cls: type) -> str:
 
 
 def _filled(callback: keras.callbacks.Callback, name: str) -> dict[str, Any]:
-    """The attributes of a callback that change with the name of the fit, with their new values."""
+    """Get the new values of the attributes of a callback that depend on the name of the fit."""
     filled = {
         attribute: _map_text(value, lambda text: _PLACEHOLDER.sub(name, text))
         for attribute, value in vars(callback).items()
@@ -161,7 +161,10 @@ def _filled(callback: keras.callbacks.Callback, name: str) -> dict[str, Any]:
 
 
 def _in_own_folder(callback: keras.callbacks.Callback, path: str, name: str) -> dict[str, Any]:
-    """Where BackupAndRestore keeps the state of a fit: it restores whatever it finds there."""
+    """Get the paths of BackupAndRestore in a folder for this fit.
+
+    The callback restores any backup that it finds, including the backup of another fit.
+    """
 
     def moved(text: str) -> str:
         return f"{path.rstrip('/')}/{name}{text.removeprefix(path)}"
@@ -181,21 +184,21 @@ def _warn_of_other_writers(cls: type, attribute: str, path: str, name: str) -> N
         _WARNED.add(whole)
     if issubclass(cls, keras.callbacks.BackupAndRestore):
         warn(
-            f"two different fits have {attribute}={path!r} of {cls.__name__}: each keeps its "
-            "backup in a folder of its own there, named by the fit, and restores no other's. In "
-            "a search, give the estimator store= instead: it continues fits that were cut short, "
-            "and keeps those that are done"
+            f"two different fits have {attribute}={path!r} of {cls.__name__}: each fit therefore "
+            "keeps its backup in its own folder there, which has the name of the fit. In a "
+            "search, pass store= to the estimator instead: it continues interrupted fits, and "
+            "keeps finished fits"
         )
     else:
         warn(
-            f"two different fits write to {attribute}={path!r} of {cls.__name__}: what the first "
-            "wrote is overwritten or mixed with the second's. Put {fit} into the path, which "
-            "becomes a short name of each fit"
+            f"two different fits write to {attribute}={path!r} of {cls.__name__}: the second fit "
+            "overwrites the files of the first, or appends to them. Put {fit} into the path; it "
+            "is replaced by a short name of each fit"
         )
 
 
 def _without_paths(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """The settings of a callback but those that say where it writes."""
+    """Get the attributes of a callback, without its paths."""
     paths = [str(getattr(callback, n)) for c, n in _PATHS.items() if isinstance(callback, c)]
     return {
         attribute: value
@@ -207,12 +210,12 @@ def _without_paths(callback: keras.callbacks.Callback) -> dict[str, Any]:
 
 
 def _described(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Describe values by content, and by their names what has no such description."""
+    """Describe values by their content; if this is not possible, by their names."""
     described: list[tuple[str, Any]] = []
     for name, value in sorted(values.items()):
         try:
             described.append((name, digest_of_values(value)))
-        except Exception:  # code that reads files, a lock, a trial
+        except Exception:  # a value without a digest, such as a lock or code that reads files
             described.append((name, as_json(value)))
     return described
 
@@ -229,7 +232,7 @@ def _has_placeholder(value: Any) -> bool:
 
 
 def _map_text(value: Any, change: Callable[[str], str]) -> Any:
-    """Change the texts and paths in nested containers, which stay as they are."""
+    """Apply `change` to strings and paths in copies of nested containers."""
     if isinstance(value, dict):
         return {key: _map_text(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""One call of fit: its arguments, checked, and the call of the engine."""
+"""One call of ``fit``: checks of its arguments, and the call of the training engine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .callbacks import instances
 from .input_data import check_validation_split
 from .monitored import check_monitored
 
-# the estimator's own parameters that are settings of a fit
+# parameters of the estimator that are settings of a fit
 _OWN = (
     "epochs",
     "batch_size",
@@ -39,32 +39,32 @@ _OWN = (
 
 @dataclass(frozen=True)
 class FitArguments:
-    """What one call of fit goes by, checked.
+    """The checked settings of one call of ``fit``.
 
     Attributes
     ----------
     epochs, initial_epoch : int
         As in Keras: the epochs from `initial_epoch` up to `epochs` are trained.
     batch_size, validation_batch_size : int or None
-        Rows of a step; -1 stands for all rows.
+        Number of rows in a step; -1 means all rows.
     validation_split : float, splitter or None
-        What is held out of the rows.
+        The share of the rows, or the splitter, for validation.
     validation_data : tuple or None
-        Keras' form of rows to validate on: (X, y) or (X, y, weights).
+        Validation rows in Keras' form: (X, y) or (X, y, weights).
     validation_steps, validation_freq : int or None, int or list of int
         As in ``keras.Model.fit``.
     shuffle : bool
-        Whether each epoch has an order of its own.
+        Whether each epoch has its own order of rows.
     steps_per_epoch : int or None
         As in ``keras.Model.fit``.
     class_weight : dict, "balanced" or None
         Weights of the classes for this call.
     callbacks : callback, class, or list or dict of them, or None
-        Of this call alone.
+        The callbacks for this call only.
     verbose : int or str
         As in ``keras.Model.fit``.
     own : dict
-        Arguments that a model's own `fit` may take.
+        Arguments for a model that overrides `fit`.
     """
 
     epochs: int
@@ -89,16 +89,16 @@ class FitArguments:
         Parameters
         ----------
         params : mapping
-            The estimator's parameters, routed ones by their full names.
+            The estimator's parameters; routed parameters have their full names.
         arguments : mapping
-            What the call was given. It comes before ``fit__...``, that before the parameters.
+            The arguments of the call. They override ``fit__...``, which overrides parameters.
 
         Raises
         ------
         ValueError
             If a setting is not valid; the message names it and its value.
         RuntimeError
-            If the backend would hang in this process, since it was forked.
+            If the backend would hang in this process, because the process was forked.
         """
         training.check_process()
         _check_seed_and_switches(params)
@@ -124,45 +124,46 @@ class FitArguments:
         """The numbers of the epochs to train."""
         if self.epochs <= self.initial_epoch != 0:
             warn(
-                f"epochs={self.epochs} and initial_epoch={self.initial_epoch}: the epochs from "
-                "initial_epoch up to epochs are trained, as in Keras, and here there are none"
+                f"epochs={self.epochs} and initial_epoch={self.initial_epoch}: nothing is "
+                "trained. As in Keras, training starts at initial_epoch and ends at epochs"
             )
         return range(self.initial_epoch, self.epochs)
 
     def rows_of_step(self, n_rows: int) -> int:
-        """Get the number of rows of a training step."""
+        """Get the number of rows in a training step."""
         return rows_of_step(self.batch_size, n_rows)
 
     def rows_of_validation_step(self, n_rows: int) -> int:
-        """Get the number of rows of a validation step, which is that of training by default."""
+        """Get the number of rows in a validation step; by default as in a training step."""
         return rows_of_step(self.validation_batch_size or self.batch_size, n_rows)
 
 
 def draw_seed(random_state: Any) -> int:
-    """Get the seed of a fit, an integer itself or a draw from a generator; None is NumPy's own."""
+    """Get the seed of a fit: the integer, or a draw from the generator; None is NumPy's global."""
     seed = as_integer(random_state)
     if seed is not None:
         return seed
-    with training.LOCK:  # a fit in another thread may have seeded NumPy for its own time
+    with training.LOCK:  # a fit in another thread may have seeded NumPy's generator temporarily
         return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
 
 
 def open_store(store: Any, random_state: Any) -> FitStore | None:
-    """Get the store of a fit, ready to be written to; None where it is to have none.
+    """Open the store of a fit for writing; None if the fit is not stored.
 
     Parameters
     ----------
     store : str, path-like, FitStore or None
-        As the estimator got it.
+        The estimator's parameter.
     random_state : int, RandomState or None
-        Only a fit with an integer can be repeated, and so be stored; otherwise there is a warning.
+        The estimator's parameter. If it is not an integer, the results are not reproducible. The
+        fit is then not stored, and a warning is given.
     """
     opened = FitStore.of(store)
     if opened is not None and as_integer(random_state) is None:
         given = "None" if random_state is None else "a RandomState"
         opened.warn(
             f"store={store!r} needs an integer random_state, not {given}: "
-            "fits that cannot be repeated are trained and not stored"
+            "the results are not reproducible, so this fit is not stored"
         )
         return None
     return opened
@@ -180,42 +181,42 @@ def train_model(
     store: FitStore | None,
     estimator: Any,
 ) -> training.FitResult:
-    """Train a model by the settings of a fit.
+    """Train a model with the settings of a fit.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled. It is trained in place.
+        A compiled model, which is trained in place.
     data, validation : tuple of arrays
-        (X, y, weights) as the model gets them; None validates on nothing.
+        (X, y, weights) as the model gets them; None means no validation.
     arguments : FitArguments
-        Sizes of batches and the like.
+        The settings of the call, such as batch sizes.
     epochs : range
         The numbers of the epochs to train.
     seed : int
-        What the order of the rows follows from.
+        The seed of the order of the rows.
     callbacks : list of keras.callbacks.Callback
-        Of this fit.
+        The callbacks of this fit.
     store : FitStore or None
-        Where finished fits are looked up and kept.
+        The store of finished fits.
     estimator : estimator
-        Whose fit it is. Its parameters name the fit, and the store's tables tell them. If it has a
-        model already, that is to survive a divergence as it was.
+        The estimator. Its parameters determine the name of the fit, and are recorded in the store.
+        If it already has a model, the state of `model` is restored after a divergence.
 
     Raises
     ------
     DivergenceError
-        If the loss is no longer finite.
+        If the loss becomes NaN or infinite.
     ValueError
-        If a model with a training step of its own gets no loss and asks for one, or a callback
-        monitors what there will not be.
+        If a model with its own training step needs a loss and has none, or if a callback monitors
+        a quantity that will not exist.
     """
     check_monitored(callbacks, model, validates=validation is not None)
     before = serialization.ModelState.of(model) if estimator.initialized_ else None
     n_rows = keras.tree.flatten(data[0])[0].shape[0]
     _check_own(model, arguments, estimator)
     _warn_of_too_many_steps(arguments, n_rows)
-    store = store if epochs else None  # what trains nothing is no fit
+    store = store if epochs else None  # a fit of zero epochs is not stored
     name = ""
     if store is not None or fit_paths.writes_to_paths(callbacks):
         name = fit_paths.short_name(estimator, arguments, (data, validation), seed, callbacks)
@@ -251,15 +252,15 @@ def train_model(
         if "No loss to compute" not in str(error):
             raise
         raise ValueError(
-            f"{type(model).__name__} trains in its own way (train_step or compute_loss), so it "
-            "gets no loss that follows from the target, and it asks for one: set loss="
+            f"{type(model).__name__} has its own train_step or compute_loss, so no default loss "
+            "is chosen by the target. However, it needs a loss: set loss="
         ) from error
     finally:
         fit_paths.take_back(changes, lent=instances(arguments.callbacks))
 
 
 def _check_own(model: keras.Model, arguments: FitArguments, estimator: Any) -> None:
-    """Raise for an argument of `fit` that neither Keras nor the model's own `fit` takes."""
+    """Raise for an argument that neither Keras' `fit` nor the model's own `fit` accepts."""
     own = accepted_by(model.fit) if training.has_own_fit(model) else None
     for name in arguments.own:
         if own is None or not own.accepts(name):
@@ -270,8 +271,8 @@ def _warn_of_too_many_steps(arguments: FitArguments, n_rows: int) -> None:
     n_batches = -(-n_rows // arguments.rows_of_step(n_rows))
     if (arguments.steps_per_epoch or 0) > n_batches:
         warn(
-            f"steps_per_epoch={arguments.steps_per_epoch}, but {n_rows} rows are {n_batches} "
-            f"batches: an epoch has no more than these"
+            f"steps_per_epoch={arguments.steps_per_epoch}, but {n_rows} rows make only "
+            f"{n_batches} batches, so an epoch has {n_batches} steps"
         )
 
 

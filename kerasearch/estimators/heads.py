@@ -1,4 +1,4 @@
-"""A target of several fields: an encoder for each head of a model."""
+"""The encoder of a target with several fields, one for each head of a model."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .targets import TargetLayout, fields_of
 
 
 class HeadsEncoder:
-    """The fields of y to what the heads of a model are trained on, and their outputs back.
+    """Encode the fields of y for the heads of a model, and decode the outputs of the heads.
 
     Parameters
     ----------
     layout : TargetLayout
-        How y is read.
+        The layout of y.
     """
 
     def __init__(self, layout: TargetLayout) -> None:
         self.layout = layout
 
     def fit(self, y: np.ndarray) -> HeadsEncoder:
-        """Count the fields; what each is to the model is said by `encode_for`."""
+        """Count the fields; `encode_for` fits their encoders."""
         self.n_outputs_ = self.n_outputs_expected_ = len(self.layout.names)
         self.heads_: list[Head] = []
         return self
@@ -39,11 +39,11 @@ class HeadsEncoder:
         Parameters
         ----------
         heads : sequence of Head
-            In the order of the model's outputs.
+            The heads, in the order of the model's outputs.
         encoding : dict of str to list
-            The settings of each head of labels, as ``output_layers.encoding`` gives them.
+            The settings of each head with labels, as returned by ``output_layers.encoding``.
         as_dict : bool
-            Whether the model gives its outputs as a dict.
+            Whether the model returns its outputs as a dict.
         y : ndarray
             The target of all rows, without missing cells.
 
@@ -79,12 +79,12 @@ class HeadsEncoder:
         return arrays if len(arrays) > 1 else arrays[0]
 
     def outputs(self, raw: Any) -> dict[Any, np.ndarray]:
-        """A model's own outputs by the names of the fields."""
+        """Get the raw outputs of a model, by the names of the fields."""
         arrays = map(np.asarray, keras.tree.flatten(raw))
         return {head.name: array for head, array in zip(self.heads_, arrays, strict=True)}
 
     def decoded(self, outputs: Mapping[Any, np.ndarray]) -> dict[Any, np.ndarray]:
-        """Values and labels from outputs, by the names of the fields and in their order."""
+        """Decode outputs to values and labels, by the names of the fields and in their order."""
         found = {
             head.name: encoder.inverse_transform(outputs[head.name])
             for head, encoder in zip(self.heads_, self._encoders, strict=True)
@@ -96,7 +96,7 @@ class HeadsEncoder:
         return self.layout.in_form(self.decoded(self.outputs(raw)), index)
 
     def get_metadata(self) -> dict[str, Any]:
-        """Get what the estimator and its builder may know of the target."""
+        """Get the facts about the target for the estimator and its builder."""
         return {"n_outputs_": self.n_outputs_, "n_outputs_expected_": self.n_outputs_expected_}
 
 

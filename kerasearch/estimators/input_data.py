@@ -1,4 +1,4 @@
-"""The rows of a fit as it gets them: checked, weighed, and parted into training and validation."""
+"""The rows of a fit: checks, weights, and the split into training rows and validation rows."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _OPTIONS = {"accept_sparse": True, "allow_nd": True}
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of X and y with their weights, checked.
+    """Checked rows of X and y with their weights.
 
     Attributes
     ----------
-    X : array of shape (n_rows, ...), or dict of such
-        Features, as `features.read` makes them; a csr_array where they were sparse, and
-        `LoadedRows` where a loader reads them.
+    X : array of shape (n_rows, ...), or dict of such arrays
+        Features, as returned by `features.read`; a csr_array if they were sparse, and
+        `LoadedRows` if a loader reads them.
     y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         The target, not encoded yet.
     weights : ndarray of float64 of shape (n_rows,) or (n_rows, ...), or None
-        Of rows, or of their positions; None where every row weighs the same.
+        The weights of rows, or of their positions; None if all rows have the same weight.
     """
 
     X: Features
@@ -47,28 +47,28 @@ class Rows:
     weights: Any = None
 
     def at(self, indices: np.ndarray | slice) -> Rows:
-        """Take some of the rows."""
+        """Select rows."""
         weights = None if self.weights is None else self.weights[indices]
         return Rows(take(self.X, indices), self.y[indices], weights)
 
 
 def check_X(estimator: Any, X: Any, *, reset: bool = False) -> Features:
-    """Check rows that have no target, those of a prediction.
+    """Check rows without a target, such as the rows of a prediction.
 
     Parameters
     ----------
     estimator : estimator
-        scikit-learn compares the number and the names of columns with what it has.
+        The estimator. The number and names of its columns are compared with X.
     X : array-like, data frame, sparse matrix, or dict or list of arrays
-        The features, laid out as those of the fit.
+        The features, with the layout of the fit.
     reset : bool, default=False
         Whether these are the rows of a new fit, as in `check_X_y`.
 
     Returns
     -------
-    X : array of shape (n_rows, ...), or dict of such
-        Features; a csr_array where they are sparse, unless the estimator has an encoder of its own,
-        which gets them dense.
+    X : array of shape (n_rows, ...), or dict of such arrays
+        Features; a csr_array if they are sparse. They are dense if a subclass has its own
+        `feature_encoder`.
     """
     check_no_stream(type(estimator).__name__, X)
     if reset:
@@ -89,32 +89,30 @@ def check_X_y(
 ) -> tuple[Features, np.ndarray]:
     """Check rows and their target.
 
-    Rows that are not one array of numbers are only counted and named here: what a part of them must
-    be is the model's to say, once there is one.
+    If X is not one array of numbers, only the number of rows and the names of the columns are
+    checked here. The dtype of each part is checked later, because it depends on the model.
 
     Parameters
     ----------
     estimator : estimator
-        With `reset`, scikit-learn's ``n_features_in_`` and ``feature_names_in_`` are set on it, and
-        the layout of X; otherwise X is compared with them.
+        The estimator. With `reset`, its attributes ``n_features_in_`` and ``feature_names_in_``
+        and its layout are set; otherwise X is compared with them.
     X : array-like, data frame, sparse matrix, or dict or list of arrays
         The features.
-    y : array-like of shape (n_rows,) or (n_rows, n_outputs)
-        The target.
-    y : array-like of any number of axes, data frame or structured array
+    y : array-like with any number of axes, data frame or structured array
         The target.
     y_numeric : bool
-        Whether the target must be numbers, or fields.
+        Whether the target must have numbers, if it has no fields.
     reset : bool
         Whether these are the rows of a new fit.
 
     Returns
     -------
-    X : array of shape (n_rows, ...), or dict of such
-        Features; a csr_array where they are sparse, unless the estimator has an encoder of its own,
-        which gets them dense.
+    X : array of shape (n_rows, ...), or dict of such arrays
+        Features; a csr_array if they are sparse. They are dense if a subclass has its own
+        `feature_encoder`.
     y : ndarray
-        Dense, and numbers where `y_numeric`.
+        The dense target, which is numeric if `y_numeric` and it has no fields.
     """
     check_no_stream(type(estimator).__name__, X)
     if reset:
@@ -128,7 +126,9 @@ def check_X_y(
         X = _checked_parts(estimator, X, reset)
         y = _checked_target(estimator, y, y_numeric)
         if n_rows(X) != y.shape[0]:
-            raise ValueError(f"X has {n_rows(X)} rows and y has {y.shape[0]}; give as many")
+            raise ValueError(
+                f"X has {n_rows(X)} rows and y has {y.shape[0]}; pass the same number of rows"
+            )
     else:
         check_no_text(type(estimator).__name__, X)
         with _naming_allow_nan():
@@ -141,12 +141,12 @@ def check_X_y(
         X = _numbers(estimator, X)
     y = y.toarray() if sparse.issparse(y) else y
     if y_numeric and not in_fields:
-        y = _as_numbers("y", y, "a regressor wants numbers")
+        y = _as_numbers("y", y, "a regressor needs numbers")
     return X, y
 
 
 def _note_layout(estimator: Any, X: Any, y: Any) -> None:
-    """Note what the X of a new fit is; with a loader, what that makes of a row says it."""
+    """Note the layout of the X of a new fit; with a loader, the loaded rows determine it later."""
     if estimator.loader is None:
         layout = layout_of(X, y, estimator.inputs, type(estimator).__name__)
         estimator._layout = replace(layout, allow_nan=bool(estimator.allow_nan))
@@ -161,7 +161,7 @@ def _options(estimator: Any) -> dict[str, Any]:
 
 
 def _n_axes(y: Any) -> int:
-    """The number of axes of y, where it has some; lists of lists of lists have three."""
+    """Get the number of axes of y; a list of lists of lists has three."""
     axes = getattr(y, "ndim", None)
     if axes is None and isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple)):
         axes = 2 if not len(y[0]) or np.ndim(y[0][0]) == 0 else 3
@@ -170,7 +170,7 @@ def _n_axes(y: Any) -> int:
 
 @contextlib.contextmanager
 def _naming_allow_nan() -> Iterator[None]:
-    """Say of an error about missing values what to do with them here."""
+    """Add advice about `allow_nan` to scikit-learn's error about missing values."""
     try:
         yield
     except ValueError as error:
@@ -178,13 +178,14 @@ def _naming_allow_nan() -> Iterator[None]:
         if not begin.endswith("contains NaN."):
             raise
         raise ValueError(
-            f"{begin} Fill the missing values first, by sklearn.impute.SimpleImputer for example, "
-            "or pass allow_nan=True where the model and its loss know what to do with them"
+            f"{begin} Fill the missing values first, for example with "
+            "sklearn.impute.SimpleImputer. If the model and its loss can handle NaN, pass "
+            "allow_nan=True instead"
         ) from error
 
 
 def check_shapes(estimator: Any, X: np.ndarray, y: np.ndarray | None = None) -> None:
-    """Raise unless rows have the shape of those that the estimator was fitted on."""
+    """Raise unless rows have the same shape as in the fit."""
     fitted = f"but {type(estimator).__name__} was fitted on"
     if not (isinstance(X, dict) or is_loaded(X)) and X.shape[1:] != estimator.X_shape_[1:]:
         raise ValueError(
@@ -195,7 +196,7 @@ def check_shapes(estimator: Any, X: np.ndarray, y: np.ndarray | None = None) -> 
 
 
 def _checked_parts(estimator: Any, X: Any, reset: bool) -> Features:
-    """Read X by the layout of the fit; note or compare the names and number of its columns."""
+    """Read X with the layout of the fit; set or compare the names and number of its columns."""
     if estimator.loader is not None:
         return unloaded(estimator, X, reset=reset)
     layout = estimator._layout
@@ -216,7 +217,7 @@ def _checked_parts(estimator: Any, X: Any, reset: bool) -> Features:
 
 
 def _checked_target(estimator: Any, y: Any, y_numeric: bool) -> np.ndarray:
-    """Check y by itself, as scikit-learn does beside an X."""
+    """Check y alone, with the same checks that scikit-learn makes for X and y."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
@@ -228,8 +229,8 @@ def _checked_target(estimator: Any, y: Any, y_numeric: bool) -> np.ndarray:
         missing = [name for name in y.dtype.names if is_missing_in(y[name]).any()]
         if missing and not estimator.allow_nan:
             raise ValueError(
-                f"Input y contains NaN, in the field {missing[0]!r}. Leave such rows out, or pass "
-                "allow_nan=True, which leaves the cells out of the loss of their head"
+                f"Input y contains NaN in the field {missing[0]!r}. Remove these rows, or pass "
+                "allow_nan=True, so that these cells do not count in the loss of their head"
             )
         return y
     y = check_array(
@@ -246,23 +247,23 @@ def _checked_target(estimator: Any, y: Any, y_numeric: bool) -> np.ndarray:
 
 
 def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, scale: bool) -> Rows:
-    """Weigh rows by sample and class; rows of weight 0 are dropped.
+    """Add sample weights and class weights to rows; rows with weight 0 are removed.
 
     Parameters
     ----------
     rows : Rows
-        Without weights.
+        Rows without weights.
     sample_weight : array-like of shape (n_rows,) or (n_rows, ...), or None
-        What the user gave, for rows or for the positions of each.
+        The user's weights of the rows, or of the positions of each row.
     class_weights : ndarray of shape (n_rows,) or (n_rows, ...), or None
-        The weight of each row's class, or of that of each position.
+        The class weight of each row, or of each position.
     scale : bool
-        Whether to scale the weights to mean 1, so that a weight of 2 is the row twice.
+        Whether to scale the weights to mean 1, so that a row with weight 2 counts like two rows.
 
     Raises
     ------
     ValueError
-        If a weight is negative, there is not one a row, or all are zero.
+        If a weight is negative, the number of weights is wrong, or all weights are zero.
     """
     weights = None
     if sample_weight is not None:
@@ -295,7 +296,7 @@ def weigh(rows: Rows, sample_weight: Any, class_weights: np.ndarray | None, *, s
 
 
 def _product(weights: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Weights of rows times those of positions, whichever has more axes."""
+    """Multiply weights of rows with weights of positions, in either order."""
     axes = max(weights.ndim, others.ndim)
     first, second = (w.reshape(w.shape + (1,) * (axes - w.ndim)) for w in (weights, others))
     return first * second
@@ -304,40 +305,40 @@ def _product(weights: np.ndarray, others: np.ndarray) -> np.ndarray:
 def validation_pair(
     X_val: Any, y_val: Any, validation_data: tuple[Any, ...] | None
 ) -> tuple[Any, ...] | None:
-    """Find the rows to validate on in what a call of fit was given.
+    """Get the validation rows from the arguments of ``fit``.
 
     Parameters
     ----------
     X_val, y_val : array-like or None
-        The call's own arguments, which come first.
+        The estimator's own arguments, which override `validation_data`.
     validation_data : tuple or None
         Keras' argument: (X, y) or (X, y, weights).
 
     Returns
     -------
     pair : tuple or None
-        (X, y) or (X, y, weights), not checked yet; None where there are none.
+        (X, y) or (X, y, weights), not checked yet; None if `fit` got no validation rows.
 
     Raises
     ------
     ValueError
-        If one of `X_val` and `y_val` is missing.
+        If only one of `X_val` and `y_val` is passed.
     """
     if X_val is None and y_val is None:
         return validation_data
     if X_val is None or y_val is None:
         missing = "X_val" if X_val is None else "y_val"
-        raise ValueError(f"X_val and y_val come together; {missing} is missing")
+        raise ValueError(f"pass X_val and y_val together; {missing} is missing")
     return X_val, y_val
 
 
 def warn_of_cut_rows(n_validation: int, n_rows: int) -> None:
-    """Warn of rows to validate on that a search may have cut into its folds."""
+    """Warn of validation rows that a search may have split into folds."""
     if n_validation == n_rows:
         warn(
-            f"X_val has as many rows as X ({n_rows}). A search cuts an array as long as its "
-            "own X into its folds: if this happens inside one, the rows that validate are not "
-            "those you passed"
+            f"X_val has as many rows as X ({n_rows}). A search splits every array that is as "
+            "long as its X into folds. If this fit is part of a search, its validation rows may "
+            "be only a part of the rows that you passed"
         )
 
 
@@ -358,25 +359,26 @@ def check_validation_split(validation_split: Any) -> None:
 def split_rows(
     validation_split: Any, rows: Rows, *, stratify: bool | str, seed: int
 ) -> tuple[Rows, Rows | None]:
-    """Part rows into those that train and those that validate.
+    """Split rows into training rows and validation rows.
 
     Parameters
     ----------
     validation_split : float, splitter or None
-        A share of the rows, drawn at random (never the tail: ordered rows would leave a class
-        out), or a scikit-learn splitter, of which the last split is taken.
+        The share of the validation rows, or a scikit-learn splitter, whose last split is used. A
+        share is drawn at random. Keras takes the last rows instead, so that ordered rows may lack a
+        class.
     rows : Rows
-        All of them.
+        All rows.
     stratify : bool or "positions"
-        Whether to keep the classes' shares, where the target is one column or one-hot. With labels
-        at several positions of a row, those of the rarest label in each row.
+        Whether to stratify by class, if the target is one column or one-hot. With "positions",
+        rows with labels at several positions are stratified by the rarest label in each row.
     seed : int
-        What the draw follows from; a shuffling splitter without a seed of its own gets it too.
+        The seed of the draw. A shuffling splitter with ``random_state=None`` gets it too.
 
     Returns
     -------
     train, validation : Rows, Rows or None
-        None without validation.
+        The two parts; None without validation.
 
     Raises
     ------
@@ -399,10 +401,10 @@ def split_rows(
 
 def _numbers(estimator: Any, X: Any) -> Any:
     if sparse.issparse(X):
-        # cast what is stored, before there are zeros beside it
+        # cast only the stored values, before the matrix may become dense
         X = sparse_rows.compressed(X)
         return X if is_default_encoder(estimator.feature_encoder) else sparse_rows.dense(X)
-    return _as_numbers("X", X, "encode text and categories first, with OneHotEncoder for example")
+    return _as_numbers("X", X, "encode text and categories first, for example with OneHotEncoder")
 
 
 def _as_numbers(name: str, array: np.ndarray, advice: str) -> np.ndarray:
@@ -427,19 +429,19 @@ def _is_splitter(value: Any) -> bool:
 def _last_split(
     splitter: Any, X: Features, y: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    splitter = copy.deepcopy(splitter)  # it may hold a generator, which splitting would advance
+    splitter = copy.deepcopy(splitter)  # splitting would advance a random generator in it
     if getattr(splitter, "random_state", seed) is None:
         splitter.random_state = seed
     try:
-        # splitters count rows, and few of them look at more
+        # one part of X is enough, because most splitters only count the rows
         one = next(iter(X.values())) if isinstance(X, dict) else X
         *_, (train, validation) = splitter.split(one, y)
     except (ValueError, TypeError) as error:
         if "groups" not in str(error):
             raise
         raise ValueError(
-            f"validation_split={splitter!r} needs groups, which fit does not get; "
-            "split outside and pass X_val and y_val to fit"
+            f"validation_split={splitter!r} needs groups, but fit gets no groups; "
+            "split the rows yourself and pass X_val and y_val to fit"
         ) from error
     return np.asarray(train), np.asarray(validation)
 
@@ -451,8 +453,8 @@ def _random_split(
     n_validation = int(np.ceil(share * n))
     if not 0 < n_validation < n:
         raise ValueError(
-            f"validation_split={share} of {n} rows leaves {n - n_validation} to train on and "
-            f"{n_validation} to validate on; both need at least one"
+            f"validation_split={share} of {n} rows gives {n - n_validation} training rows and "
+            f"{n_validation} validation rows; both need at least one row"
         )
     labels = None
     if stratify and (y.ndim == 1 or y.shape[1] == 1):
@@ -463,16 +465,16 @@ def _random_split(
         if counts[smallest] < 2:
             why = f"class {classes[smallest].item()!r} has {counts[smallest]} of {n} rows"
         elif n_validation < len(classes):
-            why = f"it has {n_validation} of {n} rows for {len(classes)} classes"
+            why = f"there are {n_validation} validation rows for {len(classes)} classes"
         elif n - n_validation < len(classes):
-            why = f"it leaves {n - n_validation} of {n} rows for {len(classes)} classes"
+            why = f"there are {n - n_validation} training rows for {len(classes)} classes"
         if why is not None:
             warn(
-                f"validation_split={share}: the validation part is not stratified, since {why}",
+                f"validation_split={share}: the validation rows are not stratified, because {why}",
             )
             labels = None
     train, validation = train_test_split(
         np.arange(n), test_size=n_validation, random_state=seed % 2**32, stratify=labels
     )
-    # the order of the rows within an epoch is drawn elsewhere; here it stays that of the data
+    # keep the order of the data; the order of the rows in each epoch is drawn later
     return np.sort(train), np.sort(validation)

@@ -1,8 +1,8 @@
-"""From parameters to Keras objects: optimizers, losses and metrics.
+"""Making of Keras objects from parameters: optimizers, losses and metrics.
 
-Every fit gets objects of its own. Names and classes are instantiated with the routed parameters;
-an instance that the user gave is a template and is never used itself, losses excepted: they carry
-no state.
+Every fit gets its own objects. Names and classes are instantiated with the routed parameters. An
+instance of the user is a template, which is copied. Losses are not copied, because they have no
+state.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ def make_optimizer(optimizer: Any, params: Mapping[str, Any]) -> Any:
     Parameters
     ----------
     optimizer : str, class, instance, dict or None
-        What the estimator got as `optimizer`; None is Adam.
+        The estimator's parameter; None is Adam.
     params : mapping
-        The parameters routed to it, the prefix removed.
+        The parameters routed to the optimizer, by their names without prefix.
 
     Raises
     ------
     ValueError
-        If the name is not that of an optimizer, the message has the nearest ones; or if a number
-        is one that nothing learns with, such as a negative learning rate.
+        If no optimizer has this name; the message suggests similar names. Also if a number is not
+        valid, such as a negative learning rate.
     """
     params = dict(params)
     rate = params.get("learning_rate")
     if isinstance(rate, int) and not isinstance(rate, bool):
-        params["learning_rate"] = float(rate)  # Keras wants a float
+        params["learning_rate"] = float(rate)  # Keras needs a float
     if isinstance(optimizer, Mapping):
         optimizer = keras.optimizers.deserialize(dict(optimizer))
     if isinstance(optimizer, keras.optimizers.Optimizer):
@@ -58,7 +58,7 @@ def make_optimizer(optimizer: Any, params: Mapping[str, Any]) -> Any:
 
 
 def make_loss(loss: Any, params: Mapping[str, Any]) -> Any:
-    """Make the loss of one fit; without parameters, names and functions stay what they are."""
+    """Make the loss of one fit; without parameters, names and functions do not change."""
     for name in filter(_is_name, leaves(loss)):
         if resolve("loss", name) is UNKNOWN:
             raise ValueError(_unknown("loss", name, _classes("losses")))
@@ -81,16 +81,16 @@ def make_metrics(metrics: Any, params: Mapping[str, Any]) -> Any:
             raise ValueError(_unknown("metrics", name, _classes("metrics")))
     if params:
         metrics = resolve("metrics", metrics)
-    # they carry variables, which belong to one model
+    # copy them, because metrics have variables, which belong to one model
     metrics = map_instances(keras.metrics.Metric, serialization.copy_object, metrics)
     metrics = unflatten_params(metrics, dict(params))
     return metrics if isinstance(metrics, (list, dict)) else [metrics]
 
 
 def optimizer_class(optimizer: Any) -> type | None:
-    """The class that an `optimizer` parameter stands for, Adam for None; None if it is no class.
+    """Get the class of an `optimizer` parameter, Adam for None; None if there is no class.
 
-    Keras' own look-up makes an instance, which is slow.
+    Keras' own look-up is slow, because it makes an instance.
     """
     if optimizer is None:
         return keras.optimizers.Adam
@@ -105,7 +105,7 @@ def optimizer_class(optimizer: Any) -> type | None:
 
 
 def resolve(kind: str, value: Any) -> Any:
-    """Replace names by the classes (or functions) they stand for, in lists and dicts too."""
+    """Replace names by their classes or functions, also in lists and dicts."""
     if isinstance(value, (list, tuple)):
         return type(value)(resolve(kind, v) for v in value)
     if isinstance(value, dict):
@@ -120,21 +120,21 @@ def resolve(kind: str, value: Any) -> Any:
 
 
 def config(instance: Any) -> dict[str, Any]:
-    """The configuration of an instance, {} where it has none."""
+    """Get the configuration of an instance; {} if it has no configuration."""
     get_config = getattr(instance, "get_config", None)
     if get_config is None:
         return {}
-    # Keras leaves the delta of a Huber loss out, and more; checked for Keras 3.10 to 3.15
+    # get_config omits some arguments, such as delta of Huber; checked with Keras 3.10 to 3.15
     return {**get_config(), **vars(instance).get("_fn_kwargs", {})}
 
 
 def comparison(loss: Any) -> Any:
-    """What a loss computes, before Keras weighs the values and takes their mean."""
+    """Get the function of a loss that computes values before Keras weights and averages them."""
     return loss.call if isinstance(loss, keras.losses.Loss) else loss
 
 
 def is_keras_loss(loss: Any) -> bool:
-    """Tell whether a loss, by name, function, class or instance, is one of Keras' own."""
+    """Tell whether a loss (a name, function, class or instance) is part of Keras."""
     loss = resolve("loss", loss)
     if isinstance(loss, keras.losses.Loss):
         loss = type(loss)
@@ -142,7 +142,7 @@ def is_keras_loss(loss: Any) -> bool:
 
 
 def loss_label(loss: Any) -> str:
-    """A name under which the same loss as string, function, class or instance is found equal."""
+    """Get a name for a loss that is equal for the string, function, class and instance."""
     loss = resolve("loss", loss)
     if isinstance(loss, keras.losses.Loss):
         loss = type(loss)
@@ -150,7 +150,7 @@ def loss_label(loss: Any) -> str:
 
 
 def leaves(items: Any) -> list[Any]:
-    """List what is in nested lists, tuples and dicts, in their order; anything else is a leaf."""
+    """List the leaves of nested lists, tuples and dicts in order."""
     if isinstance(items, Mapping):
         items = list(items.values())
     if isinstance(items, (list, tuple)):
@@ -170,14 +170,14 @@ def map_instances(kind: type, function: Callable[[Any], Any], items: Any) -> Any
 def _loss_or_metric(kind: str, name: str) -> Any:
     module = keras.losses if kind == "loss" else keras.metrics
     if kind == "metrics" and name in ("acc", "accuracy", "ce", "crossentropy"):
-        return name  # Keras chooses the kind by the output and the loss
+        return name  # Keras chooses the metric class by the output and the loss
     registered = keras.saving.get_registered_object(name)
     if registered is not None:
         return registered
     classes = _classes("losses" if kind == "loss" else "metrics")
     bare = name.replace("_", "").lower()
     if bare in classes and name in (classes[bare].__name__, _snake_case(classes[bare].__name__)):
-        return classes[bare]  # Keras' own look-up would make an instance
+        return classes[bare]  # Keras' own look-up makes an instance
     try:
         found = module.get(name)
     except ValueError:
@@ -188,7 +188,7 @@ def _loss_or_metric(kind: str, name: str) -> Any:
 
 @lru_cache
 def _classes(module: str) -> dict[str, type]:
-    """The public classes of ``keras.<module>`` by lower-case name."""
+    """Get the public classes of ``keras.<module>`` by lower-case name."""
     base = {
         "optimizers": keras.optimizers.Optimizer,
         "losses": keras.losses.Loss,
@@ -199,7 +199,7 @@ def _classes(module: str) -> dict[str, type]:
 
 
 def _snake_case(name: str) -> str:
-    """Write the name of a class as Keras does for its second name: ``mean_squared_error``."""
+    """Convert the name of a class to snake case as Keras does, such as ``mean_squared_error``."""
     parted = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
 
@@ -208,11 +208,11 @@ def _unknown(kind: str, name: Any, known: Mapping[str, Any]) -> str:
     module = {"optimizer": "optimizers", "loss": "losses"}.get(kind, kind)
     names = [cls.__name__ for cls in known.values()]
     typed = str(name).replace("_", "").lower()
-    # "rmse" and "f1" are written for RootMeanSquaredError and F1Score
+    # users write "rmse" and "f1" for RootMeanSquaredError and F1Score
     short = [n for n in names if typed == re.sub("[a-z]", "", n).lower()]
     short += [n for n in names if len(typed) > 1 and n.lower().startswith(typed) and n not in short]
     hint = f"; did you mean {' or '.join(short[:2])}?" if short else did_you_mean(typed, names, n=2)
-    return f"{kind}={name!r} is none of Keras' {module}{hint}"
+    return f"{kind}={name!r} is not in keras.{module}{hint}"
 
 
 def _is_name(item: Any) -> bool:

@@ -1,7 +1,7 @@
-"""What turns a target into what a model gets, and back; the one door to scikeras' routing.
+"""Encoders between the target and the arrays of a model. Only this module imports scikeras.
 
-Importing scikeras replaces ``__reduce__`` and ``__deepcopy__`` on Keras' own classes for the whole
-process. That is undone here, unless the user had imported scikeras before and so asked for it.
+Importing scikeras replaces ``__reduce__`` and ``__deepcopy__`` of Keras' classes in the whole
+process. This module restores them, unless the user has imported scikeras before.
 """
 
 from __future__ import annotations
@@ -37,27 +37,28 @@ __all__ = ["ClassifierLabelEncoder", "RegressorTargetEncoder", "unflatten_params
 
 
 class ClassifierLabelEncoder:
-    """Labels to what a model is trained on, and its raw output back to labels.
+    """Encode labels for the loss of a model, and decode its raw output to labels.
 
-    It is fitted once, to the labels. How they are written for a loss is said afterwards, by
-    `encode_for`, since the loss is known only when the model is built. It is no scikit-learn
-    estimator and fits none, so that tools which watch scikit-learn's fits do not see it.
+    The encoder is fitted once to the labels. The loss is known only after the model is built, and
+    `encode_for` then sets the encoding that the loss needs. This class is not a scikit-learn
+    estimator, so that tools that observe scikit-learn's fits ignore it.
 
     Parameters
     ----------
     target_type : str
-        What the target is taken for, in the words of scikit-learn's ``type_of_target``. Rows with
-        one 1 each are labels that may occur together (``"multilabel-indicator"``), or classes in
-        another notation (``"multiclass"``); `encode_for` can make the former the latter.
+        The type of the target, as in scikit-learn's ``type_of_target``. A matrix with exactly one 1
+        in each row may have independent labels (``"multilabel-indicator"``) or one-hot classes
+        (``"multiclass"``); `encode_for` can change the first to the second.
     one_hot : bool or list of bool, default=False
-        Whether the loss compares with one column for each class; a list for several columns of y.
+        Whether the loss needs one column for each class; a list if y has several columns.
     categories : ndarray of shape (n_classes,), default=None
-        The classes; None takes those of the target given to `fit`.
+        The classes; None means the classes of the target in `fit`.
     from_logits : bool or list of bool, default=False
-        Whether the model's output is logits.
+        Whether the model returns logits.
     positions : tuple of int, default=()
-        Where each row has a label at each of several positions, their axes: the steps of a
-        sequence, the height and width of an image. All positions have the same classes.
+        The sizes of the axes of positions, if each row has a label at several positions. Examples
+        are the steps of a sequence, and the height and width of an image. All positions have the
+        same classes.
     """
 
     classes_: Any
@@ -78,7 +79,7 @@ class ClassifierLabelEncoder:
         self.positions = positions
 
     def fit(self, y: np.ndarray) -> ClassifierLabelEncoder:
-        """Learn the classes of `y`, of shape (n_samples, ...)."""
+        """Determine the classes of `y`, of shape (n_samples, ...)."""
         self.n_outputs_ = self.n_outputs_expected_ = 1
         self._y_shape, self._y_dtype = y.shape, y.dtype
         self._float = np.dtype(keras.config.floatx())
@@ -103,18 +104,18 @@ class ClassifierLabelEncoder:
         exclusive: Any = None,
         is_raw: bool = False,
     ) -> ClassifierLabelEncoder:
-        """Say how the labels are written for the loss of a model; nothing is fitted again.
+        """Set the encoding of the labels for the loss of a model, without a new fit.
 
         Parameters
         ----------
         one_hot, from_logits : bool or list of bool
             As in the constructor.
         exclusive : bool, default=None
-            Whether the columns of an indicator matrix are classes, of which each row has one. None
-            leaves it as it is.
+            Whether the columns of an indicator matrix are classes, and each row has one class. None
+            keeps the current setting.
         is_raw : bool, default=False
-            Whether the model's output is what only a loss of the user's own can read, so that it is
-            what is predicted.
+            Whether only a loss of the user can interpret the model's output. Predictions are then
+            the output itself.
 
         Returns
         -------
@@ -134,19 +135,19 @@ class ClassifierLabelEncoder:
 
     @property
     def exclusive(self) -> bool:
-        """Whether each row has one label, and not any number of them."""
+        """Whether each row has exactly one label."""
         return self._exclusive
 
     def transform(self, y: np.ndarray) -> Any:
-        """Encode `y` as the Keras model wants it; a list of arrays for several columns."""
+        """Encode `y` for the Keras model; the result is a list if y has several columns."""
         if self.target_type == "multiclass-multioutput":
             return [encoder.transform(c) for encoder, c in zip(self._columns, y.T, strict=True)]
         if self._in_columns:
             if self._exclusive and not (self.one_hot or is_one_hot(y)):
                 raise ValueError(
-                    "y has rows with no 1 or with several, but its columns were taken for classes "
-                    "of which each row has one: for labels that may occur together, use sigmoid "
-                    "and loss='binary_crossentropy'"
+                    "y has rows with no 1 or with several, but its columns were interpreted as "
+                    "classes, with one class for each row: for labels that may occur together, "
+                    "use sigmoid and loss='binary_crossentropy'"
                 )
             return y if self.one_hot or not self._exclusive else self._column(y.argmax(axis=1))
         labels = y.ravel()
@@ -167,8 +168,8 @@ class ClassifierLabelEncoder:
         if self._is_raw:
             if return_proba:
                 raise ValueError(
-                    "the model's output is no probability of each class, but what its loss makes "
-                    "of it: take it by predict, which gives the output itself"
+                    "the model's output has no class probabilities, because only its loss can "
+                    "interpret it: use predict, which returns the output itself"
                 )
             return _the_array(y)
         if self.target_type == "multiclass-multioutput":
@@ -183,7 +184,7 @@ class ClassifierLabelEncoder:
         if not self._exclusive:
             return np.around(proba).astype(int, copy=False)
         numbers = np.argmax(proba, axis=-1)
-        if self._in_columns:  # in y's own notation, so that scorers can compare
+        if self._in_columns:  # in the form of y, so that scorers can compare
             return np.eye(self.n_classes_, dtype=self._y_dtype)[numbers]
         return self.classes_[numbers].reshape(-1, *self._y_shape[1:])
 
@@ -202,27 +203,27 @@ class ClassifierLabelEncoder:
         return raw
 
     def get_metadata(self) -> dict[str, Any]:
-        """Get what the estimator and its builder may know of the target."""
+        """Get the facts about the target for the estimator and its builder."""
         names = ("classes_", "n_classes_", "n_outputs_", "n_outputs_expected_")
         return {name: getattr(self, name) for name in names}
 
 
 def _the_array(raw: Any) -> np.ndarray:
-    """The one output of a model, which may come in a list or dict."""
+    """Get the single output of a model, which may be in a list or dict."""
     return np.asarray(keras.tree.flatten(raw)[0])
 
 
 def _numbers_of_columns(y: np.ndarray) -> np.ndarray:
-    # two plain integers would be a binary target to scikit-learn's scorers, which then take the
-    # second column of the probabilities alone; objects are of no type to them, and they take all
+    # With two integer classes, scikit-learn's scorers assume a binary target and use only the
+    # second column of the probabilities. With objects, they use all columns.
     return np.arange(y.shape[1], dtype=object if y.shape[1] == 2 else int)
 
 
 class RegressorTargetEncoder:
-    """A regressor's target, which the model gets as it is, and predictions in its shape."""
+    """Check a regressor's target, which is not encoded, and give predictions its shape."""
 
     def fit(self, y: np.ndarray) -> RegressorTargetEncoder:
-        """Note the shape of `y`: (n_samples,), (n_samples, n_outputs) or more axes."""
+        """Note the shape of `y`, which is (n_samples,), (n_samples, n_outputs) or longer."""
         self._y_shape, self._floating = y.shape, y.dtype if y.dtype.kind == "f" else np.float64
         self.n_outputs_ = 1 if y.ndim == 1 else y.shape[-1]
         self.n_outputs_expected_ = 1
@@ -231,14 +232,15 @@ class RegressorTargetEncoder:
     def encode_for(
         self, row: tuple[int, ...] | None = None, is_raw: bool = False
     ) -> RegressorTargetEncoder:
-        """Say how the values are written for a model.
+        """Set the shape of the target for a model.
 
         Parameters
         ----------
         row : tuple of int, default=None
-            The shape of a row, where the model's output has a last axis of one more or less than y.
+            The shape of a row, if only one of the model's output and y has a last axis of size 1.
+            None keeps the shape of y.
         is_raw : bool, default=False
-            Whether the model's output is what only a loss of the user's own can read.
+            Whether only a loss of the user can interpret the model's output.
 
         Returns
         -------
@@ -249,7 +251,7 @@ class RegressorTargetEncoder:
         return self
 
     def transform(self, y: np.ndarray) -> np.ndarray:
-        """Return `y`, which must have the columns of the one fitted on."""
+        """Return `y`, whose rows must have the same shape as in `fit`."""
         if y.shape[1:] != self._y_shape[1:]:
             raise ValueError(
                 f"y has rows of shape {y.shape[1:]}, but was fitted on rows of "
@@ -258,12 +260,12 @@ class RegressorTargetEncoder:
         return y if self._row is None else y.reshape(-1, *self._row)
 
     def inverse_transform(self, y: np.ndarray) -> np.ndarray:
-        """Give the model's raw output the shape of the target, and its floating dtype."""
+        """Give the model's raw output the shape and floating dtype of the target."""
         values = _the_array(y)
         if not self._is_raw:
             values = values.reshape(-1, *self._y_shape[1:])
         return values.astype(self._floating, copy=False)
 
     def get_metadata(self) -> dict[str, Any]:
-        """Get what the estimator and its builder may know of the target."""
+        """Get the facts about the target for the estimator and its builder."""
         return {"n_outputs_": self.n_outputs_, "n_outputs_expected_": self.n_outputs_expected_}

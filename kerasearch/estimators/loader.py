@@ -1,7 +1,8 @@
-"""The parameter `loader`: a function that turns rows of X into what a model gets, batch by batch.
+"""The parameter `loader`: a function that turns a batch of rows of X into the input of a model.
 
-What it returns is read as an X would be: an array, a frame, text, a dict or a tuple of arrays. The
-first row or two are loaded before there is a model, so that the builder knows their shape.
+The result of the function is read like X: it may be an array, a data frame, text, or a dict or
+tuple of arrays. The first two rows are loaded before the model is built, so that the builder knows
+their shape.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _N_FIRST = 2
 
 
 def check_loader(estimator: Any) -> None:
-    """Raise unless `loader` and `loader_workers` are what they must be.
+    """Raise unless `loader` and `loader_workers` are valid.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the parameter.
+        If one of them is not valid.
     """
     loader = estimator.loader
     check_integer("loader_workers", estimator.loader_workers, at_least=0)
@@ -42,64 +43,65 @@ def check_loader(estimator: Any) -> None:
     if not callable(loader):
         raise TypeError(
             f"loader={loader!r} must be a function that turns a batch of rows of X into an array, "
-            "or None; an argument `loader` of the model-building function is model__loader"
+            "or None; to set an argument `loader` of the model-building function, pass "
+            "model__loader"
         )
     if not is_default_encoder(estimator.feature_encoder):
         raise ValueError(
-            f"loader= is set, and {type(estimator).__name__} has a feature_encoder of its own, "
-            "which would have to see all rows at once: let the loader do what it does"
+            f"loader= is set, but {type(estimator).__name__} has its own feature_encoder, which "
+            "needs all rows at once: do its work in the loader"
         )
 
 
 def check_no_stream(owner: str, X: Any) -> None:
-    """Raise for what gives batches in an order of its own, and has no rows to be indexed.
+    """Raise if X is a stream of batches, whose rows cannot be indexed.
 
     Parameters
     ----------
     owner : str
         The class of the estimator, for the message.
     X : any
-        What the user gave.
+        The features as the user passed them.
 
     Raises
     ------
     TypeError
-        Showing how the same is written with a loader.
+        If X is a stream. The message shows how to use a loader instead.
     """
     kind = _kind_of_stream(X)
     if kind is None:
         return
     what, makes = kind
     raise TypeError(
-        f"X is {what}, which has no rows that a search could cut into folds. Pass what its rows "
-        f"come from (paths, keys, row numbers) as X, their targets as y, and {makes} as loader=, a "
+        f"X is {what}, whose rows a search cannot split into folds. Pass the sources of the rows "
+        f"(paths, keys, row numbers) as X, their targets as y, and {makes} as loader=, a "
         "function of a batch of rows of X: def read(paths): return np.stack([image(path) for path "
-        f"in paths]); {owner}(build, loader=read, batch_size=32).fit(paths, y). Batches, shuffling "
-        "and reading ahead are batch_size=, shuffle= and loader_workers="
+        f"in paths]); {owner}(build, loader=read, batch_size=32).fit(paths, y). For batches, "
+        "shuffling and reading ahead, use batch_size=, shuffle= and loader_workers="
     )
 
 
 def unloaded(estimator: Any, X: Any, *, reset: bool) -> LoadedRows:
-    """Take the rows of X as they are, to be loaded when they are due.
+    """Wrap the rows of X, which are loaded later, batch by batch.
 
     Parameters
     ----------
     estimator : estimator
-        With `reset`, the layout of what is loaded is set on it, and the number of features.
+        The estimator. With `reset`, its layout and number of features are set.
     X : any
-        What can be indexed by rows.
+        Anything that can be indexed by rows.
     reset : bool
-        Whether these are the rows of a new fit, of which the first are loaded.
+        Whether these are the rows of a new fit. The first rows are then loaded as an example.
 
     Returns
     -------
     rows : LoadedRows
-        With an `example` where they are those of a new fit.
+        The rows; with `reset`, they have an `example`.
 
     Raises
     ------
     TypeError, ValueError
-        If X has no rows, or what is loaded of the first is not valid.
+        If X has no rows, or the loader's result for the first rows is not valid.
     """
     check_loader(estimator)
     takes_target = "y" in arguments(estimator.loader).names[1:]
@@ -128,18 +130,18 @@ def unloaded(estimator: Any, X: Any, *, reset: bool) -> LoadedRows:
 
 
 class _Reader:
-    """Reads what a loader returned, by the layout of the fit.
+    """Read the result of a loader with the layout of the fit.
 
     Parameters
     ----------
     layout : Layout or None
-        None takes that of the first rows that are read.
+        The layout; None means the layout of the first result.
     inputs : dict or None
         The estimator's parameter.
     owner : str
         The class of the estimator.
     takes_target : bool
-        Whether the loader returns features and target.
+        Whether the loader returns both features and target.
     allow_nan : bool
         Whether numbers may be missing.
     """
@@ -157,7 +159,7 @@ class _Reader:
         if self._takes_target:
             if not isinstance(loaded, tuple) or len(loaded) != 2:
                 raise ValueError(
-                    "a loader with an argument y returns the two, X and y, and this is a "
+                    "a loader with an argument y must return a tuple (X, y), but it returned a "
                     f"{type(loaded).__name__}"
                 )
             loaded, changed = loaded
@@ -184,7 +186,9 @@ class _Reader:
         if self.layout.form != "array":
             return read(loaded, self.layout)
         if isinstance(loaded, Mapping | tuple):
-            raise ValueError(f"a {type(loaded).__name__}, where the first rows were an array")
+            raise ValueError(
+                f"the result is a {type(loaded).__name__}, but for the first rows it was an array"
+            )
         if sparse.issparse(loaded):
             values = compressed(loaded)
         else:
@@ -196,11 +200,11 @@ class _Reader:
 
 
 def _stacked(loaded: Any) -> Any:
-    """A list is one of rows, never of arrays for several Inputs: those come as a tuple."""
+    """Stack a list of rows to an array; arrays for several Inputs are a tuple, not a list."""
     if isinstance(loaded, list) and loaded and np.ndim(loaded[0]):
         shapes = {np.shape(row) for row in loaded}
         if len(shapes) > 1:
-            raise ValueError(f"rows of the shapes {sorted(shapes)}; they must have one")
+            raise ValueError(f"rows have the shapes {sorted(shapes)}; all must have the same shape")
         return np.stack(loaded)
     return loaded
 
@@ -215,7 +219,7 @@ def _check_count(name: str, shape: tuple[int, ...], n: int) -> None:
 
 
 def _calling(loader: Callable[..., Any]) -> Callable[[Any, Any, Any], Any]:
-    """Call a loader with those of `y` and `rng` that it takes."""
+    """Wrap a loader so that it gets `y` and `rng` only if it has these arguments."""
     taken = [name for name in arguments(loader).names[1:] if name in ("y", "rng")]
 
     def call(rows: Any, y: Any, rng: Any) -> Any:
@@ -239,7 +243,7 @@ def _n_rows(X: Any) -> int:
     shape = getattr(X, "shape", None)
     if isinstance(X, Mapping | str | bytes) or not (shape or hasattr(X, "__len__")):
         raise TypeError(
-            f"X is a {type(X).__name__}; with a loader it is what can be indexed by rows: a list, "
+            f"X is a {type(X).__name__}; with a loader, X must be indexable by rows: a list, "
             "an array, a column or a data frame of paths, keys or row numbers"
         )
     n = int(shape[0]) if shape else len(X)
@@ -249,13 +253,13 @@ def _n_rows(X: Any) -> int:
 
 
 def _kind_of_stream(X: Any) -> tuple[str, str] | None:
-    """What X is called, and what of it becomes the loader; None where X has rows."""
+    """Describe a stream, and the part of it that becomes the loader; None if X has rows."""
     if isinstance(X, keras.utils.PyDataset):
         return f"a PyDataset ({type(X).__name__})", "the body of its __getitem__"
     if hasattr(X, "element_spec") and hasattr(X, "map"):
-        return "a tf.data.Dataset", "what it maps over them"
+        return "a tf.data.Dataset", "the function that it maps over them"
     if any(cls.__name__ == "DataLoader" for cls in type(X).__mro__):
         return "a torch DataLoader", "the body of its dataset's __getitem__"
     if isinstance(X, Iterator):
-        return f"a {type(X).__name__}", "what makes a batch of it"
+        return f"a {type(X).__name__}", "the code that makes a batch"
     return None

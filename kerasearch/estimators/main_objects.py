@@ -1,4 +1,4 @@
-"""What pickle keeps by name alone, and another process does not find: functions of ``__main__``."""
+"""A warning when pickle saves functions of ``__main__``, which other processes cannot load."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from .._utils.text import listed
 from .._utils.user_warnings import warn
 
-# they pickle such functions whole, or for this process and its children
+# modules that pickle functions with their code, or only for this process and its children
 _CARRIES_ON = (
     "cloudpickle",
     "copy",
@@ -24,27 +24,27 @@ _CARRIES_ON = (
 
 
 def warn_when_dumped(estimator_class: type, params: Mapping[str, Any]) -> None:
-    """Warn, in the course of pickling, of what another process could not load.
+    """Warn during pickling of objects that another process could not load.
 
     Parameters
     ----------
     estimator_class : type
-        The class of what is pickled.
+        The class of the estimator that is pickled.
     params : mapping
-        Its attributes, the model-building function, losses and callbacks among them.
+        The attributes of the estimator, such as the model-building function and callbacks.
     """
     found = dict.fromkeys(_of_main([estimator_class, *params.values()]))
     if found and _keeps_names_alone():
         names = listed(map(repr, found))
         warn(
             f"{names} {'is' if len(found) == 1 else 'are'} defined in __main__, and pickle and "
-            "joblib keep the name alone: what is dumped so can be loaded only where __main__ has "
-            "the same. Define it in a module that can be imported, or dump with cloudpickle"
+            "joblib save only the name: the file can be loaded only where __main__ defines the "
+            "same name. Move the definition to a module that can be imported, or use cloudpickle"
         )
 
 
 def _of_main(values: Any, depth: int = 3) -> Iterator[str]:
-    """The names of the functions and classes of ``__main__`` in containers and instances."""
+    """Find the names of the functions and classes of ``__main__`` in containers and instances."""
     for value in values:
         if isinstance(value, functools.partial):
             value = value.func
@@ -61,7 +61,7 @@ def _of_main(values: Any, depth: int = 3) -> Iterator[str]:
 
 
 def _keeps_names_alone() -> bool:
-    """Tell whether the pickler at work, which is somewhere above, keeps functions by name."""
+    """Tell whether the current pickler, which is in the call stack, saves functions by name."""
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")

@@ -1,8 +1,8 @@
-"""Missing cells of y: what they are for a loss that does not know them, which is nothing at all.
+"""Missing cells of y, which are left out of Keras' losses.
 
-A cell that has no value weighs nothing in the loss of its head. Where a head has one value a row,
-or one label at each position, that is a weight. Several columns of one output share a loss, which
-then looks at each column by itself. What a user's own loss does with NaN is its own affair.
+A missing cell has weight 0 in the loss of its head. If a head has one value for each row, or one
+label at each position, this is a sample weight. If one output has several columns, the loss is
+computed for each column separately. A user's own loss must handle NaN itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .output_layers import loss_text, losses_of
 from .target_reading import Head, Reading, TargetFacts, is_own_loss
 from .targets import is_missing_in
 
-# Keras' losses that are a mean over the last axis, of what each cell gives by itself
+# Keras' losses that are the mean of the losses of single cells over the last axis
 _OF_CELLS = {
     "binarycrossentropy",
     "binaryfocalcrossentropy",
@@ -37,12 +37,12 @@ _OF_CELLS = {
 
 
 def known_target(estimator: Any, y: np.ndarray) -> np.ndarray:
-    """The target as encoders take it: without missing cells, where an estimator allows any."""
+    """Get the target for the encoders; with `allow_nan`, missing cells are filled."""
     return filled(y) if estimator.allow_nan else y
 
 
 def filled(y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Fill the missing cells of a target, of each column by one that is there."""
+    """Fill the missing cells of a target with a known value, if possible of the same column."""
     if y.dtype.names is not None:
         y = y.copy()
         for name in y.dtype.names or ():
@@ -65,7 +65,7 @@ def filled(y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def are_columns(head: Head, row: tuple[int, ...]) -> bool:
-    """Tell whether a head has several values a row, or at a position, under one loss."""
+    """Tell whether a head has several values in a row or at a position, with one loss."""
     if head.is_labels:
         return head.target_type == "multilabel-indicator"
     return row[-1:] > (1,) and head.row is None
@@ -78,26 +78,26 @@ def leave_out(
     facts: TargetFacts,
     own_step: bool,
 ) -> None:
-    """Compile a model so that its losses leave missing cells out, where weights cannot say it.
+    """Compile a model with losses that leave missing cells out, if weights are not sufficient.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled.
+        A compiled model.
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     reading : Reading
-        How y is read.
+        How y is interpreted.
     facts : TargetFacts
-        What y looks like.
+        Properties of y.
     own_step : bool
-        Whether the model computes its loss itself.
+        Whether the model overrides ``compute_loss`` or ``train_step``.
 
     Raises
     ------
     ValueError
-        If a loss compares whole rows, a metric would count missing cells, or the model compiles
-        itself in a way of its own.
+        If a loss compares whole rows, a metric would count missing cells, or the model overrides
+        ``compile``.
     """
     fields = [facts.fields.get(head.name, facts.whole) for head in reading.heads]
     if not any(known.has_missing for known in fields):
@@ -112,66 +112,69 @@ def leave_out(
     if any(one is not other for one, other in zip(left_out, losses, strict=True)):
         if type(model).compile is not keras.Model.compile:
             raise ValueError(
-                "y has missing cells (NaN), and the model compiles itself in a way of its own: "
-                "give it a loss that knows them"
+                "y has missing cells (NaN), and the model has its own compile method: "
+                "give it a loss that handles NaN"
             )
-        # what it was compiled with has no public name; checked for Keras 3.10 to 3.15
+        # Keras has no public name for the compile arguments; checked with Keras 3.10 to 3.15.
         loss = left_out[0] if len(left_out) == 1 else left_out
         model.compile(**{**model._compile_config.config, "loss": loss})
 
 
 def check_left_out(model: keras.Model) -> None:
-    """Raise for a model that was built when no cell was missing, and has one loss of columns."""
+    """Raise if the losses of a model do not leave missing cells out.
+
+    This is so if no cell was missing when the model was built.
+    """
     if not any(isinstance(one, LossOfKnownCells) for one in keras.tree.flatten(model.loss)):
         raise ValueError(
-            "y has missing cells (NaN), and the model was built for a y without: let the first "
-            "call have some, or fit anew"
+            "y has missing cells (NaN), but the model was built for a y without missing cells: "
+            "pass a y with missing cells in the first call, or call fit again"
         )
 
 
 def loss_of(model: keras.Model) -> Any:
-    """What a model was compiled with, before missing cells were left out."""
+    """Get the loss that a model was compiled with, before missing cells were left out."""
     return keras.tree.map_structure(
         lambda one: one.loss if isinstance(one, LossOfKnownCells) else one, model.loss
     )
 
 
 def _of_known_cells(loss: Any) -> LossOfKnownCells:
-    """Make a loss of Keras' leave cells out that are NaN."""
+    """Make a loss that leaves NaN cells out, from a loss of Keras."""
     if keras_objects.loss_label(loss) not in _OF_CELLS:
         raise ValueError(
             f"y has missing cells (NaN) among the columns of one output, and {loss_text(loss)} "
-            "compares whole rows: use a loss such as 'mean_squared_error', leave such rows out, or "
-            "write a loss that knows them"
+            "compares whole rows: use a loss such as 'mean_squared_error', remove these rows, or "
+            "write a loss that handles NaN"
         )
     return LossOfKnownCells(loss)
 
 
 def _check_no_metrics(model: keras.Model) -> None:
-    # the second kind is weighted, and a weight of 0 leaves a cell out
+    # check only the unweighted metrics: in weighted metrics, cells with weight 0 do not count
     metrics = serialization.compiled_metrics(model)[:1]
     if any(metric is not None for metric in keras_objects.leaves(metrics)):
         raise ValueError(
-            "y has missing cells (NaN), which metrics= would count: pass them as "
-            "compile__weighted_metrics=, which leaves them out"
+            "y has missing cells (NaN), which metrics= would count: pass the metrics as "
+            "compile__weighted_metrics=, which leaves missing cells out"
         )
 
 
 def known_weights(
     head: Head, part: np.ndarray, weights: np.ndarray | None, *, scale: bool
 ) -> np.ndarray:
-    """The weights of a head's rows, or of their positions, with none for what is missing.
+    """Get the weights of a head's rows or positions, with weight 0 for missing cells.
 
     Parameters
     ----------
     head : Head
-        What the output is to give.
+        The head.
     part : ndarray
-        Its target, as the user gave it.
+        The target of the head as the user passed it.
     weights : ndarray or None
-        Of the rows, or of their positions.
+        The weights of the rows, or of their positions.
     scale : bool
-        Whether to scale them to mean 1, as if there were no missing cells.
+        Whether to scale the weights to mean 1.
     """
     known: Any = ~is_missing_in(part)
     if are_columns(head, part.shape[1:]):
@@ -188,14 +191,14 @@ def known_weights(
 
 @keras.saving.register_keras_serializable(package="kerasearch")
 class LossOfKnownCells(keras.losses.Loss):
-    """A loss of Keras' over columns, in which a cell that is NaN weighs nothing.
+    """A loss of Keras over columns, in which NaN cells have weight 0.
 
     Parameters
     ----------
     loss : str, function, class or instance of keras.losses.Loss
-        One that is a mean over the last axis.
+        A loss that is a mean over the last axis.
     name : str, default="known_cells"
-        As in Keras.
+        The name of the loss, as in Keras.
     """
 
     def __init__(self, loss: Any, name: str = "known_cells") -> None:
@@ -205,7 +208,7 @@ class LossOfKnownCells(keras.losses.Loss):
         self.loss = keras.losses.get(loss)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The mean over the columns, in which what is missing counts as right."""
+        """Compute the mean over the columns, in which missing cells have loss 0."""
         ops = keras.ops
         known = ops.logical_not(ops.isnan(y_true))
         values = ops.where(known, y_true, ops.zeros_like(y_true))
@@ -214,10 +217,10 @@ class LossOfKnownCells(keras.losses.Loss):
         return ops.mean(ops.where(known, cells, ops.zeros_like(cells)), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """What makes the loss again."""
+        """Get the configuration that recreates the loss."""
         return {"loss": keras.losses.serialize(self.loss), "name": self.name}
 
 
 def any_missing(parts: Sequence[np.ndarray]) -> bool:
-    """Tell whether a cell of some arrays is missing."""
+    """Tell whether the arrays have a missing cell."""
     return any(bool(is_missing_in(part).any()) for part in parts)

@@ -1,4 +1,4 @@
-"""From parameters to the compiled model of one fit, checked against the target."""
+"""Building of the compiled model of one fit, and checks against the target."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from .routing import default_arguments
 from .target_reading import Reading, Target
 from .text_columns import check_no_missing_text
 
-_FOR_KERAS_TUNER = "pass model=kerasearch.keras_tuner_model(build), with it as `build`"
+_FOR_KERAS_TUNER = "pass model=kerasearch.keras_tuner_model(build), where `build` is this object"
 
-# what a model is built and compiled from: a warm start cannot take up a change of these
+# parameters that a model is built and compiled from; changing them has no effect on a warm start
 _BUILD_PARAMETERS = (
     "model",
     "optimizer",
@@ -50,31 +50,31 @@ _BUILD_PARAMETERS = (
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """All that the model of a fit follows from.
+    """All inputs that determine the model of a fit.
 
     Attributes
     ----------
     builder : callable
-        Returns a Keras model, compiled or not.
+        The model-building function, which returns a Keras model, compiled or not.
     params : dict
-        The estimator's own parameters and the routed ones that were set, by full names.
+        The estimator's own parameters and the routed parameters that were set, by full names.
     meta : dict
-        What is known of the data, for the builder.
+        Facts about the data, for the builder.
     example : tuple of arrays
-        One row of X, with all its parts, and of y as the model gets it.
+        One row of X with all its parts, and one row of the encoded y.
     layout : Layout or None
-        What the parts of X are; None where a user's `feature_encoder` made them.
+        The layout of X; None if a subclass's `feature_encoder` changes the features.
     target : Target
-        What is known of y.
+        The known facts about y.
     seed : int
-        What the initial weights follow from.
+        The seed of the initial weights.
     X : array, or dict of arrays, or None
-        The rows that train, for a builder that looks at them.
+        The training rows, for a builder with an argument `X`.
     reads_estimator : bool
-        Whether the builder is a method of the estimator, which reads its parameters as it likes.
+        Whether the builder is a method of the estimator, so that it can read all parameters.
     for_outputs : callable or None
-        Turns the arguments of ``model.compile`` into those for such outputs, where the target does
-        not decide on them.
+        A function that adapts the arguments of ``model.compile`` to the outputs of the model. It
+        is used if the target does not determine the loss.
     """
 
     builder: Callable[..., keras.Model]
@@ -90,7 +90,7 @@ class BuildInputs:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The defaults of the builder's and the optimizer's arguments, read where they are used."""
+        """The defaults of the arguments of the builder and the optimizer, read on first use."""
         return default_arguments(self.builder, self.params["optimizer"])
 
 
@@ -101,16 +101,16 @@ class BuiltModel:
     Attributes
     ----------
     model : keras.Model
-        Built, compiled and checked.
+        The model, which is built, compiled and checked.
     outputs : list of ModelOutput
-        What the model says of its outputs.
+        Descriptions of the outputs of the model.
     loss : any
-        What it is compiled with, missing cells of y aside.
+        The loss that the model was compiled with, before missing cells of y are left out.
     reading : Reading
-        How y is read.
+        How y is interpreted.
     encoding : dict of str to bool or list of bool
-        The settings of ``ClassifierLabelEncoder.encode_for``; empty where the outputs that the
-        target asks for are not known.
+        The arguments of ``ClassifierLabelEncoder.encode_for``; empty if it is not known which
+        outputs the target needs.
     """
 
     model: keras.Model
@@ -126,26 +126,27 @@ class BuiltModel:
 
     @property
     def gives_dict(self) -> bool:
-        """Whether the model gives its outputs as a dict."""
+        """Whether the model returns its outputs as a dict."""
         if getattr(self.model, "outputs", None):
             return isinstance(getattr(self.model, "output", None), dict)
         return self.outputs[0].name is not None
 
 
 def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[..., keras.Model]:
-    """Get the function that builds models which the parameter `model` stands for.
+    """Get the model-building function for a value of the parameter `model`.
 
     Parameters
     ----------
     model : callable, keras.Model or None
-        As the estimator got it. A model is a template, of which each call makes a copy.
+        The estimator's parameter. A Keras model is a template: each call of the builder makes a
+        copy.
     default : callable
-        What None stands for.
+        The builder that is used for None.
 
     Raises
     ------
     TypeError
-        If it is nothing that gives models.
+        If `model` has none of these types.
     """
     if model is None:
         return default
@@ -153,7 +154,10 @@ def as_builder(model: Any, default: Callable[..., keras.Model]) -> Callable[...,
         return lambda: serialization.copy_model(model)
     if not callable(model):
         if callable(getattr(model, "build", None)):
-            raise TypeError(f"model={model!r} has a build(hp) of KerasTuner's: {_FOR_KERAS_TUNER}")
+            raise TypeError(
+                f"model={model!r} has a method build, as hypermodels of KerasTuner have: "
+                f"{_FOR_KERAS_TUNER}"
+            )
         raise TypeError(
             f"model={model!r} must be a function that returns a Keras model, a Keras model, or None"
         )
@@ -166,7 +170,7 @@ def build_model(inputs: BuildInputs) -> BuiltModel:
     Raises
     ------
     TypeError
-        If the builder returns something else than a model.
+        If the builder does not return a model.
     ValueError
         If an argument of the builder is missing, the builder returns a model that was trained
         before, a setting would be ignored, or the model does not fit the target.
@@ -175,7 +179,7 @@ def build_model(inputs: BuildInputs) -> BuiltModel:
 
 
 def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
-    """Warn of parameters that were set after the model was built and can have no effect."""
+    """Warn of parameters that were changed after the model was built, which has no effect."""
     changed = sorted(
         name
         for name in now.keys() | then.keys()
@@ -185,8 +189,8 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
     )
     if changed:
         warn(
-            f"{', '.join(changed)} changed since the model was built, which has no effect on "
-            "a warm start or partial_fit: the model is neither built nor compiled again"
+            f"{', '.join(changed)} changed since the model was built. This has no effect on "
+            "a warm start or partial_fit, because the model is not built or compiled again"
         )
 
 
@@ -195,18 +199,19 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     features, target = inputs.example
     with build_record.recorded() as record:
         values = _builder_arguments(inputs, takes, record)
-        made = values.get("compile_kwargs", {}).get("optimizer")  # the builder may take it out
+        # read now, because the builder may remove it from the dict
+        made = values.get("compile_kwargs", {}).get("optimizer")
         with text_in_models.lookups_named(record):
             model = inputs.builder(**values)
         _check_is_model(model, inputs.builder)
         text_in_models.check_no_lookups(model)
         model = outer_layers.with_own_layers(model, record, inputs.builder)
-        # of all rows, where they are known: one may have text, or be the first with a fraction
+        # Use all training rows if they are known: only some rows may have text or fractions.
         rows = features if inputs.X is None or _is_no_array(inputs.X) else inputs.X
         rows = model_inputs.as_model_takes(model, rows, inputs.layout)
         features = keras.tree.map_structure(lambda array: array[:1], rows)
         call = functools.partial(model_inputs.called_on, model, features, inputs.layout)
-        # here, so that its weights are drawn under the seed
+        # Call the model here, so that its weights are drawn from the seed.
         output = None if model.built else call()
         outer_layers.check_called(model, record)
     if record.watch.cleared_here:
@@ -217,7 +222,7 @@ def _build(inputs: BuildInputs) -> BuiltModel:
     elif not (
         inputs.reads_estimator
         or {"compile_kwargs", "params"}.intersection(takes.names)
-        or _is_compiled_with(model, made)  # ``**kwargs`` may have brought it
+        or _is_compiled_with(model, made)  # compile_kwargs may have come by ``**kwargs``
     ):
         _check_nothing_ignored(model, inputs, takes)
     check_numbers("the compiled model's optimizer", model.optimizer)
@@ -233,7 +238,7 @@ def _build(inputs: BuildInputs) -> BuiltModel:
 def _builder_arguments(
     inputs: BuildInputs, takes: Arguments, record: build_record.BuildRecord
 ) -> dict[str, Any]:
-    # copies: a model or layer among them would be trained in place, a list might be changed
+    # Pass copies: the fit would train a model or layer in place, and a builder may change a list.
     values = serialization.copy_contents(
         route(inputs.params, "model"), lambda layer: outer_layers.copied(layer, record)
     )
@@ -256,8 +261,8 @@ def _builder_arguments(
         name = getattr(inputs.builder, "__name__", inputs.builder)
         if takes.required[0] in ("hp", "hyperparameters"):
             raise ValueError(
-                f"the model-building function {name!r} takes {takes.required[0]!r}, as "
-                f"KerasTuner's do: {_FOR_KERAS_TUNER}"
+                f"the model-building function {name!r} has an argument {takes.required[0]!r}, as "
+                f"functions for KerasTuner have: {_FOR_KERAS_TUNER}"
             )
         raise ValueError(
             f"the model-building function {name!r} has arguments without a default: "
@@ -271,7 +276,7 @@ def _is_no_array(X: Any) -> bool:
 
 
 def _shown(array: Any) -> np.ndarray:
-    """A part of X as the model gets it, for reading only."""
+    """Get a read-only view of a part of X, in the form that the model gets."""
     array = sparse_rows.dense(array)
     shown = array.astype(keras.config.floatx()) if array.dtype.kind == "f" else array.view()
     shown.flags.writeable = False
@@ -286,9 +291,9 @@ def _check_is_model(model: Any, builder: Callable[..., Any]) -> None:
 def _warn_of_clearing(builder: Callable[..., Any]) -> None:
     warn(
         f"the model-building function {getattr(builder, '__name__', builder)!r} calls "
-        "keras.utils.clear_session(), which throws away what compiled programs have set up: each "
-        "fit takes several times as long. Leave it out: a fit leaves no model behind, and its "
-        "layers have fresh names anyway"
+        "keras.utils.clear_session(), which discards the state of compiled programs, so that each "
+        "fit takes several times as long. Remove this call: models of earlier fits are not kept "
+        "in memory, and the layers of each fit get new names"
     )
 
 
@@ -297,7 +302,7 @@ def _compile(
 ) -> None:
     compile_kwargs = _compile_kwargs(inputs.params)
     if isinstance(compile_kwargs["loss"], Mapping) and len(outputs) == 1:
-        # a Sequential has no names for its outputs, and Keras then fails on a dict
+        # the outputs of a Sequential have no names, so that Keras fails if the loss is a dict
         names = [output.name for output in outputs]
         compile_kwargs["loss"] = output_layers.losses_of(compile_kwargs["loss"], 1, names)[0]
     if inputs.for_outputs is not None:
@@ -317,7 +322,7 @@ def _compile(
 
 
 def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the arguments for ``model.compile``: objects that belong to this fit alone."""
+    """Make the arguments for ``model.compile``; no other fit uses these objects."""
     made = {
         "optimizer": keras_objects.make_optimizer,
         "loss": keras_objects.make_loss,
@@ -332,7 +337,7 @@ def _compile_kwargs(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Arguments) -> None:
-    """Raise for settings that a builder which compiles the model itself would ignore."""
+    """Raise for settings that would be ignored because the builder compiles the model."""
     ignored = {
         name: value
         for name, value in inputs.params.items()
@@ -353,10 +358,10 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Argum
     )
     own = [f"model__{last_part(name)}" for name in ignored if last_part(name) in takes.names]
     if own:
-        advice = f"The function's own argument is {', '.join(own)}. {advice}"
+        advice = f"To set the argument of the function, use {', '.join(own)}. {advice}"
     raise ValueError(
-        f"{', '.join(f'{name}={value!r}' for name, value in ignored.items())} would be ignored, "
-        "be it what the model has or not: the model comes compiled, with optimizer "
+        f"{', '.join(f'{name}={value!r}' for name, value in ignored.items())} would be ignored: "
+        "the model is already compiled, with optimizer "
         f"{type(model.optimizer).__name__} and loss {model.loss!r}. {advice}"
     )
 
@@ -364,7 +369,7 @@ def _check_nothing_ignored(model: keras.Model, inputs: BuildInputs, takes: Argum
 def _check_outputs(
     model: keras.Model, outputs: list[ModelOutput], reading: Reading, inputs: BuildInputs
 ) -> dict[str, Any]:
-    """Check the output layers against the target; tell how it is encoded for the model's loss."""
+    """Check the output layers, and get the encoding of the target for the model's loss."""
     if reading.heads:
         output_layers.check_outputs(outputs, model.loss, reading.expected)
         types = [head.target_type for head in reading.heads]
@@ -381,14 +386,14 @@ def _check_outputs(
 
 
 def _is_compiled_with(model: keras.Model, optimizer: Any) -> bool:
-    """Tell whether a model has the very optimizer that its builder was given."""
-    # with float16, Keras puts it into one that scales the loss
+    """Tell whether a model has the same optimizer object that its builder got."""
+    # with float16, Keras wraps the optimizer in a LossScaleOptimizer
     theirs = (model.optimizer, getattr(model.optimizer, "inner_optimizer", None))
     return optimizer is not None and any(optimizer is one for one in theirs)
 
 
 def has_own_loss(model: keras.Model) -> bool:
-    """Tell whether a model computes its loss itself."""
+    """Tell whether a model overrides ``compute_loss`` or ``train_step``."""
     return any(
         getattr(type(model), method) is not getattr(keras.Model, method)
         for method in ("compute_loss", "train_step")

@@ -1,4 +1,4 @@
-"""What a built model asks of its inputs, and features brought into that form before training."""
+"""Conversion of features to the form that the Inputs of a built model need."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from .text_columns import check_no_missing_text, check_no_text, has_text
 
 
 def as_model_takes(model: keras.Model, features: Features, layout: Layout | None) -> Any:
-    """Bring features into the structure, ranks and dtypes of a model's Inputs.
+    """Convert features to the structure, number of axes and dtypes of a model's Inputs.
 
     Parameters
     ----------
     model : keras.Model
-        One that does not tell its inputs before it is called gets the features by their own names.
+        The model. If it has no known inputs before it is called, the features keep their names.
     features : array, or dict of arrays
-        Rows as `features.read` made them.
+        Rows as returned by `features.read`.
     layout : Layout or None
-        What the parts are called, and where they come from. None where a user's `feature_encoder`
-        made the features: they are left as they are.
+        The layout of X. None if a subclass's `feature_encoder` made the features, which are then
+        not converted.
 
     Returns
     -------
     features : array, or dict or tuple of arrays
-        Numbers of the dtype that they have, whole ones for an Input of whole numbers; text as
+        Numbers keep their dtype, but are converted to integers for an integer Input. Text becomes
         objects of type str.
 
     Raises
     ------
     ValueError
-        Naming the part of X, the Input and what it wants, where they do not agree.
+        If a part of X does not fit its Input.
     """
     tensors = _tensors_by_name(model)
     if layout is None:
@@ -63,7 +63,7 @@ def as_model_takes(model: keras.Model, features: Features, layout: Layout | None
 
 
 def called_on(model: keras.Model, features: Any, layout: Layout | None) -> Any:
-    """Call a model on a row, as it gets them; an error says what came of X's shape and text."""
+    """Call a model on a row; an error message names the shape of the rows of X, or its text."""
     try:
         return model(data.as_keras_takes_them(features)[0])
     except Exception as error:
@@ -80,23 +80,24 @@ def called_on(model: keras.Model, features: Any, layout: Layout | None) -> Any:
 
 
 def check_categories(model: keras.Model, features: Any, layout: Layout | None) -> None:
-    """Raise for numbers that an Embedding right behind an input has no row for.
+    """Raise for numbers outside the range of an Embedding layer that reads an Input directly.
 
-    TensorFlow fails on them in the middle of a fit; some devices give zeros instead.
+    Without this check, TensorFlow fails during training, or uses zeros on some devices.
 
     Parameters
     ----------
     model : keras.Model
-        Built.
+        A built model.
     features : array, or dict or tuple of arrays
-        As the model gets them.
+        Features as the model gets them.
     layout : Layout or None
-        What the parts are called.
+        The layout of X, for the message.
 
     Raises
     ------
     ValueError
-        Naming the value, its column and the Embedding's ``input_dim``.
+        If a number is outside the range. The message names the number, its column and
+        ``input_dim``.
     """
     tensors = _tensors_by_name(model)
     arrays = (
@@ -122,17 +123,16 @@ def check_categories(model: keras.Model, features: Any, layout: Layout | None) -
                 part, place = layout.label(name, column), ""
             raise ValueError(
                 f"{part} has {numbers[tuple(where)].item()!r}{place}, but the model's Embedding "
-                f"has input_dim={n_known}, so it knows 0 to {n_known - 1}: make input_dim the "
-                "number of categories there may be, and one more for those not seen before, to "
-                "which OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=...) can "
-                "send them"
+                f"has input_dim={n_known}, so it accepts 0 to {n_known - 1}: set input_dim to "
+                "the number of possible categories. Add one for unknown categories, if you use "
+                "OrdinalEncoder(handle_unknown='use_encoded_value', unknown_value=...)"
             )
 
 
 def _tensors_by_name(model: keras.Model) -> dict[str, Any]:
-    """The Inputs of a model in Keras' order, by the names that Keras feeds them by.
+    """Get the Inputs of a model in Keras' order, by the names that Keras uses to feed them.
 
-    Empty where the model does not tell: a subclass never does, a Sequential once it is built.
+    The dict is empty for a subclass of Model, and for a Sequential that is not built.
     """
     inputs = list(getattr(model, "inputs", None) or []) if model.built else []
     structure = getattr(model, "input", None) if inputs else None
@@ -144,7 +144,7 @@ def _tensors_by_name(model: keras.Model) -> dict[str, Any]:
 def _parts_by_input(
     features: dict[Any, np.ndarray], tensors: dict[str, Any], layout: Layout
 ) -> dict[Any, tuple[str, np.ndarray]]:
-    """Label and values of what each Input gets, from the parts of X."""
+    """Get the label and the values for each Input, from the parts of X."""
     labeled = {name: (layout.label(name), part) for name, part in features.items()}
     if not tensors or features.keys() == tensors.keys():
         return labeled
@@ -164,36 +164,35 @@ def _parts_by_input(
 
 
 def _refuse(features: list[Any], tensors: dict[str, Any], layout: Layout) -> NoReturn:
-    """Say which Inputs nothing feeds, and which parts of X go nowhere."""
+    """Raise an error that names Inputs without a part of X, and parts without an Input."""
     unfed = [name for name in tensors if name not in features]
     unused = [name for name in features if name not in tensors]
     what = {"inputs": "inputs= has", "fields": "X has the fields"}.get(layout.form, "X has")
-    told = [f"nothing feeds {listed(map(repr, unfed))}"] if unfed else []
-    go = "go" if len(unused) > 1 else "goes"
-    told += [f"{listed(map(repr, unused))} {go} to none of them"] if unused else []
+    told = [f"there are no data for {listed(map(repr, unfed))}"] if unfed else []
+    told += [f"there is no Input for {listed(map(repr, unused))}"] if unused else []
     near = [n for name in unfed for n in nearest(name, map(str, unused), n=1)]
-    advice = f"; was {listed(map(repr, near))} meant for it?" if near else ""
+    advice = f"; did you mean {listed(map(repr, near))}?" if near else ""
     if layout.form in ("columns", "array"):
-        advice += "; say by inputs= which columns go to which Input"
+        advice += "; pass inputs= to say which columns go to which Input"
     raise ValueError(
         f"the model has {counted(len(tensors), 'Input')}, {listed(map(repr, tensors))}, and {what} "
-        f"{listed(map(repr, features))}: {', and '.join(told)}{advice}"
+        f"{listed(map(repr, features))}: {' and '.join(told)}{advice}"
     )
 
 
 def _columns_by_input(
     array: np.ndarray, tensors: dict[str, Any], layout: Layout
 ) -> dict[Any, tuple[str, np.ndarray]]:
-    """The same from one array, whose columns have exactly the names of the Inputs."""
+    """Get the label and the values for each Input, from an array with columns of these names."""
     if layout.names and set(layout.names) != tensors.keys():
         _refuse(list(layout.names), tensors, layout)
     if not layout.names or array.ndim != 2:
         raise ValueError(
             f"the model has {counted(len(tensors), 'input')} "
             f"({', '.join(f'{n!r} {tuple(t.shape)}' for n, t in tensors.items())}), but X is "
-            f"one array with rows of shape {array.shape[1:]}: say by inputs= which columns go to "
-            f"which, inputs={{{next(iter(tensors))!r}: [0, 1], ...}} for example, or pass arrays "
-            "of any shapes side by side, by kerasearch.stack_inputs"
+            f"one array with rows of shape {array.shape[1:]}: pass inputs= to say which columns "
+            f"go to which Input, for example inputs={{{next(iter(tensors))!r}: [0, 1], ...}}, or "
+            "combine arrays of any shapes with kerasearch.stack_inputs"
         )
     found = {}
     for j, name in enumerate(layout.names):
@@ -202,20 +201,20 @@ def _columns_by_input(
 
 
 def _fitting(label: str, part: np.ndarray, name: Any, tensor: Any, layout: Layout) -> np.ndarray:
-    """One part of X with the dtype and rank that its Input wants, checked."""
+    """Convert one part of X to the dtype and number of axes of its Input, and check it."""
     if _takes_text(tensor) or (tensor is None and has_text(part)):
         part = _as_text(label, part, name)
     elif has_text(part):
         check_no_text(layout.owner, layout.columns(name, part))
         part = _as_numbers(label, part, name, tensor, layout)
-    elif layout.form != "array":  # that was checked when it was read
+    elif layout.form != "array":  # a single array was checked when it was read
         part = _as_numbers(label, part, name, tensor, layout)
     if tensor is None:
         return part
     wanted, got = tuple(tensor.shape)[1:], part.shape[1:]
     longer, shorter = _agree(wanted, (*got, 1)), _agree((*wanted, 1), got)
     if _agree(wanted, got) or (layout.form == "array" and label == "X" and (longer or shorter)):
-        return part  # Keras adds and takes away a last axis of length one itself
+        return part  # Keras itself adds or removes a last axis of size 1
     if longer or shorter:
         return part[..., np.newaxis] if longer else part[..., 0]
     if label != "X":
@@ -234,8 +233,8 @@ def _as_text(label: str, part: np.ndarray, name: Any) -> np.ndarray:
     check_no_missing_text(label, part)
     if part.dtype != object:
         raise ValueError(
-            f"{label} has numbers ({part.dtype}), but the model's Input {name!r} takes text: "
-            f"{label}.astype(str) makes text of them"
+            f"{label} has numbers ({part.dtype}), but the model's Input {name!r} needs text: "
+            f"convert them with {label}.astype(str)"
         )
     if all(type(value) is str for value in part.flat):
         return part
@@ -245,8 +244,8 @@ def _as_text(label: str, part: np.ndarray, name: Any) -> np.ndarray:
             value = value.decode()
         elif not isinstance(value, str):
             raise ValueError(
-                f"{label} has {value!r} beside text, but the model's Input {name!r} takes text: "
-                f"{label}.astype(str) makes text of all"
+                f"{label} has text and {value!r}, but the model's Input {name!r} needs text: "
+                f"convert all values with {label}.astype(str)"
             )
         values.flat[i] = value
     return values
@@ -265,28 +264,28 @@ def _as_numbers(label: str, part: np.ndarray, name: Any, tensor: Any, layout: La
         row = int(np.argwhere(~finite)[0][0])
         what = "missing values (NaN)" if np.isnan(part).any() else "infinite values"
         raise ValueError(
-            f"{label} has {what}, the first in row {row}: fill them first, by "
-            "sklearn.impute.SimpleImputer for example, or pass allow_nan=True where the model "
-            "knows what to do with them"
+            f"{label} has {what}, the first in row {row}: fill them first, for example with "
+            "sklearn.impute.SimpleImputer. If the model can handle NaN, pass allow_nan=True instead"
         )
     if tensor is not None and np.issubdtype(_numpy_dtype(tensor), np.integer):
         if np.isnan(part).any():
             raise ValueError(
-                f"{label} has missing values (NaN), but the model's Input {name!r} takes whole "
-                f"numbers ({tensor.dtype}), which have none: give it a number of its own"
+                f"{label} has missing values (NaN), but the model's Input {name!r} needs whole "
+                f"numbers ({tensor.dtype}), which cannot be NaN: use a whole number that means "
+                "missing"
             )
         fractions = part != np.round(part)
         if fractions.any():
             raise ValueError(
                 f"{label} has {part[fractions].flat[0].item()!r}, but the model's Input {name!r} "
-                f"takes whole numbers ({tensor.dtype})"
+                f"needs whole numbers ({tensor.dtype})"
             )
         return part.astype(_numpy_dtype(tensor))
     return part
 
 
 def _check_encoded(tensors: list[Any], features: Any) -> None:
-    """Raise for features of another number or shape than a model's Inputs."""
+    """Raise if the number or the shapes of features differ from a model's Inputs."""
     arrays = keras.tree.flatten(features)
     if not tensors:
         return
@@ -298,7 +297,7 @@ def _check_encoded(tensors: list[Any], features: Any) -> None:
         )
     for tensor, array in zip(tensors, arrays, strict=True):
         wanted, got = tuple(tensor.shape)[1:], np.shape(array)[1:]
-        # Keras adds and takes away a last axis of length one
+        # Keras adds or removes a last axis of size 1
         if not (_agree(wanted, got) or _agree(wanted, (*got, 1)) or _agree((*wanted, 1), got)):
             raise ValueError(_wrong_shape(tensor, got))
 
@@ -310,7 +309,7 @@ def _wrong_shape(tensor: Any, got: tuple[int, ...]) -> str:
         advice = f", or begin the model with keras.layers.Reshape({wanted}) on an input of {got}"
     return (
         f"X has rows of shape {got}, but the model's input has shape {tuple(tensor.shape)}: "
-        "let the model-building function take `meta` and begin with "
+        "give the model-building function an argument `meta` and begin the model with "
         f"keras.Input(meta['X_shape_'][1:]){advice}"
     )
 
@@ -331,7 +330,7 @@ def _embeddings(model: keras.Model) -> list[Any]:
 def _reads(layer: Any, tensor: Any) -> bool:
     try:
         return layer.input is tensor
-    except (AttributeError, ValueError):  # it was called several times, or never
+    except (AttributeError, ValueError):  # the layer was called several times, or never
         return False
 
 
@@ -344,6 +343,6 @@ def _shapes(arrays: list[Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """A message of Keras' without its colors and its list of arguments."""
+    """Remove colors and the list of arguments from a message of Keras."""
     text = text.replace("\x1b[1m", "").replace("\x1b[0m", "")
     return text.partition("Arguments received by")[0].strip()

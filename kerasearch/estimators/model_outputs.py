@@ -1,4 +1,4 @@
-"""What a built model says of its outputs: names, shapes, and the activations at their ends."""
+"""Descriptions of the outputs of a built model: names, shapes and activations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class ModelOutput:
     Attributes
     ----------
     name : str or None
-        What a dict of losses calls it; None where the model does not tell.
+        The key of the output in a dict of losses; None if it is not known.
     shape : tuple of int or None
-        None stands for the rows, and for an axis of unknown length. A first axis that is a number
-        does not follow the rows.
+        The shape. None is the axis of the rows, or an axis of unknown size. If the first axis is a
+        number, it is not the axis of the rows.
     activation : str or None
-        The name of the activation at its end; None where the model does not tell.
+        The name of the last activation; None if it is not known.
     layer : keras.Layer or None
-        The layer that it comes from; None where the model does not tell.
+        The layer that computes the output; None if it is not known.
     """
 
     name: str | None
@@ -33,20 +33,20 @@ class ModelOutput:
 
     @property
     def units(self) -> int | None:
-        """The size of the last axis; None where that is not known."""
+        """The size of the last axis; None if it is not known."""
         return self.shape[-1] if len(self.shape) > 1 else 1
 
 
 def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[ModelOutput]:
-    """Read the outputs of a model, in the order in which Keras flattens them.
+    """Describe the outputs of a model, in the order in which Keras flattens them.
 
     Parameters
     ----------
     model : keras.Model
-        Built.
+        A built model.
     predict_one : callable
-        Gives the model's output for one row. It is called for a model that knows its outputs only
-        when it is called, such as a subclass, and for one with outputs of more axes than two.
+        A function that returns the model's output for one row. It is called if the model has no
+        known outputs, as a subclass of Model, or if an output has more than two axes.
     """
     tensors = getattr(model, "outputs", None)
     if tensors:
@@ -69,13 +69,14 @@ def outputs_of(model: keras.Model, predict_one: Callable[[], Any]) -> list[Model
 def _shapes_found(
     predict_one: Callable[[], Any], said: list[tuple[int | None, ...]]
 ) -> list[tuple[int | None, ...]]:
-    """Look at the output for one row: some of Keras' layers say an axis more than they give.
+    """Get the shapes from the output for one row, because some of Keras' layers declare wrong ones.
 
-    So does `TextVectorization` of one column with ``output_mode="multi_hot"``.
+    For example, `TextVectorization` of one column with ``output_mode="multi_hot"`` declares one
+    axis too many.
     """
     try:
         found = [tuple(int(n) for n in o.shape) for o in keras.tree.flatten(predict_one())]
-    except Exception:  # one row may be no batch of the model's: then what Keras says counts
+    except Exception:  # the model may not accept a batch of one row: use the declared shapes
         return said
     return [(None, *shape[1:]) if shape[:1] == (1,) else shape for shape in found]
 
@@ -84,13 +85,13 @@ def _names(model: keras.Model, tensors: list[Any]) -> list[str | None]:
     structure = getattr(model, "output", None)
     if isinstance(structure, dict):  # Keras sorts the keys when it flattens
         return sorted(structure)
-    names = getattr(model, "output_names", None)  # a Sequential has none
+    names = getattr(model, "output_names", None)  # a Sequential has no such attribute
     histories = [getattr(tensor, "_keras_history", None) for tensor in tensors]
     return list(names or [h.operation.name if h else None for h in histories])
 
 
 def _end(tensor: Any) -> tuple[str | None, Any]:
-    """The activation that a tensor of a functional model ends in, and its layer."""
+    """Get the last activation of a tensor of a functional model, and the layer of the tensor."""
     history = getattr(tensor, "_keras_history", None)
     if history is None:
         return None, None
@@ -102,7 +103,7 @@ def _end(tensor: Any) -> tuple[str | None, Any]:
         return ("relu" if bounded_below else None), layer
     if hasattr(layer, "activation") and isinstance(layer, _WITH_ACTIVATION):
         return getattr(layer.activation, "__name__", None), layer
-    # a subclass, or a Sequential that waits for its first call, has no outputs to look at
+    # a subclass of Model, and a Sequential before its first call, have no outputs
     outputs = getattr(layer, "outputs", None) if isinstance(layer, keras.Model) else None
     return _end(outputs[history.tensor_index]) if outputs else (None, layer)
 

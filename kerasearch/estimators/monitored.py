@@ -1,6 +1,6 @@
-"""Callbacks that wait for a quantity that there will not be, found before training.
+"""A check before training that the quantities that callbacks monitor will exist.
 
-Keras finds out after the first epoch, or never: the callback then does nothing at all.
+Keras reports a missing quantity after the first epoch, or never. The callback then has no effect.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _MONITORING = (
     keras.callbacks.ReduceLROnPlateau,
     keras.callbacks.ModelCheckpoint,
 )
-# hooks in which a callback can add to what the others are given
+# hooks in which a callback can add quantities to the logs of other callbacks
 _HOOKS = ("on_epoch_end", "on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_test_end")
-# methods of a model whose logs nobody knows
+# methods of a model that may return other logs if they are overridden
 _STEPS = ("fit", "train_step", "test_step", "compute_metrics", "get_metrics_result", "evaluate")
 
 _SEVERAL = (list, tuple, Mapping)
@@ -32,23 +32,23 @@ _SEVERAL = (list, tuple, Mapping)
 def check_monitored(
     callbacks: Sequence[keras.callbacks.Callback], model: keras.Model, validates: bool
 ) -> None:
-    """Raise for a callback of Keras' whose `monitor` will not be among the logs.
+    """Raise if the `monitor` of a Keras callback will not be in the logs.
 
-    Where a training step or a callback of the user's own may add to them, nothing is raised.
+    Nothing is raised if a training step or a callback of the user may add quantities to the logs.
 
     Parameters
     ----------
     callbacks : sequence of keras.callbacks.Callback
-        Of the fit.
+        The callbacks of the fit.
     model : keras.Model
-        Compiled.
+        A compiled model.
     validates : bool
-        Whether there are rows to validate on.
+        Whether the fit has validation rows.
 
     Raises
     ------
     ValueError
-        Naming what the callback monitors, what there will be, and how to get the former.
+        If a monitored quantity will not be in the logs. The message names the available quantities.
     """
     monitoring = [callback for callback in callbacks if _needs_its_quantity(callback)]
     if not monitoring or _may_add(callbacks, model):
@@ -71,12 +71,12 @@ def _raise(callback: Any, known: Sequence[str], names: Sequence[str], validates:
         ways.append("set validation_split=0.2, or pass X_val and y_val to fit")
     if of_training not in names:
         near = did_you_mean(monitor, known)
-        ways.append(f"record it by metrics=[{of_training!r}]{near}")
+        ways.append(f"record it with metrics=[{of_training!r}]{near}")
     shown = dict.fromkeys(known)
     raise ValueError(
-        f"callbacks: {type(callback).__name__}(monitor={monitor!r}) waits for what there will not "
-        f"be: this fit records {listed(map(repr, shown))}"
-        f"{'' if validates else ' and validates on no rows'}; {', and '.join(ways)}"
+        f"callbacks: {type(callback).__name__} monitors {monitor!r}, which this fit does not "
+        f"record: it records {listed(map(repr, shown))}"
+        f"{'' if validates else ' and has no validation rows'}; {', and '.join(ways)}"
     )
 
 
@@ -100,7 +100,7 @@ def _may_add(callbacks: Iterable[keras.callbacks.Callback], model: keras.Model) 
 
 
 def _is_the_users(callback: keras.callbacks.Callback, method: str) -> bool:
-    """Tell whether a method comes from code that is not Keras'."""
+    """Tell whether a method is not defined by Keras."""
     if method in vars(callback):
         return True
     owner = next((cls for cls in type(callback).__mro__ if method in vars(cls)), None)
@@ -113,21 +113,21 @@ def _logs_the_rate(callback: keras.callbacks.Callback) -> bool:
 
 
 def _names_in_training(model: keras.Model) -> list[str] | None:
-    """What a step of training logs, and perhaps more; None where that is not known."""
+    """List the quantities that a training step may log; None if they are not known."""
     compiled = keras_objects.leaves(serialization.compiled_metrics(model))
     given = [metric for metric in compiled if metric is not None]
     owned = [m for m in model.metrics if m.name != "compile_metrics"]
-    for metric in (*given, *owned):  # the result of a user's own may be a dict
+    for metric in (*given, *owned):  # the result of a user's metric may be a dict
         if isinstance(metric, keras.metrics.Metric) and package_of(type(metric)) != "keras":
             return None
     names: list[str] = []
-    for name in map(_name, given):  # Keras tells those apart that have one name
+    for name in map(_name, given):  # Keras adds a prefix or number to the second equal name
         names += [name] if name not in names else [f"weighted_{name}", f"{name}_{len(names)}"]
     outputs = [str(name) for name in getattr(model, "output_names", None) or []]
     if len(outputs) > 1:
         names = [f"{output}_{name}" for output in outputs for name in [*names, "loss"]]
     elif not outputs and not getattr(model, "outputs", None) and isinstance(model.loss, _SEVERAL):
-        return None  # a subclass does not tell how many outputs it has
+        return None  # the number of outputs of a subclass of Model is not known
     return list(dict.fromkeys(["loss", *names, *(m.name for m in owned)]))
 
 

@@ -1,4 +1,4 @@
-"""The default model, a multilayer perceptron: what ``model=None`` stands for."""
+"""The default model, which is used for ``model=None``: a multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ def mlp(
     l2: float = 0.0,
     params: Mapping[str, Any] | None = None,
 ) -> keras.Model:
-    """Build a multilayer perceptron whose output layer follows the target, and the loss.
+    """Build a multilayer perceptron with an output layer that fits the target and the loss.
 
-    Two classes get one sigmoid unit, or two of softmax where the loss compares the units of a row,
-    as "sparse_categorical_crossentropy" does. The output is linear where the loss has
-    ``from_logits=True``. Each hidden layer is dense, then batch normalization if asked for, the
-    activation, and dropout. The model is not compiled: the estimator does that, with a loss that
-    follows the target too.
+    Each hidden layer is a dense layer, followed by optional batch normalization, the activation and
+    dropout. For two classes, the output layer has one sigmoid unit. It has two softmax units if the
+    loss compares the units of a row, such as "sparse_categorical_crossentropy". The output is
+    linear if the loss has ``from_logits=True``. The model is not compiled; the estimator compiles
+    it.
 
-    A regression learns the standardized target, and two layers of fixed weights turn that into the
-    units of y: what goes forward is multiplied by the scale of y and its mean is added, what flows
-    back is scaled so that neither the learning rate nor `l2` depends on y's units. This is so where
-    `meta` has ``y_mean_`` and ``y_scale_``, and the loss is the squared, absolute, Huber or
-    log-cosh error, in y's units.
+    For regression, the network is trained on the standardized target, and two layers with fixed
+    weights convert its output to the units of y. In the forward pass, they multiply by the scale of
+    y and add its mean. In the backward pass, they scale the gradient, so that neither the learning
+    rate nor `l2` depends on the units of y. These layers are added if `meta` has ``y_mean_`` and
+    ``y_scale_``, and the loss is the squared, absolute, Huber or log-cosh error. The loss is
+    computed in the units of y.
 
     Parameters
     ----------
     meta : mapping
-        What the estimator knows of the data: ``X_shape_``, ``target_type_``, ``n_classes_``,
-        ``n_outputs_``, ``y_mean_``, ``y_scale_``. The estimator fills it in.
+        Facts about the data: ``X_shape_``, ``target_type_``, ``n_classes_``, ``n_outputs_``,
+        ``y_mean_``, ``y_scale_``. The estimator passes it.
     hidden_layer_sizes : int or sequence of int, default=(100,)
         The width of each hidden layer; ``()`` gives a linear model.
     activation : str, default="relu"
@@ -51,10 +52,10 @@ def mlp(
     batch_norm : bool, default=False
         Whether to normalize each hidden layer over the batch.
     l2 : float, default=0.0
-        The factor of the L2 penalty on the weights, biases left out.
+        The factor of the L2 penalty on the weights, without biases.
     params : mapping, default=None
-        The estimator's parameters, of which ``loss`` is read; None is the loss that follows the
-        target. The estimator fills it in.
+        The estimator's parameters, of which only the loss is used. None means the default loss for
+        the target. The estimator passes it.
 
     Returns
     -------
@@ -114,7 +115,7 @@ def _at_positions(
     activation: str,
     regularizer: Any,
 ) -> Any:
-    """The output for a y of three axes or more: a dense layer for all positions at once."""
+    """Make the output for a y with three or more axes: one dense layer for all positions."""
     import keras
     import numpy as np
 
@@ -134,7 +135,7 @@ def _at_positions(
 
 
 def _check_settings(activation: Any, dropout: Any, l2: Any) -> None:
-    """Raise in the words of this module's arguments; Keras calls them otherwise."""
+    """Raise for invalid arguments; Keras' own errors use other names for them."""
     import keras
 
     if dropout is not None and not 0 <= check_number("dropout", dropout, _SHARE) < 1:
@@ -146,7 +147,7 @@ def _check_settings(activation: Any, dropout: Any, l2: Any) -> None:
     except ValueError as error:
         known = [name for name in dir(keras.activations) if not name.startswith("_")]
         raise ValueError(
-            f"activation={activation!r} is none of Keras' activations"
+            f"activation={activation!r} is not in keras.activations"
             f"{did_you_mean(str(activation), known)}"
         ) from error
 

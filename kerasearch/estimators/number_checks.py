@@ -1,4 +1,4 @@
-"""Numbers that Keras takes in silence although nothing learns with them: a negative rate, say."""
+"""Checks of numbers that Keras accepts without an error, such as a negative learning rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_NEGATIVE: _Bound = ("a finite number of at least 0", lambda v: 0 <= v < mat
 _POSITIVE: _Bound = ("a finite number above 0", lambda v: 0 < v < math.inf)
 _SHARE: _Bound = ("a number from 0 to 1", lambda v: 0 <= v <= 1)
 
-# what Keras' own optimizers, schedules and losses call such numbers, in Keras 3.10 to 3.15
+# arguments of Keras' optimizers, schedules and losses with their bounds, in Keras 3.10 to 3.15
 _BOUNDS: dict[str, _Bound] = {
     **dict.fromkeys(
         (
@@ -66,21 +66,22 @@ _BOUNDS: dict[str, _Bound] = {
 
 
 def check_numbers(what: str, made: Any, given: Mapping[str, Any] | None = None) -> None:
-    """Raise for a number of an optimizer or a loss with which nothing can be learned.
+    """Raise if a number of an optimizer or a loss is outside its bounds.
 
     Parameters
     ----------
     what : str
-        What they are, for the message: ``"optimizer"``, a route, or words.
+        A description for the message: ``"optimizer"``, the prefix of routed parameters, or words.
     made : optimizer, loss, or list or dict of losses
-        Keras objects; anything else has no numbers that are known.
+        The Keras objects. Other objects are not checked.
     given : mapping, default=None
-        The parameters routed to them, the prefix removed: the message names these by route.
+        The parameters routed to these objects, by their names without prefix. The message uses
+        their full names.
 
     Raises
     ------
     ValueError
-        If a number is out of its bounds; the message has its name, its value and the bounds.
+        If a number is outside its bounds. The message has its name, its value and the bounds.
     """
     for one in keras.tree.flatten(made):
         for path, name, value in _numbers(one):
@@ -93,14 +94,14 @@ def check_numbers(what: str, made: Any, given: Mapping[str, Any] | None = None) 
 
 
 def _numbers(one: Any) -> Iterator[tuple[str, str, float]]:
-    """Path, name and value of the numbers that have bounds."""
+    """List path, name and value of each number that has bounds."""
     if isinstance(one, keras.losses.Loss):
-        # not all are in its configuration; checked for Keras 3.10 to 3.15
+        # The configuration lacks some of the numbers; checked with Keras 3.10 to 3.15.
         settings = _kept_by_keras(one).get("_fn_kwargs", {})
     elif isinstance(one, keras.optimizers.Optimizer):
-        # a model of reduced precision wraps its optimizer
+        # a model with reduced precision wraps its optimizer
         one = getattr(one, "inner_optimizer", one)
-        # `learning_rate` of a schedule is its present value; checked for the same
+        # With a schedule, the public `learning_rate` is the current value; same Keras versions.
         rate = one._learning_rate
         rate = float(str(to_numpy(rate))) if isinstance(rate, keras.Variable) else rate
         settings = {
@@ -120,5 +121,8 @@ def _numbers(one: Any) -> Iterator[tuple[str, str, float]]:
 
 
 def _kept_by_keras(one: Any) -> dict[str, Any]:
-    """The attributes of an object of Keras' own classes; those of others may mean anything."""
+    """Get the attributes of an object of a Keras class; {} for other classes.
+
+    In other classes, an attribute of the same name may have another meaning.
+    """
     return vars(one) if package_of(type(one)) == "keras" else {}

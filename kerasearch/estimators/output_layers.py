@@ -1,4 +1,4 @@
-"""What a target asks of a model: its output layer, and the loss that goes with it."""
+"""The output layers and the loss that a target needs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class Output:
     Attributes
     ----------
     layers : tuple of (units, activation)
-        The usual one first.
+        The possible layers; the usual layer is first.
     target : str
         The target in words.
     positions : tuple of int
-        The axes before that of the units: steps of a sequence, height and width of an image.
+        The sizes of the axes of positions, such as the steps of a sequence, or the height and width
+        of an image.
     is_free : bool
-        Whether any output fits, since only the user's own loss reads it.
+        Whether any output fits, because only the user's own loss interprets it.
     """
 
     layers: tuple[tuple[int, str], ...]
@@ -35,22 +36,22 @@ class Output:
     is_free: bool = False
 
     def suiting(self, loss: Any) -> Output:
-        """Those that a loss can compare with; all where it can compare with none."""
+        """Keep only the layers that fit a loss; keep all layers if none fits."""
         layers = tuple(layer for layer in self.layers if layer[0] > 1 or not wants_columns(loss))
         return replace(self, layers=layers or self.layers)
 
     @property
     def shape(self) -> str:
-        """The shape of the usual one, as Keras writes it."""
+        """The shape of the usual output, as Keras writes it."""
         return f"(None, {', '.join(map(str, (*self.positions, self.layers[0][0])))})"
 
     @property
     def advice(self) -> str:
-        """The layer to write, as code."""
+        """The possible layers as code."""
         return " or ".join(f"Dense({u}, activation={a!r})" for u, a in self.layers)
 
     def has_axes_of(self, output: ModelOutput) -> bool:
-        """Tell whether an output has the axis of the rows, the positions, and one for the units."""
+        """Tell whether an output has the axes of rows, positions and units, and no others."""
         shape = output.shape
         if not shape or shape[0] is not None:
             return False
@@ -61,13 +62,13 @@ class Output:
         )
 
     def fits(self, output: ModelOutput) -> bool:
-        """Tell whether an output has the shape that the target asks for."""
+        """Tell whether an output has the shape that the target needs."""
         has_units = output.units is None or any(output.units == u for u, _ in self.layers)
         return self.has_axes_of(output) and has_units
 
 
 def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
-    """The output layers that the target asks for, one for each output of the model.
+    """List the output layers that the target needs, one for each output of the model.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
     if target_type == "multiclass":
         return [Output(((n_classes, "softmax"),), f"{n_classes} classes")]
     if target_type == "multilabel-indicator":
-        # softmax where the rows are one-hot classes, which the loss tells
+        # softmax is right if the rows are one-hot classes, which depends on the loss
         layers = ((n_classes, "sigmoid"), (n_classes, "softmax"))
         return [Output(layers, f"{n_classes} labels")]
     if target_type == "multiclass-multioutput":
@@ -89,19 +90,19 @@ def expected_outputs(meta: Mapping[str, Any]) -> list[Output]:
     if target_type.startswith("continuous"):
         n_outputs = meta["n_outputs_"]
         values = "value" if n_outputs == 1 else "values"
-        return [Output(((n_outputs, "linear"),), f"{n_outputs} {values} a row")]
+        return [Output(((n_outputs, "linear"),), f"{n_outputs} {values} in each row")]
     return []
 
 
 def default_layers(meta: Mapping[str, Any], params: Mapping[str, Any]) -> list[tuple[int, str]]:
-    """Units and activation of each output layer of the default model.
+    """Get the units and activation of each output layer of the default model.
 
     Parameters
     ----------
     meta : mapping
         The estimator's metadata.
     params : mapping
-        Its parameters: ``loss`` and what is routed to it.
+        The estimator's parameters; only ``loss`` and ``loss__...`` are used.
 
     Raises
     ------
@@ -111,9 +112,9 @@ def default_layers(meta: Mapping[str, Any], params: Mapping[str, Any]) -> list[t
     wanted = expected_outputs(meta)
     if meta["target_type_"] == "fields":
         raise ValueError(
-            f"y has the fields {', '.join(map(repr, meta['targets_']))}, and the default model has "
-            "one output: pass a model-building function whose output layers are called as the "
-            "fields are, keras.layers.Dense(1, name='price') for example"
+            f"y has the fields {', '.join(map(repr, meta['targets_']))}, but the default model has "
+            "one output: pass a model-building function whose output layers have the names of the "
+            "fields, for example keras.layers.Dense(1, name='price')"
         )
     if not wanted:
         raise ValueError(
@@ -130,21 +131,21 @@ def default_layers(meta: Mapping[str, Any], params: Mapping[str, Any]) -> list[t
 
 
 def losses_of(loss: Any, n_outputs: int, names: Sequence[str | None] = ()) -> list[Any]:
-    """Get the loss of each output from what Keras takes as `loss`.
+    """Get the loss of each output from Keras' argument `loss`.
 
     Parameters
     ----------
     loss : any
         One loss for all outputs, or a list, or a dict by the outputs' names.
     n_outputs : int
-        How many there are.
+        The number of outputs.
     names : sequence of str or None
-        Their names, which decide on the order of a dict.
+        The names of the outputs, which determine the order of a dict.
 
     Returns
     -------
     losses : list of length n_outputs
-        In the order of the outputs. None is no loss, or one that is not known.
+        The losses in the order of the outputs. None means no loss, or an unknown loss.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def losses_of(loss: Any, n_outputs: int, names: Sequence[str | None] = ()) -> li
         loss = list(loss.values())
     if not isinstance(loss, (list, tuple)):
         return [loss] * n_outputs
-    if n_outputs == 1 and len(loss) > 1:  # Keras adds them up
+    if n_outputs == 1 and len(loss) > 1:  # Keras adds several losses of one output
         return [next((one for one in loss if one is not None), None)]
     if any(isinstance(one, (list, tuple, Mapping)) for one in loss):
         return [losses_of(one, 1)[0] for one in loss][:n_outputs]
@@ -171,28 +172,29 @@ def losses_of(loss: Any, n_outputs: int, names: Sequence[str | None] = ()) -> li
 
 
 def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[Output]) -> None:
-    """Raise where the model's output layers do not fit the target.
+    """Raise if the model's output layers do not fit the target.
 
     Parameters
     ----------
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     loss : any
-        What the model is compiled with; a loss that is no cross-entropy leaves the activation free.
+        The loss that the model is compiled with. Unless it is a cross-entropy, a classifier may
+        have any activation.
     expected : sequence of Output
-        What the target asks for, from `expected_outputs`.
+        The outputs that the target needs, from `expected_outputs`.
 
     Raises
     ------
     ValueError
-        Saying which shape, units and activation the target asks for.
+        If an output does not fit. The message says which shape, units and activation are needed.
     """
     if len(expected) != len(outputs):
         raise ValueError(
-            f"the model has {counted(len(outputs), 'output')}, but the target asks for "
+            f"the model has {counted(len(outputs), 'output')}, but the target needs "
             f"{len(expected)}: {', '.join(output.advice for output in expected)}. Several outputs "
-            "are for several columns of classes, for the fields of a data frame or structured "
-            "array as KerasRegressor's y, or for a `target_encoder` of a subclass"
+            "are possible if y has several columns of classes, if y of KerasRegressor is a data "
+            "frame or structured array with fields, or if a subclass has a `target_encoder`"
         )
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     for wanted, output, its_loss in zip(expected, outputs, losses, strict=True):
@@ -202,10 +204,10 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
         if keras_objects.is_keras_loss(its_loss) and keras_objects.loss_label(its_loss) in _OTHERS:
             raise ValueError(
                 f"{loss_text(its_loss)} compares sequences or embeddings, not an output with a "
-                f"target of {wanted.target}; None is the loss that follows from the target"
+                f"target of {wanted.target}; with loss=None, the loss is chosen by the target"
             )
         units, activation = output.units, output.activation
-        # a single softmax unit is wrong for any loss, which may follow from it
+        # A single softmax unit is always wrong, and the default loss may have been chosen by it.
         suiting = wanted if (units, activation) == (1, "softmax") else wanted.suiting(its_loss)
         fitting = [a for u, a in suiting.layers if units in (None, u)]
         if fitting and (activation is None or not _is_wrong(activation, fitting, its_loss)):
@@ -216,18 +218,18 @@ def check_outputs(outputs: Sequence[ModelOutput], loss: Any, expected: Sequence[
         if fitting and activation == "linear":
             hint = "; with a linear layer, pass the loss as an instance with from_logits=True"
         elif fitting and from_logits(its_loss):
-            hint = " and leave from_logits=True out, or make the activation linear and leave it in"
+            hint = " and remove from_logits=True, or keep it and make the activation linear"
         elif not fitting and len(suiting.layers) < len(wanted.layers):
-            got += f", but {loss_text(its_loss)} compares with one unit for each class"
+            got += f", but {loss_text(its_loss)} needs one unit for each class"
             hint = ", or use loss='binary_crossentropy'"
         raise ValueError(
             f"the model's output layer has {got}, which does not fit a target of "
-            f"{wanted.target}: make it {suiting.advice}{hint}"
+            f"{wanted.target}: use {suiting.advice}{hint}"
         )
 
 
 def _check_shape(output: ModelOutput, wanted: Output) -> None:
-    """Raise for an output that has not the axes of the target."""
+    """Raise if an output does not have the axes of the target."""
     shape = output.shape
     if wanted.has_axes_of(output):
         return
@@ -235,9 +237,9 @@ def _check_shape(output: ModelOutput, wanted: Output) -> None:
     causes += "a recurrent layer left at return_sequences=True, or a missing Flatten() or global "
     causes += "pooling layer, such as GlobalAveragePooling2D(), before the output layer"
     if not shape or shape[0] is not None:
-        causes = "The first axis is that of the rows: no layer may change it"
+        causes = "The first axis is the axis of the rows, and no layer may change it"
     raise ValueError(
-        f"the model's output has shape {shape}, but a target of {wanted.target} asks for "
+        f"the model's output has shape {shape}, but a target of {wanted.target} needs "
         f"{wanted.shape}. {causes}"
     )
 
@@ -248,23 +250,23 @@ def default_loss(
     expected: Sequence[Output],
     metrics: Any = None,
 ) -> Any:
-    """The loss that follows the target, for a model that nobody compiled.
+    """Choose the default loss for a target, for a model that is not compiled.
 
     Parameters
     ----------
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     encoded : array or list or dict of arrays
         The target as the model gets it.
     expected : sequence of Output
-        What the target asks for; empty where that is not known.
+        The outputs that the target needs; empty if they are not known.
     metrics : any, default=None
-        The estimator's metrics: some of them can only compare with one column for each class.
+        The estimator's metrics. Some metrics need one column for each class.
 
     Returns
     -------
     loss : str or list of str
-        A list where the model has several outputs.
+        The loss; a list if the model has several outputs.
     """
     if isinstance(encoded, Mapping):
         arrays = list(encoded.values())
@@ -274,7 +276,7 @@ def default_loss(
     losses = []
     for i, activation in enumerate(output.activation for output in outputs):
         fitting = [a for _, a in expected[i].layers] if i < len(expected) else []
-        if activation not in fitting:  # not known, or an error, which `check_outputs` raises
+        if activation not in fitting:  # unknown, or wrong, so that `check_outputs` raises
             activation = fitting[0] if fitting else activation or "linear"
         columns = arrays[i].shape[-1] if i < len(arrays) and arrays[i].ndim > 1 else 1
         losses.append(_loss_for(activation, sparse=columns == 1 and not one_hot))
@@ -284,24 +286,26 @@ def default_loss(
 def encoding(
     loss: Any, outputs: Sequence[ModelOutput], target_types: Sequence[str]
 ) -> dict[str, Any]:
-    """How a classifier's target is encoded for a loss.
+    """Determine how a classifier's target is encoded for a loss.
+
+    Keras' sparse losses need class numbers, and its other losses need one column for each output
+    unit. A loss of the user gets class numbers, as in scikeras. The columns of an indicator matrix
+    exclude each other if the loss or the activation is for such classes.
 
     Parameters
     ----------
     loss : any
-        One loss, or a list or dict of them.
+        One loss, or a list or dict of losses.
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     target_types : sequence of str
-        What the target of each output is taken for.
+        The type of the target of each output.
 
     Returns
     -------
     settings : dict
-        ``one_hot``, ``from_logits`` and ``exclusive`` of the encoder; lists where the model has
-        several outputs. Keras' losses want one column for each output unit, but the sparse ones;
-        what a loss of the user's own wants nobody knows: it gets the number of the class, as in
-        scikeras. Labels exclude each other where the loss or the activation says so.
+        The encoder's settings ``one_hot``, ``from_logits`` and ``exclusive``. They are lists if the
+        model has several outputs.
     """
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     if len(outputs) > 1:
@@ -318,37 +322,37 @@ def _encoding(loss: Any, output: ModelOutput, target_type: str) -> dict[str, Any
     activation = output.activation
     exclusive = target_type != "multilabel-indicator" or activation == "softmax"
     exclusive = exclusive or says_classes(loss)
-    if target_type == "multilabel-indicator":  # its columns are there: a loss may do without
+    if target_type == "multilabel-indicator":  # y already has columns; sparse losses need numbers
         one_hot = label not in _SPARSE
     return {"one_hot": one_hot, "from_logits": from_logits(loss), "exclusive": exclusive}
 
 
 def from_logits(loss: Any) -> bool:
-    """Tell whether a loss takes the model's output for logits."""
+    """Tell whether a loss interprets the model's output as logits."""
     config = {} if isinstance(loss, type) else keras_objects.config(loss)
     return bool(config.get("from_logits", False))
 
 
 def wants_columns(loss: Any) -> bool:
-    """Tell whether a loss of Keras' is blind for a single unit: it compares units of a row."""
+    """Tell whether a loss of Keras compares the units of a row, so that one unit is useless."""
     return keras_objects.is_keras_loss(loss) and (
         says_classes(loss) or keras_objects.loss_label(loss) in _DISTRIBUTIONS
     )
 
 
 def loss_text(loss: Any) -> str:
-    """Write a loss as code would have it, as far as that is short."""
+    """Describe a loss for a message, by its name."""
     name = getattr(loss, "__name__", None) or type(loss).__name__
     return f"loss={loss!r}" if isinstance(loss, str) else f"the loss {name}"
 
 
 def says_classes(loss: Any) -> bool:
-    """Tell whether a loss is one for classes of which each row has one."""
+    """Tell whether a loss is for classes that exclude each other."""
     return loss is not None and keras_objects.loss_label(loss) in _CATEGORICAL | _SPARSE
 
 
 def says_labels(loss: Any) -> bool:
-    """Tell whether a loss is one for labels of which each row may have any number."""
+    """Tell whether a loss is for independent labels, any number of which a row may have."""
     return loss is not None and keras_objects.loss_label(loss) in _BINARY
 
 
@@ -357,7 +361,7 @@ def _is_wrong(activation: str, fitting: Sequence[str], loss: Any) -> bool:
         return True
     if activation in fitting or activation not in ("linear", "sigmoid", "softmax", "relu", "tanh"):
         return False
-    if "linear" in fitting:  # a regression's output may be bounded, but softmax sums to one
+    if "linear" in fitting:  # regression allows bounded activations, but softmax sums to 1
         return activation == "softmax"
     crossentropy = "crossentropy" in keras_objects.loss_label(loss)
     return crossentropy and not from_logits(loss)

@@ -1,4 +1,4 @@
-"""Trying a user's own loss on a few rows, before anything is trained with it."""
+"""A trial of a user's own loss on a few rows before training."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from .model_outputs import ModelOutput
 from .output_layers import losses_of
 from .target_reading import Reading
 
-_N_ROWS = 7  # at least: a number of rows that no axis of the output has
+_N_ROWS = 7  # the smallest number of rows; it must differ from the sizes of the output's axes
 
 
 def check_own_losses(
     outputs: Sequence[ModelOutput], loss: Any, reading: Reading, target: Any
 ) -> None:
-    """Raise where a loss cannot compare its output with the target as the model gets it.
+    """Raise if a loss cannot compare its output with the encoded target.
 
     Parameters
     ----------
     outputs : sequence of ModelOutput
-        Of the model.
+        The outputs of the model.
     loss : any
-        What it is compiled with.
+        The loss that the model is compiled with.
     reading : Reading
-        How y is read. Only outputs that no loss of Keras' could read are tried.
+        How y is interpreted. Only outputs that Keras' losses cannot interpret are tried.
     target : array, or dict of arrays
         One row of y as the model gets it.
 
     Raises
     ------
     ValueError
-        Naming the shapes, with what the loss says of them.
+        If the loss fails. The message has the shapes and the error of the loss.
     """
     if not reading.heads:
-        return  # a user's encoder, or the model itself, makes the target
+        return  # the target comes from a subclass's encoder, or from the model itself
     losses = losses_of(loss, len(outputs), [output.name for output in outputs])
     for head, output, its_loss in zip(reading.heads, outputs, losses, strict=True):
         if head.output.is_free and its_loss is not None:
@@ -50,16 +50,16 @@ def check_own_losses(
 
 
 def n_axes_of_values(loss: Any, target: np.ndarray, shape: tuple[int, ...]) -> int:
-    """How many axes the values of a loss have, of which Keras takes the mean.
+    """Count the axes of the values that a loss returns before Keras takes their mean.
 
     Parameters
     ----------
     loss : callable
-        A user's own.
+        A loss of the user.
     target : ndarray
-        As the model gets it; one row is looked at.
+        The target as the model gets it; only one row is used.
     shape : tuple of int
-        Of a row of the model's output.
+        The shape of a row of the model's output.
     """
     return len(_values(loss, target, shape).shape)
 
@@ -69,22 +69,22 @@ def _try(loss: Any, row: np.ndarray, output: ModelOutput) -> None:
     name = getattr(loss, "__name__", type(loss).__name__)
     got = f"y of shape (n, {', '.join(map(str, row.shape[1:]))})".replace("(n, )", "(n,)")
     got += f" and an output of shape {output.shape}"
-    advice = "in the loss, y_true = keras.ops.reshape(y_true, (-1, 1)) gives y a last axis"
+    advice = "to give y a last axis, write y_true = keras.ops.reshape(y_true, (-1, 1)) in the loss"
     try:
         values = np.asarray(_values(loss, row, shape))
-    except Exception as error:  # whatever a user's code or Keras raises
+    except Exception as error:  # code of the user or of Keras may raise any error
         raise ValueError(
             f"the loss {name} fails on {got}: {one_line(str(error), 200)}; {advice}"
         ) from error
     if values.ndim > 1 and values.shape[1] == _n_rows(shape):
         raise ValueError(
-            f"the loss {name} compares every row with every other: it gives values of shape "
+            f"the loss {name} compares every row with every other row: it returns values of shape "
             f"(n, n{', ...' * (values.ndim > 2)}) for {got}; {advice}"
         )
 
 
 def _values(loss: Any, row: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """What a loss gives for some equal rows of a target, and outputs of a shape."""
+    """Compute a loss for some equal rows of a target and constant outputs."""
     n_rows = _n_rows(shape)
     y_true = np.repeat(row[:1], n_rows, axis=0).astype(keras.config.floatx())
     y_pred = np.full((n_rows, *shape), 0.5, keras.config.floatx())

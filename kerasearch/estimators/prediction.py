@@ -1,4 +1,4 @@
-"""One call of predict: its arguments, checked, and the call of the engine."""
+"""One call of ``predict``: checks of its arguments, and the call of the training engine."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def raw_predictions(
     arguments: Mapping[str, Any],
     model: keras.Model | None = None,
 ) -> Any:
-    """Let a fitted model predict rows, by the settings of a prediction.
+    """Compute the output of a fitted model for rows.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted; its parameters, the routed ones too, are the settings.
+        A fitted estimator.
     features : array, or dict or tuple of arrays
         Rows as the model gets them.
     arguments : mapping
-        What the call was given. It comes before ``predict__...``, that before the parameters.
+        The arguments of the call. They override ``predict__...``, which overrides parameters.
     model : keras.Model, default=None
-        What predicts; by default the estimator's.
+        The model; None means the estimator's model.
 
     Returns
     -------
-    raw : ndarray, or list or dict of them
-        The model's own output, at least float32.
+    raw : ndarray, or list or dict of ndarray
+        The model's output; float16 and bfloat16 become float32.
 
     Raises
     ------
     ValueError
-        If an argument is not one of a prediction's, or not valid.
+        If an argument is unknown or not valid.
     """
     for name in arguments:
         estimator._check_name(f"predict__{name}", f"predict__{name}")
@@ -70,30 +70,30 @@ def raw_predictions(
 
 
 def check_output_to_prediction(function: Any) -> None:
-    """Raise unless it is a function, or None."""
+    """Raise unless `output_to_prediction` is a function or None."""
     if function is not None and not callable(function):
         raise TypeError(
-            f"output_to_prediction={function!r} must be a function of the model's output, which "
-            "returns what `predict` is to give, such as lambda output: output[:, 1]; or None"
+            f"output_to_prediction={function!r} must be None, or a function of the model's output "
+            "that returns the result of `predict`, such as lambda output: output[:, 1]"
         )
 
 
 def as_predictions(estimator: Any, raw: Any, X: Any) -> Any:
-    """Turn a model's own output into predictions in the form of y.
+    """Convert a model's output to predictions in the form of y.
 
     Parameters
     ----------
     estimator : estimator
-        Fitted.
-    raw : ndarray, or list or dict of them
-        The model's own output.
+        A fitted estimator.
+    raw : ndarray, or list or dict of ndarray
+        The model's output.
     X : array-like
-        The rows, whose index a data frame of predictions gets.
+        The rows. If predictions are a data frame, it gets the index of X.
 
     Raises
     ------
     ValueError
-        If `output_to_prediction` gives another number of rows, or something that is no label.
+        If `output_to_prediction` returns a wrong number of rows, or an unknown label.
     """
     encoder, function = estimator.target_encoder_, estimator.output_to_prediction
     index = getattr(X, "index", None) if hasattr(X, "iloc") else None
@@ -123,28 +123,27 @@ def _rows(made: Any, n_rows: int) -> np.ndarray:
     array = np.asarray(made)
     if array.shape[:1] != (n_rows,):
         raise ValueError(
-            f"output_to_prediction must return one prediction a row, {n_rows} here, but returned "
-            f"an array of shape {array.shape}"
+            f"output_to_prediction must return one prediction for each of the {n_rows} rows, but "
+            f"returned an array of shape {array.shape}"
         )
     return array
 
 
 def _in_shape(made: np.ndarray, estimator: Any) -> np.ndarray:
-    """The shape of y where that is possible; labels are checked to be some."""
+    """Reshape predictions to the shape of y if possible, and check that labels are known."""
     row = estimator.y_shape_[1:]
     labels = getattr(estimator, "classes_", None)
     if isinstance(labels, np.ndarray) and not np.isin(made, labels).all():
         unknown = made.ravel()[~np.isin(made, labels).ravel()][0]
         if estimator.target_type_ != "multilabel-indicator":
             raise ValueError(
-                f"output_to_prediction returned {as_python(unknown)!r}, which is none of the "
-                f"labels {listed(map(repr, labels.tolist()), 6)}: it must return labels as y has "
-                "them"
+                f"output_to_prediction returned {as_python(unknown)!r}, but it must return labels "
+                f"of y, which are {listed(map(repr, labels.tolist()), 6)}"
             )
     return made.reshape(-1, *row) if made[0].size == np.prod(row, dtype=int) else made
 
 
 def _at_least_float32(array: np.ndarray) -> np.ndarray:
-    """Widen what NumPy, and so scikit-learn, lacks (bfloat16) or counts badly in (float16)."""
+    """Convert float16, which is imprecise, and bfloat16, which NumPy does not have, to float32."""
     narrow = array.dtype.kind not in "fiubcOSU" or array.dtype == np.float16
     return array.astype(np.float32) if narrow else array

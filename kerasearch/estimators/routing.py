@@ -1,9 +1,9 @@
-"""The parameter language of the estimators: which names there are, and what each is routed to.
+"""Names of the estimators' parameters, and routing of parameters to the objects that use them.
 
-A routed name is ``<route>__<argument>``: ``model__units`` goes to the model-building function,
-``optimizer__learning_rate`` to the optimizer's class, ``callbacks__stopping__patience`` to the
-callback called ``stopping``. The arguments of the builder and of the optimizer are read from their
-signatures, so they need not be declared.
+A routed name has the form ``<route>__<argument>``. For example, ``model__units`` goes to the
+model-building function, ``optimizer__learning_rate`` to the optimizer's class, and
+``callbacks__stopping__patience`` to the callback with the key ``stopping``. The arguments of the
+builder and of the optimizer are read from their signatures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ROUTES = (
     "predict",
     "score",
 )
-# Keras' own arguments that scikeras took without a route
+# arguments of Keras that scikeras accepted without a route
 _ALIASES = {
     "loss_weights": "compile__loss_weights",
     "weighted_metrics": "compile__weighted_metrics",
@@ -44,7 +44,7 @@ _ALIASES = {
     "validation_steps": "fit__validation_steps",
     "steps": "predict__steps",
 }
-# the arguments of Keras' methods that are heeded, the estimator's own parameters aside
+# the accepted arguments of Keras' methods
 ARGUMENTS = {
     "compile": {
         "auto_scale_loss",
@@ -72,8 +72,9 @@ ARGUMENTS = {
 }
 
 
-# the estimators' own parameters that came when functions may have had arguments of these names
-_ONCE_THE_BUILDERS = (
+# Parameters that were added to the estimators later. Older model-building functions may have
+# arguments with these names.
+_ADDED_LATER = (
     "allow_nan",
     "inputs",
     "jit_compile",
@@ -88,20 +89,20 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
     """scikit-learn's get_params, set_params and clone for estimators with routed parameters.
 
     A subclass's constructor stores its own parameters and then passes its ``**kwargs`` to
-    `_store_routed`. The parameters of an estimator are those of all constructors of its class:
-    each of them sets some. One that a user's subclass adds reaches the builder's argument of the
-    same name.
+    `_store_routed`. The parameters of an estimator are the parameters of the constructors of its
+    class and all base classes. If a user's subclass adds a parameter, the builder's argument with
+    the same name gets its value.
     """
 
-    _parameters: dict[str, inspect.Parameter] = {}  # of all constructors, by name
-    _own_parameters: list[str] = []  # their names, sorted
-    _added_parameters: frozenset[str] = frozenset()  # those that users' subclasses brought
-    _constructor_takes: frozenset[str] = frozenset()  # those that a clone is constructed with
+    _parameters: dict[str, inspect.Parameter] = {}  # parameters of all constructors, by name
+    _own_parameters: list[str] = []  # the sorted names of `_parameters`
+    _added_parameters: frozenset[str] = frozenset()  # parameters that users' subclasses added
+    _constructor_takes: frozenset[str] = frozenset()  # arguments that a clone is constructed with
 
     def _store_routed(self, kwargs: Mapping[str, Any]) -> None:
-        # a private dict, since scikit-learn's check of __init__ allows no other attributes
+        # a private dict, because scikit-learn's check of __init__ allows no other public attributes
         routed = self.__dict__.setdefault("_routed", {})
-        # a subclass may set the builder's arguments before it calls this constructor
+        # a subclass may have set the builder's arguments before it called this constructor
         for name in vars(self).keys() - self._parameters.keys():
             if not (name.startswith("_") or name.endswith("_")) and (
                 f"model__{name}" in self._default_arguments()
@@ -109,13 +110,14 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
                 routed[f"model__{name}"] = self.__dict__.pop(name)
         for name, value in kwargs.items():
             full = self._full_name(name)
-            # as it was typed: clones have full names, and a subclass may not be complete yet
+            # Check only short names: clones pass full names, and the constructor of a subclass
+            # may not have set all attributes yet.
             if "__" not in name and _is_ours(type(self)) and not self._accepts(full):
                 self._refuse(full, name)
             self._put(full, value)
 
     def _builder(self) -> Callable[..., keras.Model]:
-        """Get the function that builds models; an error if `model` is nothing of the kind."""
+        """Get the model-building function; raise if `model` is not valid."""
         raise NotImplementedError
 
     @classmethod
@@ -123,10 +125,11 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return cls._own_parameters
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Read the parameters of all constructors, and give the last one their signature.
+        """Collect the parameters of all constructors, and set the signature of ``__init__``.
 
-        scikit-learn reads names and defaults from the last ``__init__`` alone, so a subclass with
-        one of its own would lose ``epochs`` and all others of its parent.
+        scikit-learn reads names and defaults only from the ``__init__`` of the class itself.
+        Without this signature, a subclass with its own ``__init__`` would lose the parameters of
+        its parent, such as ``epochs``.
         """
         super().__init_subclass__(**kwargs)
         owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
@@ -162,7 +165,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to add the arguments of the model-building function and of the optimizer that
+            Whether to include arguments of the model-building function and of the optimizer that
             have not been set, with their defaults.
 
         Returns
@@ -175,13 +178,14 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return {**self._default_arguments(), **params} if deep else params
 
     def set_params(self, **params: Any) -> RoutedParameters:
-        """Set parameters, by their full routed names or a builder's argument by its own name.
+        """Set parameters of the estimator, of the model-building function and of Keras objects.
 
         Parameters
         ----------
         **params : dict
-            Parameter names and values, for example ``optimizer__learning_rate=0.01``,
-            ``model__units=32`` or, the same, ``units=32``.
+            Parameter names and values, for example ``optimizer__learning_rate=0.01`` or
+            ``model__units=32``. The short form ``units=32`` sets the same argument of the
+            model-building function.
 
         Returns
         -------
@@ -191,7 +195,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no such parameter; the message has the nearest names.
+            If there is no such parameter; the message suggests similar names.
         """
         own = self._parameters.keys() & params.keys()
         before = self._made_by_constructor(own)
@@ -205,7 +209,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         if self.get_params().keys() <= params.keys():  # set_params(**get_params()) sets nothing
             defaults = self._default_arguments()
             routed = {n for n in routed if defaults.get(n, _MISSING) is not params[n]}
-        # a schedule's class comes before its arguments
+        # set the class of a schedule before its arguments
         for name in sorted(routed, key=lambda name: name.count("__")):
             full = self._full_name(name)
             if full not in self._parameters:
@@ -214,10 +218,11 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return self
 
     def _made_by_constructor(self, names: Iterable[str]) -> dict[str, Any]:
-        """Get the parameters that a user's constructor makes of the present arguments.
+        """Get the parameters that a user's constructor computes from the current arguments.
 
-        It may hand an argument on under another name, and what it made follows its argument.
-        Nothing, where no argument of such a constructor is among `names`.
+        A constructor may pass an argument on under another name. If the argument is set, this
+        parameter must change too. The dict is empty if no argument of a user's constructor is in
+        `names`.
         """
         constructor = next(c for c in type(self).__mro__ if "__init__" in vars(c))
         if _is_ours(constructor) or not self._constructor_takes.intersection(names):
@@ -237,7 +242,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return own if own in self._handed_on() else full
 
     def _handed_on(self) -> list[str]:
-        """Find the parameters that reach the builder's arguments of the same names."""
+        """List the added parameters that are passed to builder arguments with the same names."""
         if not self._added_parameters:
             return []
         try:
@@ -247,7 +252,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return [n for n in names if n in self._added_parameters and n not in FILLED_IN]
 
     def _build_parameters(self) -> dict[str, Any]:
-        """Get the parameters that a model is built from, those of the builder by full names."""
+        """Get the parameters that a model is built from; builder arguments have full names."""
         params = self.get_params(deep=False)
         return {**params, **{f"model__{name}": params[name] for name in self._handed_on()}}
 
@@ -255,7 +260,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         """Get the defaults of the builder's and the optimizer's arguments, by full names."""
         try:
             builder = self._builder()
-        except (TypeError, ValueError):  # not something that builds models: fit says so
+        except (TypeError, ValueError):  # `model` is not valid, and fit raises the error
             builder = None
         defaults = default_arguments(builder, self.optimizer)
         for name in self._handed_on():
@@ -263,17 +268,20 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return defaults
 
     def _check_names(self) -> None:
-        """Raise for a routed parameter that nothing would take; warn of a name with two takers."""
+        """Raise for an unknown routed parameter; warn of an ambiguous name.
+
+        A name is ambiguous if both the estimator and the builder have it.
+        """
         for name in self._routed:
             self._check_name(name, name)
-        for name in _ONCE_THE_BUILDERS:
+        for name in _ADDED_LATER:
             own, full = self._parameters.get(name), f"model__{name}"
             if own is None or getattr(self, name) is own.default or full in self._routed:
                 continue
             if name in arguments(self._builder()).names:
                 warn(
                     f"{name} is a parameter of {type(self).__name__}, so the argument {name} of "
-                    f"the model-building function keeps its default: {full}= sets it"
+                    f"the model-building function keeps its default: to set it, pass {full}="
                 )
 
     def _check_name(self, full: str, given: str) -> None:
@@ -281,7 +289,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             self._refuse(full, given)
 
     def _refuse(self, full: str, given: str | None = None) -> None:
-        """Raise the error for a parameter that nothing takes."""
+        """Raise the error for an unknown parameter."""
         given = full if given is None else given
         if full.startswith("model__") and ("__" not in given or full == "model__build_fn"):
             full = given.removeprefix("model__")
@@ -313,11 +321,11 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             items = self._routed.get(f"{route}__callbacks")
             return len(path) == 1 or self._item_accepts(items, path[1:], f"{route}__callbacks")
         if route == "fit" and (self.model is not None or hasattr(self, "_keras_build_fn")):
-            return True  # a model may have a `fit` of its own: who trains it says what it takes
+            return True  # a model may override `fit`: its arguments are checked before training
         return route == "score" or rest in ARGUMENTS[route]
 
     def _item_accepts(self, item: Any, path: list[str], prefix: str) -> bool:
-        """Tell whether a class, an instance or a container of them takes a routed argument."""
+        """Tell whether a class, an instance or a container of them accepts a routed argument."""
         head, *tail = path
         if isinstance(item, (list, tuple, dict)):
             members = item if isinstance(item, dict) else {str(i): v for i, v in enumerate(item)}
@@ -325,7 +333,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
                 return bool(tail) and self._item_accepts(members[head], tail, f"{prefix}__{head}")
             return any(self._item_accepts(v, path, prefix) for v in members.values())
         if item is keras_objects.UNKNOWN:
-            return True  # fit says what is wrong with the name
+            return True  # Keras does not know the name in the parameter, and fit raises the error
         if isinstance(item, (keras.callbacks.Callback, str)) or item is None:
             return False
         if not callable(item) or isinstance(item, keras_objects.INSTANCES):
@@ -337,7 +345,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return self._item_accepts(value, tail, f"{prefix}__{head}")
 
     def _takes(self, target: Callable[..., Any], name: str, full: str) -> bool:
-        """Tell whether a function or class takes an argument; warn of a typo in ``**kwargs``."""
+        """Tell whether a function or class accepts an argument; warn of typos for ``**kwargs``."""
         taken = arguments(target)
         if not taken.takes_any or name in taken.names:
             return taken.accepts(name)
@@ -349,8 +357,8 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         close = [] if name in names or name in known else nearest(name, known, n=1, cutoff=0.8)
         if close and name.rstrip("_0123456789") != close[0].rstrip("_0123456789"):
             warn(
-                f"{full} goes to the **kwargs of {getattr(target, '__name__', target)}: was "
-                f"{known[close[0]]} meant?"
+                f"{full} goes to the **kwargs of {getattr(target, '__name__', target)}; did you "
+                f"mean {known[close[0]]}?"
             )
         return True
 
@@ -370,7 +378,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
 
     def __getattr__(self, name: str) -> Any:
-        # scikeras kept routed parameters as attributes, and code written for it reads them
+        # code for scikeras reads routed parameters as attributes
         routed = vars(self).get("_routed", {})
         for full in (name, f"model__{name}"):
             if full in routed:
@@ -383,13 +391,13 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
                 f"{type(self).__name__}.__init__ does not store its parameter {name}: "
                 f"add self.{name} = {name} to it"
             )
-        return object.__getattribute__(self, name)  # raises, with a property's own error
+        return object.__getattribute__(self, name)  # raises the error of a property, if any
 
     def __setattr__(self, name: str, value: Any) -> None:
         if "__" in name and name.partition("__")[0] in ROUTES:
             self.__dict__.setdefault("_routed", {})[name] = value
         elif name in self._parameters or name.startswith("_") or name.endswith("_"):
-            super().__setattr__(name, value)  # all that a constructor sets: no signature is read
+            super().__setattr__(name, value)  # fast path without reading the builder's signature
         elif self._is_builder_argument(name):
             self._routed[f"model__{name}"] = value
         else:
@@ -404,9 +412,10 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         )
 
     def __sklearn_clone__(self) -> RoutedParameters:
-        # Builders, loaders and Keras objects are handed on by reference: fit never changes them, a
-        # deep copy of a bound method copies its object, that of a custom layer fails. So are
-        # arguments of callbacks: a copied trial, or list to collect in, would be nobody's.
+        # Builders, loaders and Keras objects are not copied: fit never changes them, a deep copy of
+        # a bound method would copy its object, and a deep copy of a custom layer would fail.
+        # Arguments of callbacks are not copied either: a callback must reach the user's own trial
+        # or list.
         params = self.get_params(deep=False)
         by_reference = {
             name: value
@@ -415,8 +424,8 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
             or "callbacks" in name.split("__")[:2]
             or serialization.contains_keras_objects(value)
         }
-        # A subclass's constructor may fix parameters of its parent, and take none by another
-        # name, so it gets those that it names and the others are set afterwards.
+        # A subclass's constructor may fix parameters of its parent and not accept them. It gets
+        # only the arguments that it names, and the other parameters are set afterwards.
         constructed = {
             name: None if name in by_reference else value
             for name, value in params.items()
@@ -432,7 +441,7 @@ class RoutedParameters(CallbackSupport, BaseEstimator):
         return copy
 
     def _get_params_html(self, *args: Any, **kwargs: Any) -> Any:
-        # the table would show every discovered default as set by the user
+        # with deep=True, the table would show all defaults as values set by the user
         kwargs["deep"] = False
         return super()._get_params_html(*args[1:], **kwargs)
 
@@ -443,14 +452,15 @@ def default_arguments(builder: Callable[..., keras.Model] | None, optimizer: Any
     Parameters
     ----------
     builder : callable or None
-        The model-building function, where there is one.
+        The model-building function, if it is known.
     optimizer : str, class, instance or dict
-        What the estimator has as `optimizer`; the configuration of an instance is its defaults.
+        The estimator's parameter. The defaults of an instance are its configuration.
 
     Returns
     -------
     defaults : dict
-        By full names, such as ``"model__units"`` and ``"optimizer__learning_rate"``.
+        The defaults by full names, such as ``"model__units"`` and
+        ``"optimizer__learning_rate"``.
     """
     found: dict[str, Any] = {}
     if builder is not None:

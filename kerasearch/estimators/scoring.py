@@ -1,4 +1,4 @@
-"""The default score of an estimator, whatever the form of its target."""
+"""The default score of an estimator, for every form of target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
     Parameters
     ----------
     estimator : estimator
-        Fitted.
+        A fitted estimator.
     X, y : array-like
         Rows and their true targets.
     sample_weight : array-like or None
@@ -32,9 +32,9 @@ def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
     Returns
     -------
     score : float
-        What the estimator's `scorer` says. Where that is the library's own, it is over all
-        positions and values of y, the mean over its fields, and minus the loss where only the loss
-        can read the model's output.
+        The result of the estimator's `scorer`. Unless a subclass overrides `scorer`, the score is
+        computed over all positions of y, and is the mean over the fields of y. It is minus the
+        loss if only the loss can interpret the model's output.
 
     Raises
     ------
@@ -51,7 +51,8 @@ def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         if options:
             raise ValueError(
                 f"score__{next(iter(options))} is for R² or accuracy, but the score is minus the "
-                "loss, since only your loss reads the model's output: set output_to_prediction"
+                "loss, because only your loss can interpret the model's output: set "
+                "output_to_prediction"
             )
         return -loss_on(estimator, X, y, sample_weight)
     predicted = estimator.predict(X)
@@ -65,18 +66,18 @@ def score(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         return _accuracy(true, predicted, sample_weight, options, by_position=by_position)
     if estimator.output_to_prediction is not None and true.ndim == 2:
         predicted = np.asarray(predicted).reshape(len(true), -1)
-        true = true[:, : predicted.shape[1]]  # columns behind these are for the loss alone
+        true = true[:, : predicted.shape[1]]  # only the loss uses the other columns
     return _r2(true, predicted, sample_weight, options)
 
 
 def _is_default(estimator: Any) -> bool:
-    """Tell whether the scorer is the library's own, not that of a user's subclass."""
+    """Tell whether the estimator has the default scorer, not the scorer of a user's subclass."""
     module = getattr(estimator.scorer, "__module__", None) or ""
     return module.partition(".")[0] == __name__.partition(".")[0]
 
 
 def loss_on(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
-    """The loss as Keras evaluates it, penalties included; weights count relative to their mean."""
+    """Evaluate the loss with Keras, including penalties; weights are scaled to mean 1."""
     X, y = estimator._check_known_rows(X, y)
     rows = weigh(Rows(X, y), sample_weight, None, scale=True)
     features, target, weights = estimator._encode(estimator.model_, rows)
@@ -106,7 +107,7 @@ def _mean_over_heads(
 def _accuracy(
     true: Any, predicted: Any, weights: Any, options: dict[str, Any], *, by_position: bool
 ) -> float:
-    """The share of labels that are right: of rows, or of positions; missing ones do not count."""
+    """Compute the accuracy over rows or positions, without missing labels."""
     missing = is_missing_in(true) if isinstance(true, np.ndarray) else None
     if by_position or (missing is not None and missing.any()):
         true, predicted, weights = _known(true, predicted, weights)
@@ -114,7 +115,7 @@ def _accuracy(
 
 
 def _r2(true: Any, predicted: Any, weights: Any, options: dict[str, Any]) -> float:
-    """R² over all values of three axes or more; of columns, their mean."""
+    """Compute R²: the mean over columns; with three or more axes, over all values together."""
     if not isinstance(true, np.ndarray):
         return float(r2_score(true, predicted, sample_weight=weights, **options))
     if true.ndim > 2:
@@ -128,7 +129,7 @@ def _r2(true: Any, predicted: Any, weights: Any, options: dict[str, Any]) -> flo
 
 
 def _known(true: Any, predicted: Any, weights: Any) -> tuple[Any, Any, Any]:
-    """All values in one row, with a weight each, those that are missing left out."""
+    """Flatten all known values, and give each value a weight."""
     true, predicted = np.asarray(true), np.asarray(predicted)
     if weights is not None:
         weights = np.asarray(weights)

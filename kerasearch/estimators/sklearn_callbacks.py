@@ -1,7 +1,8 @@
-"""scikit-learn's callbacks, as its ``ProgressBar``: a fit is one task of theirs.
+"""Support of scikit-learn's callbacks, such as ``ProgressBar``; a fit is one task for them.
 
-scikit-learn 1.9 and later have them. A canary in ``tests/estimators/test_sklearn_callbacks.py``
-fails when scikit-learn changes what is used here; it was checked with 1.6 to 1.9.
+scikit-learn has callbacks since version 1.9. A test in
+``tests/estimators/test_sklearn_callbacks.py`` fails if scikit-learn changes the functions that are
+used here. This was checked with scikit-learn 1.6 to 1.9.
 """
 
 from __future__ import annotations
@@ -14,25 +15,25 @@ from . import worker_processes
 if TYPE_CHECKING:
 
     class CallbackSupportMixin:
-        """What scikit-learn's mixin has."""
+        """The part of scikit-learn's mixin that is used here."""
 
         def _init_callback_context(self) -> Any: ...
 
     def with_callbacks(method: Callable[..., Any]) -> Callable[..., Any]:
-        """Tear down what a method's callbacks have set up."""
+        """Wrap a method so that its callbacks are torn down at the end."""
 
 else:
     try:
         from sklearn.callback import CallbackSupportMixin, with_callbacks
-    except ImportError:  # before 1.9: no callbacks, and no `set_callbacks` that promises any
+    except ImportError:  # scikit-learn before 1.9 has no callbacks
         CallbackSupportMixin, with_callbacks = object, lambda method: method
 
 
 class CallbackSupport(CallbackSupportMixin):
-    """Takes scikit-learn's callbacks, its own and those of a search around it."""
+    """Support of scikit-learn's callbacks, of the estimator itself and of a search."""
 
     def _as_task(self, fit: Callable[..., Any], *given: Any) -> Any:
-        """Fit, and tell the callbacks, where there are any, when that begins and ends."""
+        """Fit, and notify the callbacks, if any, at begin and end."""
         search = vars(self).get("_search")
         if vars(self).get("_skl_callbacks"):
             return worker_processes.watched(search, self._fit_as_task, fit, *given)

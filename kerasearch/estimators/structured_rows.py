@@ -1,4 +1,4 @@
-"""Arrays of any shapes side by side, as rows that scikit-learn can index."""
+"""Combination of arrays with different shapes to rows that scikit-learn can index."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from .text_columns import has_text
 
 
 def stack_inputs(**inputs: Any) -> np.ndarray:
-    """Put the arrays for several Inputs of a model side by side, as one X for a search.
+    """Combine the arrays for several Inputs of a model to one X for a search.
 
-    scikit-learn cuts X into folds by its rows, so it takes neither a dict nor a list of arrays. A
+    scikit-learn splits the rows of X into folds, and cannot do so with a dict or list of arrays. A
     structured array has rows, and each field keeps its own shape and dtype.
 
     Parameters
     ----------
     **inputs : array-like of shape (n_samples, ...)
-        By the names of the model's Inputs. Numbers keep their dtype; text becomes objects.
+        The arrays, by the names of the model's Inputs. Numbers keep their dtype; text becomes
+        objects.
 
     Returns
     -------
     X : ndarray of shape (n_samples,)
-        A structured array: ``X["image"]`` is the array that was given as ``image``.
+        A structured array: ``X["image"]`` is the array that was passed as ``image``.
 
     Raises
     ------
     TypeError
-        If nothing is given.
+        If no array is passed.
     ValueError
-        If the arrays have different numbers of rows; the message names them.
+        If the arrays have different numbers of rows; the message has these numbers.
 
     Examples
     --------
@@ -58,6 +59,6 @@ def stack_inputs(**inputs: Any) -> np.ndarray:
 def _array(name: str, values: Any) -> np.ndarray:
     array = dense_part(values)
     if not array.ndim:
-        raise ValueError(f"stack_inputs needs arrays of rows; {name}={values!r} has none")
-    # text of a fixed length would take the length of the longest in every row
+        raise ValueError(f"stack_inputs needs arrays of rows; {name}={values!r} has no rows")
+    # with a fixed-length dtype, every row would need the memory of the longest text
     return array.astype(object) if has_text(array) else array

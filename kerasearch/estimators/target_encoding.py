@@ -1,4 +1,4 @@
-"""The target and the weights of rows in the form in which a model is trained on them."""
+"""Encoding of the target and the weights of rows for training."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .own_losses import n_axes_of_values
 from .target_reading import Reading, TargetFacts, is_own_loss
 from .targets import fields_of, is_missing_in
 
-# what a builder is told of the labels, before a model says that they stand at positions
+# facts about labels that the builder got, and that change if the model has labels at positions
 _OF_LABELS = ("classes_", "n_classes_", "n_outputs_", "n_outputs_expected_", "target_type_")
 _OURS = (ClassifierLabelEncoder, RegressorTargetEncoder, HeadsEncoder)
 
 
 def is_ours(encoder: Any) -> bool:
-    """Tell whether a target encoder is one of this library's, not of a user's subclass."""
+    """Tell whether a target encoder is part of this library, not of a user's subclass."""
     return type(encoder) in _OURS
 
 
 def note_target(estimator: Any, y: np.ndarray) -> None:
-    """Check the target of a fresh fit and note what it looks like; fit the estimator's encoder."""
+    """Check the target of a fresh fit, note its properties, and fit the target encoder."""
     known = missing_cells.known_target(estimator, y)
     estimator._reading, estimator._told = Reading("unknown"), {}
     estimator._check_target(known, reset=True)
@@ -53,7 +53,7 @@ def parted_rows(
     arguments: FitArguments,
     scale_weights: bool,
 ) -> tuple[Rows, Rows | None]:
-    """Weigh the rows of a fit, and part those that train from those that validate."""
+    """Add weights to the rows of a fit, and split them into training and validation rows."""
     pair = validation_pair(*validation, arguments.validation_data)
     class_weights = estimator._class_weights(y, arguments.class_weight)
     rows = weigh(Rows(X, y), sample_weight, class_weights, scale=scale_weights)
@@ -69,7 +69,7 @@ def parted_rows(
 
 
 def take_reading(estimator: Any, built: BuiltModel, y: np.ndarray) -> None:
-    """Take up how a model that was built reads y, whose missing cells are filled."""
+    """Set how the built model interprets y, and the encoder; missing cells of y are filled."""
     reading = estimator._reading = built.reading
     if reading.form == "positions":
         estimator._told = estimator._told or {name: getattr(estimator, name) for name in _OF_LABELS}
@@ -83,14 +83,14 @@ def _metadata(encoder: Any) -> dict[str, Any]:
 
 
 def encoder_for(estimator: Any, built: BuiltModel, y: np.ndarray) -> Any:
-    """Get the encoder of the target for a model that was built.
+    """Get the encoder of the target for a built model.
 
     Parameters
     ----------
     estimator : estimator
-        With the encoder that was fitted before there was a model.
+        The estimator, with the encoder that was fitted before the model was built.
     built : BuiltModel
-        The model, and how it reads y.
+        The model, and how it interprets y.
     y : ndarray
         The target of all rows, without missing cells.
     """
@@ -115,30 +115,30 @@ def encoder_for(estimator: Any, built: BuiltModel, y: np.ndarray) -> Any:
 def encode(
     encoder: Any, reading: Reading, rows: Rows, model: keras.Model, scale: bool
 ) -> tuple[Any, Any]:
-    """Encode the target of rows, and spread their weights over outputs and positions.
+    """Encode the target of rows, and assign their weights to outputs and positions.
 
     Parameters
     ----------
     encoder : encoder
-        Of the target, fitted.
+        The fitted encoder of the target.
     reading : Reading
-        How y is read.
+        How y is interpreted.
     rows : Rows
-        With the target as the user gave it.
+        The rows, with the target as the user passed it.
     model : keras.Model
-        Compiled.
+        A compiled model.
     scale : bool
         Whether weights that leave missing cells out are scaled to mean 1.
 
     Returns
     -------
     target, weights : array, or list or dict of arrays
-        As the model gets them; None for no weights.
+        The target and the weights as the model gets them; weights may be None.
 
     Raises
     ------
     ValueError
-        If there are weights of positions, and the loss gives one value a row.
+        If positions have weights, but the loss returns only one value for each row.
     """
     y, weights = rows.y, rows.weights
     weights = None if weights is None else np.asarray(weights)
@@ -173,7 +173,7 @@ def encode(
 
 
 def parts_of(encoder: Any, reading: Reading, y: np.ndarray) -> list[np.ndarray]:
-    """The target of each head, as the user gave it."""
+    """List the target of each head, as the user passed it."""
     if isinstance(encoder, HeadsEncoder):
         fields = fields_of(y, encoder.layout)
         return [fields[head.name] for head in encoder.heads_]
@@ -181,7 +181,7 @@ def parts_of(encoder: Any, reading: Reading, y: np.ndarray) -> list[np.ndarray]:
 
 
 def _spread(weights: Any, head: Any, own_loss: Any, target: np.ndarray, model: Any) -> Any:
-    """Give weights of rows an axis for each of the positions whose loss they weigh."""
+    """Reshape weights of rows, so that they are broadcast over the positions of the loss."""
     if weights is None or not head.output.positions:
         return weights
     axes = 1 + len(head.output.positions)
@@ -191,14 +191,15 @@ def _spread(weights: Any, head: Any, own_loss: Any, target: np.ndarray, model: A
         axes = n_axes_of_values(own_loss, target, (*head.output.positions, units))
     if 0 < axes < weights.ndim:
         raise ValueError(
-            f"the weights have rows of shape {weights.shape[1:]}, but the loss gives {axes - 1} "
-            "axes of values a row: let it give a value for each position, or weigh rows"
+            f"the weights have rows of shape {weights.shape[1:]}, but the loss returns values with "
+            f"{axes - 1} axes for each row: return one value for each position, or pass weights "
+            "of rows"
         )
     return weights.reshape(weights.shape + (1,) * max(axes - weights.ndim, 0))
 
 
 def _of_outputs(target: Any, weights: list[Any]) -> Any:
-    """The weights in the structure of the target; one array where all outputs have the same."""
+    """Give the weights the structure of the target; one array if all outputs share weights."""
     if not weights or all(one is None for one in weights):
         return None
     if not keras.tree.is_nested(target) or all(one is weights[0] for one in weights):
@@ -209,13 +210,13 @@ def _of_outputs(target: Any, weights: list[Any]) -> Any:
 
 
 def _check_weights(weights: Any, reading: Reading) -> None:
-    """Raise for weights of positions that the model does not have."""
+    """Raise if weights are for positions that the model's outputs do not have."""
     if weights is None or weights.ndim == 1:
         return
     for head in reading.heads:
         if weights.shape[1:] != head.output.positions[: weights.ndim - 1]:
             raise ValueError(
-                f"the weights have rows of shape {weights.shape[1:]}, but the model gives "
-                f"{head.output.target}: give a weight a row, or a model whose output is "
-                f"(None, {', '.join(map(str, weights.shape[1:]))}, ...)"
+                f"the weights have rows of shape {weights.shape[1:]}, but the model predicts "
+                f"{head.output.target}: pass one weight for each row, or use a model with output "
+                f"shape (None, {', '.join(map(str, weights.shape[1:]))}, ...)"
             )

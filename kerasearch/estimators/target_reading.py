@@ -1,4 +1,4 @@
-"""How a target is read: what each output of a model is to give, which its shape and loss decide."""
+"""Interpretation of a target: the shape and the loss of each output decide what it predicts."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .targets import TargetLayout, fields_of, is_missing_in, labels_in
 
 @dataclass(frozen=True)
 class Field:
-    """What is known of one field of y, or of y itself, before there is a model.
+    """Facts about one field of y, or about the whole y, before a model is built.
 
     Attributes
     ----------
     shape : tuple of int
-        Of a row.
+        The shape of a row.
     labels : ndarray or None
-        Sorted, those of all positions; None where the values have fractions.
+        The sorted labels of all positions; None if the values have fractions.
     is_text : bool
-        Whether the values can be nothing but labels: text, truth values, categories.
+        Whether the values can only be labels, because they are text, booleans or categories.
     has_missing : bool
-        Whether some are NaN, None or the like.
+        Whether some values are missing, such as NaN or None.
     """
 
     shape: tuple[int, ...]
@@ -40,7 +40,7 @@ class Field:
 
     @classmethod
     def of(cls, values: np.ndarray, categories: Any = None) -> Field:
-        """Look at the values of a field."""
+        """Determine the facts about the values of a field."""
         missing = bool(is_missing_in(values).any())
         if categories is not None:
             return cls(values.shape[1:], np.sort(categories), True, missing)
@@ -50,22 +50,22 @@ class Field:
 
 @dataclass(frozen=True)
 class Head:
-    """What one output of a model is to give.
+    """The target of one output of a model.
 
     Attributes
     ----------
     name : object
-        Of the field of y; None where y has no fields.
+        The name of the field of y; None if y has no fields.
     output : Output
         The output layers that fit.
     target_type : str
-        What the field is taken for, in the words of scikit-learn's ``type_of_target``.
+        The type of the target, as in scikit-learn's ``type_of_target``.
     is_labels : bool
-        Whether it is labels, not values.
+        Whether the target has labels, not values.
     labels : ndarray or None
-        All of them, sorted, where the target is a field.
+        All labels, sorted, if the target is a field with labels.
     row : tuple of int or None
-        The shape of a row of values, where it is not that of y: see ``RegressorTargetEncoder``.
+        The shape of a row of values if it differs from y: see ``RegressorTargetEncoder``.
     """
 
     name: Any
@@ -78,16 +78,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Reading:
-    """How y is read.
+    """How y is interpreted.
 
     Attributes
     ----------
     form : str
-        ``"plain"`` (a row, or each column of it, is one target), ``"positions"`` (labels at each
-        position of a row), ``"heads"`` (each field is the target of one output), or ``"unknown"``
-        (a user's encoder says it).
+        ``"plain"`` (a row, or each column of it, is one target), ``"positions"`` (a row has a label
+        at each position), ``"heads"`` (each field is the target of one output), or ``"unknown"``
+        (a user's encoder makes the target).
     heads : list of Head
-        One for each output, in the model's order; none where the reading is unknown.
+        One head for each output, in the model's order; empty if the form is ``"unknown"``.
     """
 
     form: str
@@ -100,20 +100,20 @@ class Reading:
 
     @property
     def is_raw(self) -> bool:
-        """Whether an output is what only the user's loss can read."""
+        """Whether only the user's loss can interpret an output."""
         return any(head.output.is_free for head in self.heads)
 
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What is known of y before there is a model: of the whole, and of each field.
+    """Facts about y before a model is built: about the whole y, and about each field.
 
     Attributes
     ----------
     whole : Field
-        Its labels are those of a classifier's y of several columns or axes.
+        Facts about the whole y. Its labels are set only for a classifier's y with two or more axes.
     fields : dict of str to Field
-        Of a y that has some.
+        Facts about each field; empty if y has no fields.
     """
 
     whole: Field
@@ -121,7 +121,7 @@ class TargetFacts:
 
     @classmethod
     def of(cls, y: np.ndarray, layout: TargetLayout, *, labels: bool) -> TargetFacts:
-        """Look at the target of a fit; `labels` says that the estimator is a classifier."""
+        """Determine the facts; `labels` tells whether the estimator is a classifier."""
         in_fields = y.dtype.names is not None
         missing = not in_fields and bool(is_missing_in(y).any())
         found = labels_in(y) if labels and y.ndim > 1 else None
@@ -134,7 +134,7 @@ class TargetFacts:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What a model-building function may know of it, by the names of attributes."""
+        """The facts for the model-building function, by the names of attributes."""
         told: dict[str, Any] = {}
         if self.whole.labels is not None:
             told["all_classes_"] = self.whole.labels
@@ -152,18 +152,18 @@ def _told(known: Field) -> Bunch:
 
 @dataclass(frozen=True)
 class Target:
-    """What a model may be asked for, before there is one.
+    """The possible interpretations of y before a model is built.
 
     Attributes
     ----------
     expected : list of Output
-        What the plain reading of y asks for, from ``output_layers.expected_outputs``.
+        The outputs that the form ``"plain"`` needs, from ``output_layers.expected_outputs``.
     target_type : str
         The estimator's ``target_type_``.
     facts : TargetFacts
-        What y looks like.
+        Facts about y.
     is_known : bool
-        False where a user's encoder makes the target.
+        False if a user's encoder makes the target.
     """
 
     expected: list[Output]
@@ -177,21 +177,21 @@ class Target:
         return self.facts.whole
 
     def read(self, outputs: Sequence[ModelOutput], loss: Any, *, own_step: bool = False) -> Reading:
-        """Read the target by the outputs of a model.
+        """Interpret the target with the outputs of a model.
 
         Parameters
         ----------
         outputs : sequence of ModelOutput
-            Of the model.
+            The outputs of the model.
         loss : any
-            What it is, or will be, compiled with; None is what follows from the target.
+            The loss that the model is compiled with, now or later; None means the default loss.
         own_step : bool, default=False
-            Whether the model computes its loss itself.
+            Whether the model overrides ``compute_loss`` or ``train_step``.
 
         Raises
         ------
         ValueError
-            If fields and outputs do not go together, or two readings are possible.
+            If fields and outputs do not match, or if two interpretations are possible.
         """
         if not self.is_known:
             return Reading("unknown")
@@ -211,11 +211,11 @@ class Target:
         if len(outputs) == len(wanted) == 1:
             wanted = [_freed(wanted[0], outputs[0], losses_of(loss, 1)[0], own_step)]
         if len(outputs) > 1:
-            type_ = "multiclass"  # each column by itself
+            type_ = "multiclass"  # each column is one target
         return Reading(form, [Head(None, one, type_, not values, row=row) for one in wanted])
 
     def _positions(self, output: ModelOutput) -> Output | None:
-        """What an output with a class axis asks for; None where it has none."""
+        """Get the output for labels at positions; None if the output has no axis of classes."""
         shape, wanted = self.whole.shape, None
         for positions in (shape, shape[:-1] if shape[-1:] == (1,) else ()):
             if positions and wanted is None:
@@ -226,19 +226,19 @@ class Target:
         return wanted
 
     def _check_class_axis(self, output: ModelOutput) -> None:
-        """Raise for labels of several axes and an output that has no axis more."""
+        """Raise if y has labels with several axes, and the output has no further axis."""
         row, units = output.shape[1:], self.whole.shape[-1]
         if len(row) == len(self.whole.shape):
             raise ValueError(
-                f"y has rows of shape {self.whole.shape} and the model's output is {output.shape}, "
-                f"which can be read in two ways: the last axis of y is {units} classes, one-hot "
-                "(then pass the labels, y.argmax(axis=-1)), or it is one of positions, each with a "
-                "label (then give the output an axis more, of one unit with 'sigmoid' or one for "
-                f"each class with 'softmax': {output_of_labels(self.whole).shape})"
+                f"y has rows of shape {self.whole.shape} and the model's output has shape "
+                f"{output.shape}, which is ambiguous. If the last axis of y has {units} one-hot "
+                "classes, pass the labels, y.argmax(axis=-1). If it has positions, each with a "
+                "label, add an axis to the output, with one unit and 'sigmoid', or with one unit "
+                f"for each class and 'softmax': {output_of_labels(self.whole).shape}"
             )
 
     def _heads(self, outputs: Sequence[ModelOutput], loss: Any, own_step: bool) -> Reading:
-        """Give each output the field of its name."""
+        """Assign to each output the field with its name."""
         named = _by_output(self.facts.fields, outputs)
         known = [output.name for output in outputs]
         losses = losses_of(loss, len(outputs), known)
@@ -247,9 +247,9 @@ class Target:
             if without:
                 raise ValueError(
                     f"loss has no entry for the head{'s' if len(without) > 1 else ''} "
-                    f"{listed(map(repr, without))}: give each head its loss, "
-                    f"loss={{{', '.join(f'{str(name)!r}: ...' for name in named)}}}, or leave loss "
-                    "out, so that each follows from its field"
+                    f"{listed(map(repr, without))}: pass a loss for each head, "
+                    f"loss={{{', '.join(f'{str(name)!r}: ...' for name in named)}}}, or pass no "
+                    "loss, so that each loss is chosen by its field"
                 )
         heads = []
         for name, output, its_loss in zip(named, outputs, losses, strict=True):
@@ -258,16 +258,16 @@ class Target:
 
 
 def output_of_values(known: Field, shape: tuple[int, ...] | None = None) -> Output:
-    """What values of one shape a row ask for."""
+    """Get the output that values need; `shape` is the shape of a row."""
     shape = known.shape if shape is None else shape
     units = shape[-1] if shape else 1
     if len(shape) > 1:
-        return Output(((units, "linear"),), f"values of shape {shape} a row", shape[:-1])
-    return Output(((units, "linear"),), f"{counted(units, 'value')} a row")
+        return Output(((units, "linear"),), f"values of shape {shape} in each row", shape[:-1])
+    return Output(((units, "linear"),), f"{counted(units, 'value')} in each row")
 
 
 def output_of_labels(known: Field, positions: tuple[int, ...] | None = None) -> Output:
-    """What labels at such positions of a row ask for; () is one label a row."""
+    """Get the output that labels at positions need; without positions, a row has one label."""
     positions = known.shape if positions is None else positions
     n_classes = len(known.labels)
     layers: tuple[tuple[int, str], ...] = ((n_classes, "softmax"),)
@@ -284,7 +284,7 @@ def _type_of(known: Field) -> str:
 def _with_axis_of_one(
     wanted: Output, known: Field, output: ModelOutput
 ) -> tuple[Output, tuple[int, ...] | None]:
-    """Values with a last axis of length one more or less than y, as the output has; and a row."""
+    """Get the output and row shape for values, if output and y differ by a last axis of size 1."""
     row, got = known.shape, tuple(output.shape[1:])
     if output.shape[:1] != (None,) or not row or row == (1,):
         return wanted, None
@@ -295,19 +295,19 @@ def _with_axis_of_one(
 
 
 def _freed(wanted: Output, output: ModelOutput, loss: Any, own_step: bool) -> Output:
-    """Free the size of the last axis where only a loss of the user's own can read it."""
+    """Allow any size of the last axis, if only a loss of the user can interpret it."""
     if wanted.fits(output) or not wanted.has_axes_of(output) or not is_own_loss(loss, own_step):
         return wanted
     return replace(wanted, is_free=True)
 
 
 def is_own_loss(loss: Any, own_step: bool = False) -> bool:
-    """Tell whether a loss is the user's own, or a model computes its loss itself."""
+    """Tell whether the loss comes from the user; `own_step` decides if no loss is set."""
     return own_step if loss is None else not keras_objects.is_keras_loss(loss)
 
 
 def _by_output(fields: Mapping[Any, Field], outputs: Sequence[ModelOutput]) -> list[Any]:
-    """The field of each output, by its name."""
+    """List the name of the field of each output."""
     told = [output.name for output in outputs]
     if any(name is None for name in told):  # a subclass that returns a list
         told = (
@@ -322,14 +322,14 @@ def _by_output(fields: Mapping[Any, Field], outputs: Sequence[ModelOutput]) -> l
         parts = []
         if unused:
             near = did_you_mean(unused[0], [str(name) for name in unfed])
-            parts.append(f"no head has the field {listed(map(repr, unused))} of y{near}")
+            parts.append(f"no head has the name of the field {listed(map(repr, unused))}{near}")
         if unfed:
             noun = "head" if len(unfed) == 1 else "heads"
             parts.append(f"y has no field for the {noun} {listed(map(repr, unfed))}")
         raise ValueError(
             f"the model's heads are {listed(map(repr, told))}, and y has the fields "
-            f"{listed(map(repr, by_text))}: {', and '.join(parts)}. A head has the name of its "
-            "output layer, or its key where the model gives a dict"
+            f"{listed(map(repr, by_text))}: {', and '.join(parts)}. The name of a head is the name "
+            "of its output layer, or its key if the model returns a dict"
         )
     return [by_text[str(name)] for name in told]
 
@@ -341,8 +341,8 @@ def _head(name: Any, known: Field, output: ModelOutput, loss: Any, own_step: boo
         return Head(name, wanted, "continuous", is_labels=False, row=row)
     if known.labels is None or len(known.labels) < 2:
         raise ValueError(
-            f"y[{name!r}] has {'one class' if known.labels is not None else 'fractions'}, and its "
-            "head asks for labels: they need at least two classes"
+            f"y[{name!r}] has {'one class' if known.labels is not None else 'fractions'}, but its "
+            "head needs labels with at least two classes"
         )
     of_columns = len(known.shape) == 1 and len(output.shape) == 2 and known.shape[0] > 1
     if of_columns and np.isin(known.labels, (0, 1)).all():
@@ -359,7 +359,7 @@ def _head(name: Any, known: Field, output: ModelOutput, loss: Any, own_step: boo
 
 
 def _is_labels(known: Field, output: ModelOutput, loss: Any) -> bool:
-    """Tell whether a field is labels to its head: whole numbers may be either."""
+    """Tell whether a head interprets its field as labels; whole numbers may also be values."""
     if known.is_text or known.labels is None:
         return known.is_text
     two = len(known.labels) <= 2

@@ -1,4 +1,4 @@
-"""The place and the spread of a regressor's target, and what they ask of a model."""
+"""Mean and scale of a regressor's target, and checks that a model and its loss fit them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from .arguments import route
 from .model_outputs import ModelOutput
 from .output_layers import from_logits, loss_text, losses_of, says_classes, says_labels
 
-# Beyond these a network that ends in a plain Dense layer, with Keras' defaults, was worse than the
-# mean on a held-out half of the diabetes data (200 epochs, 64 units, X scaled).
+# Outside these bounds, a network that ends with a plain Dense layer and uses Keras' defaults was
+# worse than predicting the mean, on a held-out half of the diabetes data (200 epochs, 64 units,
+# scaled X).
 _SMALLEST_SCALE = 0.1
 _LARGEST = 500.0
-_FARTHEST_MEAN = 10.0  # in scales
+_FARTHEST_MEAN = 10.0  # in multiples of the scale
 
-# the values that an activation can give, its limits included
+# the range of each activation, including its limits
 _RANGES = {
     "sigmoid": (0.0, 1.0),
     "hard_sigmoid": (0.0, 1.0),
@@ -48,14 +49,15 @@ def mean_and_scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]
     Parameters
     ----------
     y : ndarray of shape (n_rows,), (n_rows, n_outputs) or (n_rows, ...)
-        The target of the rows that train. Cells that are NaN do not count.
+        The target of the training rows. NaN cells are left out.
     weights : ndarray of shape (n_rows,) or (n_rows, ...), or None
-        Their weights, or those of their positions.
+        The weights of the rows, or of their positions.
 
     Returns
     -------
     mean, scale : float, or ndarray of the shape of a row
-        In float64; floats where y is one-dimensional. The scale of a constant column is 1.
+        Mean and standard deviation in float64; floats if y has one axis. The scale of a constant
+        column is 1.
     """
     columns = y.astype(np.float64).reshape(len(y), -1)
     missing = np.isnan(columns)
@@ -72,7 +74,7 @@ def mean_and_scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]
     low, high = columns.min(axis=0), columns.max(axis=0)
     mean = np.clip(np.average(columns, axis=0, weights=weights), low, high)
     constant = low == high
-    # in units of the largest deviation, whose square may be beyond what a float holds
+    # divide by the largest deviation, whose square may overflow
     largest = np.where(constant, 1.0, np.maximum(high - mean, mean - low))
     spread = np.average(((columns - mean) / largest) ** 2, axis=0, weights=weights)
     scale = np.where(constant, 1.0, largest * np.sqrt(spread))
@@ -82,7 +84,7 @@ def mean_and_scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]
 
 
 def mean_and_scale_of_columns(y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]:
-    """Get the same for each column; where y has three axes or more, for all its values at once."""
+    """Get mean and scale of each column; with three or more axes, of all values together."""
     if y.ndim < 3:
         return mean_and_scale(y, weights)
     if weights is not None:
@@ -92,18 +94,18 @@ def mean_and_scale_of_columns(y: np.ndarray, weights: np.ndarray | None) -> tupl
 
 
 def loss_slope(params: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Get how steep the loss is at an error of a given size, for losses in units of the target.
+    """Get the derivative of the loss as a function of the absolute error.
 
     Parameters
     ----------
     params : mapping
-        The estimator's parameters: ``loss`` and what is routed to it.
+        The estimator's parameters; only ``loss`` and ``loss__...`` are used.
 
     Returns
     -------
     slope : callable or None
-        From errors to slopes, factors aside. None for a loss that is not the squared, the absolute,
-        the Huber or the log-cosh error of Keras.
+        A function from absolute errors to derivatives, up to a constant factor. None unless the
+        loss is Keras' squared, absolute, Huber or log-cosh error.
     """
     (loss,) = losses_of(params.get("loss"), 1)
     if loss is None and params.get("loss") is None:
@@ -129,21 +131,21 @@ _SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def in_units_of_y(
     standardized: Any, mean: Any, scale: Any, slope: Callable[[np.ndarray], np.ndarray]
 ) -> Any:
-    """Turn an output that learns a standardized target into one in units of the target.
+    """Convert an output for a standardized target to the units of the target.
 
-    Mean and scale are weights, so that fits which differ in them share a program. What flows back
-    is scaled too, to what the standardized target would give: neither the learning rate nor a
-    penalty on the weights depends on y's units. All is made of Keras' own layers, so that the model
-    can be saved and loaded anywhere.
+    The gradient is scaled too, so that it is the same as for a standardized target. Therefore
+    neither the learning rate nor a penalty on the weights depends on the units of y. Mean and scale
+    are weights of layers, so that fits with different values share a program. Only Keras' layers
+    are used, so that the model can be saved and loaded anywhere.
 
     Parameters
     ----------
     standardized : KerasTensor of shape (None, n_outputs)
         The output of a linear layer.
     mean, scale : float or ndarray of shape (n_outputs,)
-        Of the target.
+        Mean and scale of the target.
     slope : callable
-        Of the loss, from `loss_slope`.
+        The derivative of the loss, from `loss_slope`.
 
     Returns
     -------
@@ -155,7 +157,7 @@ def in_units_of_y(
         "units": len(scale),
         "kernel_initializer": "identity",
         "trainable": False,
-        "dtype": keras.config.floatx(),  # under a mixed policy too: y may need the digits
+        "dtype": keras.config.floatx(),  # also with a mixed policy, because y may need precision
     }
     with np.errstate(over="ignore", divide="ignore"):
         back = slope(np.ones_like(scale)) / (slope(scale) * scale)
@@ -171,24 +173,24 @@ def in_units_of_y(
 
 
 def check_target(output: ModelOutput, y: np.ndarray, loss: Any, where: str = "y") -> None:
-    """Raise where a regressor's target, its model's output and its loss do not go together.
+    """Raise if a regressor's target, the output of the model and the loss do not match.
 
     Parameters
     ----------
     output : ModelOutput
-        Of the model.
+        The output of the model.
     y : ndarray
-        The target of the rows that train.
+        The target of the training rows.
     loss : any
-        What the model is compiled with.
+        The loss that the model is compiled with.
     where : str, default="y"
-        What the target is called in a message.
+        The name of the target in a message.
 
     Raises
     ------
     ValueError
-        If the loss is not for such values or not for such an output, or if the activation of the
-        output cannot reach the values; the message names one that can.
+        If the loss is not for these values or this output, or if the values are outside the range
+        of the output's activation. The message names an alternative.
     """
     (loss,) = losses_of(loss, 1)
     known = y[~np.isnan(y)] if y.dtype.kind == "f" else y
@@ -208,20 +210,20 @@ def _check_loss(output: ModelOutput, least: float, most: float, loss: Any, where
     if says_classes(loss) and not several:
         if where != "y":
             raise ValueError(
-                f"{text} is for classes, and {where} has values with fractions: use a loss such as "
-                "'mean_squared_error' for that head"
+                f"{text} is for classes, but {where} has values with fractions: use a loss such as "
+                "'mean_squared_error' for this head"
             )
         raise ValueError(
-            f"{text} is for classes, and a regressor's y are values: use KerasClassifier, or a "
-            "loss such as 'mean_squared_error'"
+            f"{text} is for classes, but the y of a regressor has values: use KerasClassifier, or "
+            "a loss such as 'mean_squared_error'"
         )
     if output.activation == "linear" and not logits and (says_labels(loss) or label == "poisson"):
         activation = "exponential" if label == "poisson" else "sigmoid"
         positive = "positive predictions" if label == "poisson" else "predictions between 0 and 1"
         raise ValueError(
-            f"{text} wants {positive}, but the model's output layer is linear: use "
+            f"{text} needs {positive}, but the model's output layer is linear: use "
             f"KerasClassifier for classes, a loss such as 'mean_squared_error', or a model that "
-            f"ends in Dense({output.units}, activation={activation!r})"
+            f"ends with Dense({output.units}, activation={activation!r})"
         )
     low, high = _VALUES_COMPARED.get(label, (-np.inf, np.inf))
     if least < low or most > high:
@@ -248,32 +250,32 @@ def _check_reach(output: ModelOutput, least: float, most: float, loss: Any, wher
     slack = 1e-6 * max(abs(least), abs(most))  # y may have been rounded
     if least >= low - slack and most <= high + slack:
         return
-    if keras_objects.loss_label(loss) == "cosinesimilarity":  # it compares directions alone
+    if keras_objects.loss_label(loss) == "cosinesimilarity":  # it compares only directions
         return
-    reach = f"from {low:g} up" if high == np.inf else f"up to {high:g}"
+    reach = f"of at least {low:g}" if high == np.inf else f"of at most {high:g}"
     if np.isfinite([low, high]).all():
         reach = f"between {low:g} and {high:g}"
     raise ValueError(
-        f"the model's output layer has {output.activation!r} activation, which gives values "
-        f"{reach}, but {where} has values between {least:g} and {most:g}: make it linear, or scale "
-        "y with sklearn.compose.TransformedTargetRegressor"
+        f"the model's output layer has {output.activation!r} activation, which returns values "
+        f"{reach}, but {where} has values between {least:g} and {most:g}: use a linear "
+        "activation, or scale y with sklearn.compose.TransformedTargetRegressor"
     )
 
 
 def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any, where: str = "y") -> None:
-    """Warn of a linear output that would have to travel far to a target of another scale.
+    """Warn of a linear output if the mean or scale of the target is far from 0 and 1.
 
     Parameters
     ----------
     output : ModelOutput
-        Of the model.
+        The output of the model.
     loss : any
-        What the model is compiled with. One of Keras' that is not in units of the target is left
-        alone.
+        The loss that the model is compiled with. No warning is given for Keras' losses that are not
+        in units of the target.
     mean, scale : float or ndarray of the shape of a row
-        Of the target of the rows that train.
+        Mean and scale of the target of the training rows.
     where : str, default="y"
-        What the target is called in a message.
+        The name of the target in a message.
     """
     mean, scale = np.ravel(mean), np.ravel(scale)
     far = (scale < _SMALLEST_SCALE) | (np.abs(mean) + scale > _LARGEST)
@@ -285,15 +287,15 @@ def warn_of_scale(output: ModelOutput, loss: Any, mean: Any, scale: Any, where: 
     column = f" (column {worst})" if len(scale) > 1 else ""
     warn(
         f"{where} has mean {mean[worst]:.2g} and standard deviation {scale[worst]:.2g}{column}, "
-        "far from 0 and 1, and the model ends in a linear layer, which starts near 0: it may learn "
-        "little. Scale y with sklearn.compose.TransformedTargetRegressor(regressor, "
-        "transformer=StandardScaler()), or let the model-building function take `meta` and end the "
-        "model in keras.layers.Rescaling(meta['y_scale_'], meta['y_mean_'])"
+        "far from 0 and 1. The model ends with a linear layer, whose outputs start near 0, so it "
+        "may learn little. Scale y with sklearn.compose.TransformedTargetRegressor(regressor, "
+        "transformer=StandardScaler()), or give the model-building function an argument `meta` and "
+        "end the model with keras.layers.Rescaling(meta['y_scale_'], meta['y_mean_'])"
     )
 
 
 def _starts_near_zero(output: ModelOutput) -> bool:
-    """Tell whether an output is that of a linear layer as Keras makes it."""
+    """Tell whether an output comes from a trainable linear layer whose bias is zero."""
     layer = output.layer
     if output.activation != "linear" or not getattr(layer, "trainable", False):
         return False

@@ -1,8 +1,9 @@
-"""What a user gives as y, read into one array or one for each field; before there is a model.
+"""Reading of y into a target: one array, or one array for each field.
 
-y is one array of any number of axes, or a data frame or structured array with a field for each
-head of the model. A fit notes its `TargetLayout`, and what is compared with it later is read by the
-same. What a field is to the model, labels or values, is said elsewhere: see `target_reading`.
+y is one array with any number of axes, or a data frame or structured array with a field for each
+head of the model. A fit determines the `TargetLayout` of y before a model is built. Later calls
+read y with the same layout. The module `target_reading` decides whether a field has labels or
+values.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ class TargetLayout:
     Attributes
     ----------
     form : str
-        ``"array"``; ``"columns"`` (a data frame of numbers, whose columns are fields where the
-        model has several heads, else those of one array); or ``"fields"`` (a structured array, or a
-        data frame with labels among its columns).
+        ``"array"``; ``"columns"`` (a data frame of numbers, which is read as fields if the model
+        has several heads, otherwise as one array); or ``"fields"`` (a structured array, or a data
+        frame with columns of labels).
     names : tuple
-        Of the fields.
+        The names of the fields.
     dtypes : tuple of dtype
-        Of the fields, where y is a data frame.
+        The dtypes of the fields, if y is a data frame.
     frame : type or None
-        The class of the data frame; None where y is none.
+        The class of the data frame; None if y is not a data frame.
     categories : dict
-        All labels of the fields that are categorical columns.
+        All labels of each categorical column, by name.
     """
 
     form: str
@@ -52,14 +53,14 @@ class TargetLayout:
         Parameters
         ----------
         parts : dict of arrays
-            By the names of the fields.
+            The predictions, by the names of the fields.
         index : pandas.Index, default=None
-            Of the rows, where X has one.
+            The index of X, if it has one.
 
         Returns
         -------
         predictions : data frame or structured array
-            A field whose rows are no single values is a column of objects in a data frame.
+            The predictions. In a data frame, a field with arrays as rows is a column of objects.
         """
         if self.frame is None:
             return structured(parts)
@@ -70,26 +71,26 @@ class TargetLayout:
 
 
 def layout_of_target(y: Any, *, labels: bool) -> TargetLayout:
-    """Tell how to read the y of a fit.
+    """Determine the layout of the y of a fit.
 
     Parameters
     ----------
     y : array-like, data frame or structured array
-        As the user gave it.
+        The target as the user passed it.
     labels : bool
-        Whether the estimator is a classifier, whose frames are columns of labels.
+        Whether the estimator is a classifier. All columns of its data frames are labels.
 
     Raises
     ------
     ValueError
-        If a classifier gets a y of fields.
+        If a classifier gets a y with fields.
     """
     fields = getattr(getattr(y, "dtype", None), "names", None)
     if labels and (fields or (is_frame(y) and _is_mixed(y))):
         raise ValueError(
-            f"y has the fields {listed(map(repr, fields or y.columns))}, each for a head of its "
-            "own: several heads, with labels too, are KerasRegressor's; KerasClassifier takes one "
-            "target, or several columns of classes"
+            f"y has the fields {listed(map(repr, fields or y.columns))}, one for each head: for "
+            "several heads, use KerasRegressor, whose heads may have labels too. KerasClassifier "
+            "accepts one target, or several columns of classes"
         )
     if fields:
         return TargetLayout("fields", tuple(fields))
@@ -116,12 +117,12 @@ def layout_of_target(y: Any, *, labels: bool) -> TargetLayout:
 
 
 def read_fields(y: Any, layout: TargetLayout, owner: str) -> np.ndarray:
-    """Read a y of fields into a structured array.
+    """Read a y with fields into a structured array.
 
     Raises
     ------
     ValueError
-        If a field of the fit is missing, or there is another one.
+        If y does not have the same fields as in the fit.
     """
     names = tuple(y.columns) if is_frame(y) else getattr(getattr(y, "dtype", None), "names", None)
     if names is None:
@@ -132,7 +133,7 @@ def read_fields(y: Any, layout: TargetLayout, owner: str) -> np.ndarray:
     for name in layout.names:
         if name not in names:
             raise ValueError(
-                f"y lacks the field {name!r}, which {owner} was fitted on"
+                f"y does not have the field {name!r}, which {owner} was fitted on"
                 f"{did_you_mean(str(name), [str(n) for n in names])}"
             )
     for name in names:
@@ -152,7 +153,7 @@ def read_fields(y: Any, layout: TargetLayout, owner: str) -> np.ndarray:
 
 
 def fields_of(y: np.ndarray, layout: TargetLayout) -> dict[Any, np.ndarray]:
-    """The fields of a target that was read, by name; columns of numbers with their own dtypes."""
+    """Get the fields of a target by name; integer columns of a data frame stay integers."""
     if y.dtype.names is not None:
         return {name: y[str(name)] for name in layout.names}
     parts = {}
@@ -163,7 +164,7 @@ def fields_of(y: np.ndarray, layout: TargetLayout) -> dict[Any, np.ndarray]:
 
 
 def structured(parts: Mapping[Any, np.ndarray]) -> np.ndarray:
-    """Put arrays side by side as the fields of a structured array."""
+    """Combine arrays as the fields of a structured array."""
     dtype = np.dtype([(str(name), part.dtype, part.shape[1:]) for name, part in parts.items()])
     rows = np.empty(len(next(iter(parts.values()))), dtype=dtype)
     for name, part in parts.items():
@@ -172,7 +173,7 @@ def structured(parts: Mapping[Any, np.ndarray]) -> np.ndarray:
 
 
 def labels_in(values: np.ndarray) -> np.ndarray | None:
-    """The sorted known labels among values, of all positions; None where they are no labels."""
+    """Get the sorted labels of all positions, without missing ones; None if there are fractions."""
     values = values.ravel()
     if values.dtype.kind in "fO":
         values = values[~pd.isna(values)]
@@ -182,7 +183,10 @@ def labels_in(values: np.ndarray) -> np.ndarray | None:
 
 
 def rarest_labels(y: np.ndarray) -> np.ndarray:
-    """The label of each row that the fewest rows have, of those that two rows have at least."""
+    """Get the index of the rarest label of each row, as strata.
+
+    Labels that only one row has are ignored, because a stratum needs at least two rows.
+    """
     missing = is_missing_in(y)
     labels, numbers = np.unique(y[~missing], return_inverse=True)
     at: Any = np.full(y.shape, -1)
@@ -209,5 +213,5 @@ def _is_mixed(frame: Any) -> bool:
 
 
 def _has_labels(part: np.ndarray) -> bool:
-    """Tell whether objects are truth values, with some missing perhaps."""
+    """Tell whether an array of objects has booleans."""
     return any(isinstance(value, bool | np.bool_) for value in part.flat)

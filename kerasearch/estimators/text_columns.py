@@ -1,4 +1,4 @@
-"""Text and times among the features: found before scikit-learn or NumPy fail on them."""
+"""Checks for text and times in features, before scikit-learn or NumPy fail on them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def check_no_text(who: str, X: Any) -> None:
     Parameters
     ----------
     who : str
-        The class of the estimator whose model wants numbers, for the message.
+        The class of the estimator whose model needs numbers, for the message.
     X : array-like, data frame, sparse matrix or dict of columns
-        The features. Text that is a number, as ``"1.5"`` among objects, and categories that are
-        numbers are left to scikit-learn.
+        The features. Nothing is raised for objects and categories that can be converted to
+        numbers, such as ``"1.5"``.
 
     Raises
     ------
     ValueError
-        Naming the columns, one of the values, and the transformer that makes numbers of them.
+        If X has text. The message names the columns and a transformer that encodes them.
     """
     found: list[tuple[Any, Any]] = []
     for name, column in columns_of(X):
@@ -42,36 +42,36 @@ def check_no_text(who: str, X: Any) -> None:
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     value = repr(one_line(text, 40))
-    takes, otherwise = f"the model of {who} takes numbers", "or"
+    takes, otherwise = f"the model of {who} needs numbers", "or"
     if not models_take_text():
-        takes = f"models on {backend_name()} take numbers alone"
-        otherwise = "or choose the backend that takes text, by KERAS_BACKEND=tensorflow, and"
+        takes = f"models on {backend_name()} need numbers"
+        otherwise = "or use the backend for text, KERAS_BACKEND=tensorflow, and"
     if name is None or (len(found) == 1 and len(str(text).split()) > 2):
         one_of = "" if name is None else f" in column {name!r}"
         step = "TfidfVectorizer()"
         if name is not None:
             step = f"make_column_transformer(({step}, {name!r}), remainder='passthrough')"
         raise ValueError(
-            f"X has text{one_of} ({value}), and {takes}: turn documents into numbers first, by "
-            f"make_pipeline({step}, {who}(...)) for example, {otherwise} let the model begin with "
+            f"X has text{one_of} ({value}), but {takes}: convert documents to numbers first, for "
+            f"example with make_pipeline({step}, {who}(...)), {otherwise} begin the model with "
             'keras.Input((), dtype="string") and an adapted keras.layers.TextVectorization'
         )
     names = [repr(name) for name, _ in found]
     noun = "column" if len(found) == 1 else f"{counted(len(found), 'column')}:"
     if _is_number(text):
-        value += ", which X.astype(float) makes a number"
+        value += ", which X.astype(float) converts to a number"
     columns = "[" + ", ".join(names) + "]" if len(names) <= 3 else "[...]"
     raise ValueError(
-        f"X has text in {noun} {listed(names)} ({value}, for example), and {takes}: encode it "
-        "first, with OneHotEncoder or OrdinalEncoder: make_pipeline("
+        f"X has text in {noun} {listed(names)} (for example {value}), but {takes}: encode text "
+        "first with OneHotEncoder or OrdinalEncoder, as in make_pipeline("
         f"make_column_transformer((OneHotEncoder(handle_unknown='ignore'), {columns}), "
-        f"remainder='passthrough'), {who}(...)); {otherwise} give the model an Input for it, with "
-        'dtype="string", and say by inputs= which columns go where'
+        f"remainder='passthrough'), {who}(...)); {otherwise} add an Input with dtype=\"string\" "
+        "to the model, and pass inputs= to say which columns go to which Input"
     )
 
 
 def check_no_times(name: str, values: Any) -> None:
-    """Raise for dates and durations, which NumPy would turn into its own ticks."""
+    """Raise for dates and durations, which NumPy would convert to numbers in an arbitrary unit."""
     if values is None or sparse.issparse(values):
         return
     array = np.asarray(values)
@@ -80,32 +80,35 @@ def check_no_times(name: str, values: Any) -> None:
     if array.dtype.kind in "mM" or is_time or hasattr(first, "start_time"):
         kind = array.dtype if first is None else type(first).__name__
         raise ValueError(
-            f"{name} must be numeric, but holds times ({kind}): turn them into numbers of a unit "
-            f"of your choice first, by ({name} - {name}.min()) / numpy.timedelta64(1, 'D') for "
-            "example"
+            f"{name} must be numeric, but has times ({kind}): convert them to numbers in a unit "
+            f"of your choice first, for example with ({name} - {name}.min()) / "
+            "numpy.timedelta64(1, 'D')"
         )
 
 
 def check_no_missing_text(name: str, values: np.ndarray) -> None:
-    """Raise for None, NaN and the like among text, which no model takes."""
+    """Raise for missing values in text, which no model accepts."""
     if values.dtype != object or not has_text(values):
         return
     for i, value in enumerate(values.flat):
         if is_missing(value):
             raise ValueError(
-                f"{name} has missing values beside text, {value!r} in row "
-                f"{i // max(1, values[0].size if values.ndim > 1 else 1)} for example: fill them "
-                f'first, by {name}.fillna("") for example'
+                f"{name} has text and missing values, for example {value!r} in row "
+                f"{i // max(1, values[0].size if values.ndim > 1 else 1)}: fill them first, for "
+                f'example with {name}.fillna("")'
             )
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a value stands for none: None, NaN, pandas' NA."""
+    """Tell whether a value is missing: None, NaN or pandas' NA."""
     return value is None or value is pd.NA or (isinstance(value, float) and value != value)
 
 
 def columns_of(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """The columns that are not plainly numbers, by name or number; None names a text a row."""
+    """List the columns that may not be numeric, by name or index.
+
+    The name is None if X has no columns, such as an array with one text in each row.
+    """
     if sparse.issparse(X) or _is_of_numbers(getattr(X, "dtype", None)):
         return
     if isinstance(X, dict):
@@ -125,45 +128,45 @@ def columns_of(X: Any) -> Iterator[tuple[Any, np.ndarray]]:
 
 
 def _is_of_numbers(dtype: Any) -> bool:
-    """Tell by its dtype, of whatever library, that a column needs no look at its values."""
-    is_numeric = getattr(dtype, "is_numeric", None)  # of polars
+    """Tell whether a column is numeric by its dtype, which may come from any library."""
+    is_numeric = getattr(dtype, "is_numeric", None)  # a method of polars' dtypes
     return getattr(dtype, "kind", "O") in "fiubc" or (callable(is_numeric) and is_numeric())
 
 
 def is_frame(X: Any) -> bool:
-    """Tell whether X is a data frame, of whatever library."""
+    """Tell whether X is a data frame of any library."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
 
 
 def has_text(column: np.ndarray) -> bool:
-    """Tell whether an array has text in it, be it a number or not."""
+    """Tell whether an array has text, including text such as ``"1.5"``."""
     if column.dtype.kind in "fiubcmM":
         return False
     return column.dtype.kind in "US" or any(isinstance(v, str | bytes) for v in column.flat)
 
 
 def as_array(X: Any) -> np.ndarray:
-    """Make an array of rows, with the objects as they are where there is text among them."""
+    """Make an array of rows; a list with text becomes an array of objects."""
     try:
         array = np.asarray(X)
     except ValueError:
         lengths = sorted({len(row) for row in X if hasattr(row, "__len__")})
         if len(lengths) < 2:
-            return np.empty(0)  # for scikit-learn to complain of
+            return np.empty(0)  # scikit-learn raises an error for it
         flat = [value for row in X if hasattr(row, "__iter__") for value in row]
         if any(isinstance(value, str | bytes) for value in flat):
             return np.array(flat, dtype=object)
         raise ValueError(
-            f"X has rows of different lengths ({listed(lengths, 4)}): make them one length, by "
-            "keras.utils.pad_sequences(X) for example"
+            f"X has rows of different lengths ({listed(lengths, 4)}): make the lengths equal, for "
+            "example with keras.utils.pad_sequences(X)"
         ) from None
     if array.dtype.kind in "US" and isinstance(X, (list, tuple)):
-        return np.array(X, dtype=object)  # numbers beside text are still numbers
+        return np.array(X, dtype=object)  # keep numbers in a list with text
     return array
 
 
 def _first_text(column: np.ndarray) -> Any:
-    """The first value that is text and no number, None where there is none."""
+    """Get the first text that is not a number; None if there is no such text."""
     if column.dtype.kind in "fiubcmM":
         return None
     if column.dtype.kind in "US":

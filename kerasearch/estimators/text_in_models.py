@@ -1,4 +1,4 @@
-"""Text and lookup tables in models: TensorFlow's alone, and an early error on another backend."""
+"""Checks for text and lookup tables in models, which only the TensorFlow backend supports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..training.model_layers import layers_by_path
 from .features import Features, Layout
 from .text_columns import check_no_text
 
-# Keras makes and calls these through TensorFlow, whatever the backend is
+# layers that need TensorFlow on every backend
 _LOOKUPS = (
     keras.layers.HashedCrossing,
     keras.layers.Hashing,
@@ -24,17 +24,17 @@ _LOOKUPS = (
     keras.layers.StringLookup,
     keras.layers.TextVectorization,
 )
-# what Keras says of them where TensorFlow is not installed; checked for Keras 3.10 to 3.15
+# Keras' message if TensorFlow is not installed; checked with Keras 3.10 to 3.15
 _NOT_INSTALLED = re.compile(r"Layer (\w+) requires TensorFlow")
 
 
 def check_backend_takes(features: Features, layout: Layout) -> None:
-    """Raise for text, before there is a model, where models on the backend take none.
+    """Raise for text in features if the backend does not support text.
 
     Raises
     ------
     ValueError
-        Naming the columns, one of the values, and what makes numbers of them.
+        If there is text. The message names the columns and a transformer that encodes them.
     """
     if models_take_text():
         return
@@ -50,7 +50,7 @@ def check_backend_takes(features: Features, layout: Layout) -> None:
 
 @contextlib.contextmanager
 def lookups_named(record: BuildRecord) -> Iterator[None]:
-    """Say of an error in a build that it has a lookup layer, which the backend does not have."""
+    """Replace an error in a build by a clear one, if a lookup layer is the cause."""
     try:
         yield
     except Exception as error:
@@ -63,12 +63,12 @@ def lookups_named(record: BuildRecord) -> Iterator[None]:
 
 
 def check_no_lookups(model: keras.Model) -> None:
-    """Raise for a model with lookup layers or Inputs of text, where the backend has none.
+    """Raise for a model with lookup layers or text Inputs if the backend does not support them.
 
     Raises
     ------
     ValueError
-        Naming the layer, and the ways out.
+        If there is such a layer. The message names the layer and alternatives.
     """
     if not models_take_text():
         _check([layer for _, layer in layers_by_path(model)])
@@ -84,8 +84,8 @@ def _check(layers: Iterable[Any], cause: Exception | None = None) -> None:
 
 def _error(what: str) -> ValueError:
     return ValueError(
-        f"the model has {what}, and models on {backend_name()} have neither text nor lookup "
-        "tables: encode X before the model, by OrdinalEncoder, OneHotEncoder, FeatureHasher or "
-        "TfidfVectorizer in a pipeline, and let the model begin with numbers; or choose the "
-        "backend that has them, by KERAS_BACKEND=tensorflow"
+        f"the model has {what}, but the backend {backend_name()} supports neither text nor lookup "
+        "tables: encode X before the model, with OrdinalEncoder, OneHotEncoder, FeatureHasher or "
+        "TfidfVectorizer in a pipeline, and begin the model with numbers; or use the backend that "
+        "supports them, KERAS_BACKEND=tensorflow"
     )

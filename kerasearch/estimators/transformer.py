@@ -1,6 +1,7 @@
-"""KerasTransformer: a network that is trained without a target, and what one of its layers gives.
+"""KerasTransformer: a network trained without a target, and the output of one of its layers.
 
-An autoencoder, mostly: the model learns to give X back, and its narrowest layer is the code.
+The usual example is an autoencoder: the model is trained to reconstruct X, and its narrowest layer
+is the code.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def autoencoder(
     hidden_layer_sizes: int | tuple[int, ...] = (100,),
     activation: str = "relu",
 ) -> keras.Model:
-    """Build the default model: dense layers to a linear code, and the same ones back to X."""
+    """Build the default model: dense layers to a linear code, and dense layers back to X."""
     layers, shape = keras.layers, tuple(meta["X_shape_"][1:])
     widths = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=int)).tolist()
     inputs = keras.Input(shape)
@@ -61,18 +62,19 @@ def autoencoder(
 class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasEstimator):
     __doc__ = f"""A Keras network without a target as a scikit-learn transformer.
 
-    The model is trained to give X back, and `transform` is what one of its layers gives: the code
-    of an autoencoder. A model of several Inputs gives back as many parts, by the names of its
-    outputs or in their order; a model with a ``train_step`` of its own gets X alone, as by
-    ``model.fit(X)``. The default model is a dense autoencoder, with the arguments ``code_size``
-    (8), ``hidden_layer_sizes`` (``(100,)``) and ``activation``.
+    The model is trained to reconstruct X, and `transform` returns the output of one of its layers:
+    the code of an autoencoder. A model with several Inputs reconstructs each part of X in an
+    output. Outputs are matched by the names of the Inputs, or else by order. A model with its own
+    ``train_step`` gets only X, as with ``model.fit(X)``. The default model is a dense autoencoder
+    with the arguments ``code_size`` (8), ``hidden_layer_sizes`` (``(100,)``) and ``activation``
+    (``"relu"``).
 
     Parameters
     ----------
 {OF_TRANSFORMER}\
     layer : str, default=None
-        The name of the layer whose output is the code, however deep in the model. None: the
-        model's second output, on which there is no loss.
+        The name of the layer whose output is the code. The layer may be inside a nested model. None
+        means the model's second output, which has no loss.
 
     Attributes
     ----------
@@ -92,7 +94,7 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
 
     _y_numeric = True
     _stratify = False
-    _output_names: list[str | None]  # of the fitted model
+    _output_names: list[str | None]  # names of the outputs of the fitted model
 
     def __init__(
         self,
@@ -107,20 +109,20 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
     def fit(  # type: ignore[override]
         self, X: Any, y: Any = None, sample_weight: Any = None, X_val: Any = None, **kwargs: Any
     ) -> Any:
-        """Build a model and train it to give X back.
+        """Build a model and train it to reconstruct X.
 
         Parameters
         ----------
         X : array-like, data frame, sparse matrix, structured array, or dict of arrays
-            The features, as a classifier takes them. With `loader`, what they are loaded from.
+            The features, as in `KerasClassifier.fit`. With `loader`, the sources of the rows.
         y : None
             Not used; a pipeline passes it.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, as a classifier takes them.
+            Weights of the rows, as in `KerasClassifier.fit`.
         X_val : array-like, default=None
-            Rows to validate each epoch on, in place of `validation_split`.
+            Validation rows for every epoch, used instead of `validation_split`.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, for this call alone: ``epochs``, ``verbose``, ...
+            Arguments of Keras' ``Model.fit`` for this call only, such as ``epochs``.
 
         Returns
         -------
@@ -130,9 +132,9 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, before anything is trained.
+            If a parameter or the data are not valid. This error comes before training.
         DivergenceError
-            If the loss is no longer finite; a ValueError.
+            If the loss becomes NaN or infinite. It is a subclass of ValueError.
         """
         return self._as_task(self._fit, X, y, sample_weight, kwargs, (X_val, X_val))
 
@@ -146,9 +148,9 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`, but not scaled: one call does not see the weights of the others.
+            As in `fit`, but not scaled, because a call does not know the weights of other calls.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, ``epochs`` and ``initial_epoch`` excepted.
+            Arguments of Keras' ``Model.fit``, except ``epochs`` and ``initial_epoch``.
 
         Returns
         -------
@@ -163,23 +165,23 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         Parameters
         ----------
         X : array-like, data frame, sparse matrix, or dict of arrays
-            The features, laid out as those of the fit.
+            The features, with the same layout as in `fit`.
 
         Returns
         -------
         code : ndarray of shape (n_samples, n_features_out), or (n_samples, ...)
-            What the layer gives, of dtype float32 mostly.
+            The output of the layer, usually with dtype float32.
         """
         check_is_fitted(self)
         return self._code(self._model_features(self.model_, check_X(self, X)))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Minus the model's loss on X, so that higher is better.
+        """Compute minus the model's loss on X, so that higher is better.
 
         Parameters
         ----------
         X : array-like, data frame, sparse matrix, or dict of arrays
-            The features, laid out as those of the fit.
+            The features, with the same layout as in `fit`.
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -197,14 +199,14 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
             if "No loss to compute" not in str(error):
                 raise
             raise ValueError(
-                f"{type(self.model_).__name__} trains in its own way, and its loss, which score is "
-                "minus, is not known: give it a test_step"
+                f"{type(self.model_).__name__} has its own train_step and no known loss, but score "
+                "returns minus the loss: define test_step in the model"
             ) from error
 
     @property
     def predict(self) -> Any:  # type: ignore[override]
-        """There is none: to scikit-learn, a prediction is of a target."""
-        raise AttributeError("KerasTransformer has no predict: there is transform, and model_")
+        """Raise AttributeError, because a transformer has no target to predict."""
+        raise AttributeError("KerasTransformer has no predict: use transform, or model_.predict")
 
     @property
     def _n_features_out(self) -> int:
@@ -224,7 +226,7 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         if self.output_to_prediction is not None:
             raise ValueError(
                 f"output_to_prediction={self.output_to_prediction!r} is for estimators with a "
-                "target; what KerasTransformer gives is the output of `layer`"
+                "target; KerasTransformer returns the output of `layer`"
             )
         return super()._fit_arguments(kwargs)
 
@@ -244,7 +246,7 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
     def _compiled_for(
         self, compile_kwargs: dict[str, Any], outputs: list[ModelOutput]
     ) -> dict[str, Any]:
-        """Compile with a loss on those outputs that give X back, the code's left out."""
+        """Restrict loss and metrics to the outputs that reconstruct X, without the code."""
         names = [output.name for output in outputs]
         parts = _numbers(self._example[0])
         chosen = [i for i, name in enumerate(names) if name in parts]
@@ -253,8 +255,8 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         chosen = (chosen or [0])[: len(parts)]
         if len(chosen) < len(parts):
             raise ValueError(
-                f"the model has {counted(len(outputs), 'output')}, and X has {len(parts)} parts to "
-                f"be given back, {listed(map(repr, parts))}: give it an output for each"
+                f"the model has {counted(len(outputs), 'output')}, but X has {len(parts)} parts to "
+                f"reconstruct, {listed(map(repr, parts))}: add an output for each part"
             )
 
         def for_each(given: Any) -> Any:
@@ -297,7 +299,7 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         return replace(features, read=read), None, rows.weights
 
     def _targets(self, model: keras.Model, features: Any) -> Any:
-        """What the model is to give for such features; None where it has no loss on an output."""
+        """Get the targets of the outputs for features; None if no output has a loss."""
         chosen = self._outputs_with_loss(model)
         if has_own(model, "train_step") or not chosen:
             return None
@@ -311,9 +313,9 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         if not all(name in parts for name in wanted):
             if len(parts) != len(chosen):
                 raise ValueError(
-                    f"the model has a loss on {counted(len(chosen), 'output')}, and X has "
-                    f"{counted(len(parts), 'part')} of numbers to be given back: compile it with "
-                    "a loss on as many, and None for the others"
+                    f"the model has a loss on {counted(len(chosen), 'output')}, but X has "
+                    f"{counted(len(parts), 'numeric part')} to reconstruct: compile the model "
+                    "with a loss for one output of each part, and None for the other outputs"
                 )
             wanted = list(parts)
         n = data.n_rows(features)
@@ -330,40 +332,42 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
         return [i for i, loss in enumerate(self._losses(model)) if loss is not None]
 
     def _check_layer(self, model: keras.Model) -> None:
-        """Raise unless `layer` says what the code is."""
+        """Raise unless `layer` determines the code."""
         names = layer_outputs.layer_names(model)
         if self.layer is None:
             if len(self._output_names) < 2:
                 raise ValueError(
-                    "layer=None takes the model's second output for the code, and it has one: name "
-                    f"the layer that gives the code; its layers are {listed(map(repr, names))}"
+                    "layer=None means that the model's second output is the code, but the model "
+                    "has one output: pass the name of the layer that computes the code; the "
+                    f"layers are {listed(map(repr, names))}"
                 )
         elif not names:
             raise ValueError(
-                f"layer={self.layer!r} needs a functional or Sequential model, whose layers tell "
-                f"what they give; {type(model).__name__} has a call of its own: let it return the "
-                "code as its second output, and leave layer= out"
+                f"layer={self.layer!r} needs a functional or Sequential model, but "
+                f"{type(model).__name__} has its own call method: return the code as its second "
+                "output, and do not pass layer="
             )
         elif self.layer not in names:
             raise ValueError(
-                f"layer={self.layer!r} is none of the model's layers"
-                f"{did_you_mean(str(self.layer), names)}; they are {listed(map(repr, names))}; an "
-                "argument `layer` of the model-building function is model__layer"
+                f"layer={self.layer!r} is not a layer of the model"
+                f"{did_you_mean(str(self.layer), names)}; its layers are "
+                f"{listed(map(repr, names))}. To set an argument `layer` of the model-building "
+                "function, pass model__layer"
             )
         else:
             layer_outputs.up_to_layer(model, self.layer)
 
     def _code(self, features: Any) -> np.ndarray:
-        """The code of rows as the model gets them."""
+        """Compute the code for features as the model gets them."""
         model = self.model_
-        self._check_layer(model)  # `layer` may have been set since the fit
+        self._check_layer(model)  # `layer` may have been changed after the fit
         if self.layer is None:
             second = layer_outputs.output_of(model, 1)
             models = [] if second is None else [second]
         else:
             models = layer_outputs.up_to_layer(model, self.layer)
         with dtype_policy.carried(self._dtype_policy):
-            if not models:  # it has a call of its own
+            if not models:  # the model has its own call method
                 return keras.tree.flatten(raw_predictions(self, features, {}))[1]
             for part in models:
                 features = raw_predictions(self, features, {}, model=part)
@@ -371,19 +375,19 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
 
 
 def _numbers(features: Features) -> dict[Any, Any]:
-    """The parts of features that are numbers, by name."""
+    """Get the numeric parts of features, by name."""
     parts = features if isinstance(features, Mapping) else {"X": features}
     return {name: part for name, part in parts.items() if part.dtype.kind in "fiub"}
 
 
 def _check_shape(output: ModelOutput, loss: Any, target: np.ndarray) -> None:
-    """Raise for an output that a loss of Keras' cannot compare with what it is to give back."""
+    """Raise if a loss of Keras cannot compare an output with its target."""
     if loss is None or not keras_objects.is_keras_loss(loss) or output_layers.says_classes(loss):
         return
     got, wanted = output.shape[1:], target.shape[1:]
-    # Keras adds and takes away axes of length one
+    # Keras adds or removes axes of size 1
     if None not in got and [n for n in got if n != 1] != [n for n in wanted if n != 1]:
         raise ValueError(
-            f"the model's output has shape {output.shape}, and X, which it is to give back, has "
-            f"rows of shape {wanted}: end the model in a layer of that shape"
+            f"the model's output has shape {output.shape}, but X, which it must reconstruct, has "
+            f"rows of shape {wanted}: end the model with a layer of this shape"
         )

@@ -31,16 +31,17 @@ __all__ = ["KerasClassifier", "KerasRegressor"]
 class KerasClassifier(ClassifierMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn classifier.
 
-    A `y` of several columns with exactly one 1 in each row is one-hot: it is trained as classes
-    where the loss is a categorical cross-entropy, the model ends in softmax, or the model is the
-    default one and the loss is not a binary cross-entropy. `predict` then gives one-hot rows too.
-    scikit-learn takes such a `y` for labels that may occur together: it does not stratify its
-    folds, and scores such as balanced accuracy refuse it.
+    A `y` is one-hot if it has several columns and exactly one 1 in each row. Its columns are
+    classes in three cases: the loss is a categorical cross-entropy, the model ends with softmax,
+    or the default model is used and the loss is not a binary cross-entropy. `predict` then returns
+    one-hot rows too. scikit-learn regards the columns as labels that may occur together. It
+    therefore does not stratify its folds, and scores such as balanced accuracy raise an error.
 
-    A `y` of shape (n, T) or (n, H, W) is a label at each position, where the model has one output
-    of as many axes and one more for the classes: (None, T, k), or (None, H, W, 1) with sigmoid. All
-    positions have the same classes. `predict` has the shape of `y`, `score` is the accuracy over
-    all positions. scikit-learn's own scorers refuse such a `y`: leave ``scoring`` out.
+    A `y` of shape (n, T) or (n, H, W) has a label at each position if the output of the model has
+    one more axis for the classes, such as (None, T, k), or (None, H, W, 1) with sigmoid. All
+    positions have the same classes. `predict` returns the shape of `y`, and `score` is the accuracy
+    over all positions. scikit-learn's scorers raise an error for such a `y`, so do not pass
+    ``scoring``.
 
     Parameters
     ----------
@@ -49,11 +50,11 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     ----------
 {ATTRIBUTES}\
     classes_ : ndarray of shape (n_classes,)
-        The labels; a list of such arrays for several multiclass columns.
+        The labels; a list of arrays if y has several multiclass columns.
     n_classes_ : int
-        How many there are.
+        The number of classes; a list of int if y has several multiclass columns.
     all_classes_ : ndarray
-        All labels of a y of two axes or more, whatever their column or position.
+        The labels in all columns or positions together, if y has two or more axes.
 
     Examples
     --------
@@ -116,22 +117,23 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, **kwargs: Any
     ) -> Any:
-        """Train for one more epoch, from the present weights and optimizer state.
+        """Train for one more epoch, from the current weights and optimizer state.
 
-        The first call builds the model. The n-th call is the n-th epoch of a fit: on the same rows
-        and with the same `random_state`, n calls give the numbers of one fit of n epochs. With
-        `validation_split`, the same draw holds rows out of the rows of each call. `history_` grows.
+        The first call builds the model. With the same rows and `random_state` in each call, n calls
+        give the same results as one fit of n epochs. With `validation_split`, each call splits its
+        rows with the same seed. Each call appends to `history_`.
 
         Parameters
         ----------
         X, y : array-like
             As in `fit`.
         classes : array-like of shape (n_classes,), default=None
-            All the labels there will be, where the first y lacks some. Later calls need it not.
+            All labels of all calls. It is needed only in the first call, and only if the first y
+            lacks a label.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`, but not scaled: one call does not see the weights of the others.
+            As in `fit`, but not scaled, because a call does not know the weights of other calls.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, ``epochs`` and ``initial_epoch`` excepted.
+            Arguments of Keras' ``Model.fit``, except ``epochs`` and ``initial_epoch``.
 
         Returns
         -------
@@ -142,7 +144,7 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             self._all_classes = np.unique(classes)
         elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
-                f"classes={classes!r} is not what the first call of partial_fit got: "
+                f"classes={classes!r} differs from the classes of the first call of partial_fit: "
                 f"{self.classes_!r}"
             )
         try:
@@ -158,26 +160,26 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
             The features.
         **kwargs : dict
-            Keras' arguments of ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
+            Arguments of Keras' ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
 
         Returns
         -------
         proba : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; for a multilabel target the probability of each label, for
-            several multiclass columns a list with one array a column. Labels at positions have one
-            axis more than y.
+            The probabilities in the order of `classes_`. For a multilabel target, they are the
+            probabilities of each label. For several multiclass columns, the result is a list with
+            one array for each column. For labels at positions, the array has one more axis than y.
         """
         raw = self._predict_raw(X, **kwargs)
         return self.target_encoder_.inverse_transform(raw, return_proba=True)
 
     @staticmethod
     def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
-        """Accuracy of the predictions; subclasses may replace it."""
+        """Compute the accuracy of predictions; subclasses may override this method."""
         return float(accuracy_score(y_true, y_pred, **kwargs))
 
     @property
     def target_encoder(self) -> Any:
-        """The transformer of y: labels to what the loss wants and back."""
+        """The transformer of y, which encodes labels for the loss and decodes predictions."""
         classes = self.__dict__.get("_all_classes") if self.y_ndim_ != 2 else None
         positions = self.y_shape_[1:] if self.y_ndim_ > 2 else ()
         return ClassifierLabelEncoder(self.target_type_, categories=classes, positions=positions)
@@ -201,12 +203,12 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
         return output_layers.says_classes(output_layers.losses_of(self.loss, 1)[0])
 
     def _default_model_is_free(self) -> bool:
-        """Whether the model is the default one, and its loss does not ask for labels."""
+        """Tell whether the default model is used, without a loss for independent labels."""
         loss = output_layers.losses_of(self.loss, 1)[0]
         return self._builder() is mlp and not output_layers.says_labels(loss)
 
     def _labels(self, y: np.ndarray) -> np.ndarray:
-        """The rows' labels, or all that the first call of partial_fit was told of."""
+        """Get the labels of the rows, or the argument `classes` of the first partial_fit."""
         return self.__dict__.get("_all_classes", y) if y.ndim != 2 else y
 
     def _check_target(self, y: np.ndarray, reset: bool) -> None:
@@ -220,9 +222,9 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             unknown = [label for label in labels.tolist() if label not in self.classes_.tolist()]
             if unknown:
                 raise ValueError(
-                    f"y has classes {unknown} that the model was not built for; it knows "
-                    f"{self.classes_.tolist()}. For partial_fit, name all of them in the first "
-                    "call with `classes`"
+                    f"y has unknown classes {unknown}; the model was built for "
+                    f"{self.classes_.tolist()}. For partial_fit, pass all classes as `classes` in "
+                    "the first call"
                 )
 
     def _class_weights(self, y: np.ndarray, class_weight: Any) -> np.ndarray | None:
@@ -235,9 +237,9 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
             return compute_sample_weight(class_weight, y.ravel()).reshape(y.shape)
         unknown = self._reading.form == "unknown" and is_ours(self.target_encoder_)
         if unknown and isinstance(class_weight, dict) and y.ndim == 2 and not is_one_hot(y):
-            return None  # of labels at positions, if the model says so
+            return None  # y may have labels at positions, which is known after the model is built
         check_class_weight(class_weight, y)
-        # a list has one entry for each column; else each column of a one-hot y is a class
+        # a list has one entry for each column; otherwise the columns of a one-hot y are classes
         return compute_sample_weight(
             class_weight, y if type(class_weight) is list else as_labels(y)
         )
@@ -251,17 +253,19 @@ class KerasClassifier(ClassifierMixin, KerasEstimator):
 class KerasRegressor(RegressorMixin, KerasEstimator):
     __doc__ = f"""A Keras network as a scikit-learn regressor.
 
-    Predictions have the floating dtype of the y fitted on, float64 where that was integer. The
-    default model learns a `y` of any mean and scale. A model of your own needs a `y` of about mean
-    0 and scale 1, or an output layer that uses ``meta["y_mean_"]`` and ``meta["y_scale_"]``.
+    Predictions have the floating dtype of the y in `fit`, or float64 if that y was integer. The
+    default model can learn a `y` of any mean and scale. Your own model needs a `y` with mean near 0
+    and scale near 1, or an output layer that uses ``meta["y_mean_"]`` and ``meta["y_scale_"]``.
 
-    A `y` of three axes or more is values at positions, as the model's output has them, and `score`
-    is R² over all values; scikit-learn's ``"r2"`` refuses such a `y`: leave ``scoring`` out.
+    A `y` with three or more axes has values at positions, and the model's output has the same
+    shape. `score` is R² over all values. scikit-learn's scorer ``"r2"`` raises an error for such a
+    `y`, so do not pass ``scoring``.
 
-    A model with several heads takes a data frame or a structured array as `y`, with a field for
-    each head by its name: the name of the output layer, or the key of a dict of outputs. A field is
-    values or labels, as its head and its loss say; losses that are not given follow from the
-    fields. `predict` gives the same form, `score` is the mean of the heads' R² and accuracy.
+    For a model with several heads, `y` is a data frame or a structured array with one field for
+    each head. The field has the name of the output layer, or its key if the model returns a dict.
+    The head and its loss decide whether the field has values or labels. If you do not pass losses,
+    they are chosen by the fields. `predict` returns the same form as `y`, and `score` is the mean
+    of the heads' R² and accuracy.
 
     Parameters
     ----------
@@ -270,8 +274,8 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
     ----------
 {ATTRIBUTES}\
     y_mean_, y_scale_ : float, or ndarray of the shape of a row of y
-        The weighted mean and standard deviation of y in the rows that the first fit trained on;
-        the scale of a constant column is 1.
+        The weighted mean and standard deviation of y in the training rows of the fit that built the
+        model. The scale of a constant column is 1.
 
     Examples
     --------
@@ -297,9 +301,9 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         X, y : array-like
             As in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
-            As in `fit`, but not scaled: one call does not see the weights of the others.
+            As in `fit`, but not scaled, because a call does not know the weights of other calls.
         **kwargs : dict
-            Keras' arguments of ``Model.fit``, ``epochs`` and ``initial_epoch`` excepted.
+            Arguments of Keras' ``Model.fit``, except ``epochs`` and ``initial_epoch``.
 
         Returns
         -------
@@ -316,13 +320,14 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
         X : array-like or sparse matrix of shape (n_samples, n_features), or (n_samples, ...)
             The features.
         **kwargs : dict
-            Keras' arguments of ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
+            Arguments of Keras' ``Model.predict``: ``batch_size``, ``verbose``, ``steps``.
 
         Returns
         -------
         y : ndarray, data frame or structured array
-            The predicted values, and labels, in the form of the y fitted on; the model's own output
-            where only a loss of your own can read it.
+            The predicted values and labels, in the form of the y in `fit`. If only a loss of your
+            own can interpret the output, the result is the output of the model, or the result of
+            `output_to_prediction`.
         """
         values = super().predict(X, **kwargs)
         if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
@@ -332,12 +337,12 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 
     @staticmethod
     def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
-        """R² of the predictions; subclasses may replace it."""
+        """Compute R² of predictions; subclasses may override this method."""
         return float(r2_score(y_true, y_pred, **kwargs))
 
     @property
     def target_encoder(self) -> Any:
-        """The transformer of y, which leaves it as it is."""
+        """The transformer of y, which does not change values."""
         in_fields = self._target_layout.form == "fields"
         return HeadsEncoder(self._target_layout) if in_fields else RegressorTargetEncoder()
 
@@ -355,7 +360,7 @@ class KerasRegressor(RegressorMixin, KerasEstimator):
 
     def _meet_model(self, built: BuiltModel, train: Rows) -> None:
         if not built.reading.heads:
-            return  # a user's encoder makes the target
+            return  # a user's encoder makes the target, so that its form is not known
         losses = output_layers.losses_of(built.loss, len(built.outputs), built.names)
         parts = parts_of(self.target_encoder_, built.reading, train.y)
         for head, part, output, loss in zip(

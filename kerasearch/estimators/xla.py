@@ -1,4 +1,4 @@
-"""The estimators' parameter `jit_compile`: checked, and what it means for a model."""
+"""The estimators' parameter `jit_compile`: checks, and its meaning for a model."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ from .batch_sizes import rows_of_step
 
 
 def check_jit_compile(params: Mapping[str, Any]) -> None:
-    """Raise for a `jit_compile` that is not valid, or that another parameter contradicts.
+    """Raise if `jit_compile` is not valid, or contradicts another parameter.
 
     Parameters
     ----------
     params : mapping
-        The estimator's own parameters and the routed ones that were set, by full names.
+        The estimator's own parameters and the routed parameters that were set, by full names.
     """
     given = as_python(params["jit_compile"])
     if not (given is None or isinstance(given, bool) or _has_rule(given)):
         raise ValueError(
-            f"jit_compile={given!r} must be None, True, False, 'auto', or ('auto', n): as 'auto' "
-            "for n epochs, whatever `epochs` is"
+            f"jit_compile={given!r} must be None, True, False, 'auto', or ('auto', n), which is "
+            "'auto' for n epochs with any value of `epochs`"
         )
     routed = route(params, "compile").get("jit_compile", given)
     if given is not None and routed != given:
         raise ValueError(
             f"jit_compile={given!r} and compile__jit_compile={routed!r} contradict each other: "
-            "set one of them"
+            "set only one of them"
         )
     if routed is True and params["run_eagerly"]:
         raise ValueError(
-            "jit_compile=True and run_eagerly=True contradict each other: XLA compiles what Python "
-            "would run step by step"
+            "jit_compile=True and run_eagerly=True contradict each other: a step is either "
+            "compiled by XLA or run in Python"
         )
 
 
 def for_keras(params: Mapping[str, Any]) -> bool | str:
-    """What ``model.compile`` gets: True, False or "auto", which without an accelerator is False."""
+    """Get the argument for ``model.compile``; "auto" means False without an accelerator."""
     given = as_python(params["jit_compile"])
     given = given if isinstance(given, bool) else "auto"
     return route(params, "compile").get("jit_compile", given)
 
 
 def is_wanted(model: keras.Model, params: Mapping[str, Any], n_rows: int) -> bool:
-    """Tell whether "auto" means XLA for fits of a model that is built and compiled.
+    """Tell whether "auto" means XLA for fits of a built and compiled model.
 
     Parameters
     ----------
     model : keras.Model
-        Built and compiled.
+        A built and compiled model.
     params : mapping
-        As for `check_jit_compile`.
+        The parameters, as in `check_jit_compile`.
     n_rows : int
-        Of the data that the model was built for.
+        The number of rows of the data that the model was built for.
     """
-    # whole epochs under XLA need the rows at hand
+    # a whole epoch under XLA needs all rows in memory
     if not _has_rule(params["jit_compile"]) or params["loader"] is not None:
         return False
     settings = {**params, **route(params, "fit")}
@@ -73,7 +73,7 @@ def is_wanted(model: keras.Model, params: Mapping[str, Any], n_rows: int) -> boo
 def with_reason(
     result: training.FitResult, model: keras.Model, params: Mapping[str, Any]
 ) -> training.FitResult:
-    """Add to why a fit took its path why "auto" has no XLA for such a model, if that is so."""
+    """Add to the reason of a training path why "auto" does not use XLA, if this is the case."""
     path = result.training_path
     ruled = _has_rule(params["jit_compile"]) and path.compiled and result.n_trained
     if not ruled or model.jit_compile:

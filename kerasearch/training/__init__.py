@@ -1,4 +1,4 @@
-"""The training engine: arrays in, trained weights out. Knows Keras, never scikit-learn."""
+"""The training engine: it trains Keras models on arrays, and does not depend on scikit-learn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a backend: how it is called, and what its models cannot hold."""
+"""Facts about the backend: its name, and whether its models support text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _NAMES = {"jax": "JAX", "openvino": "OpenVINO", "tensorflow": "TensorFlow", "tor
 
 
 def backend_name() -> str:
-    """What Keras' backend is called in a sentence."""
+    """Get the name of Keras' backend for a message."""
     backend = keras.backend.backend()
     return _NAMES.get(backend, backend)
 
 
 def models_take_text() -> bool:
-    """Tell whether models can take text and have lookup tables, which are TensorFlow's alone."""
+    """Tell whether models support text and lookup tables, which need TensorFlow."""
     return keras.backend.backend() == "tensorflow"

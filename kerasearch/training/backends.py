@@ -1,7 +1,7 @@
-"""What Keras' backend decides: which module traces, and what is to be freed.
+"""Choice of the module that traces programs and frees memory on Keras' backend.
 
-This is the one place that chooses. On a backend without a module of its own (see `has_programs`),
-every fit goes through ``model.fit``. The modules of the other backends are not imported.
+No other module makes this choice. Modules of other backends are not imported. On a backend without
+programs (see `has_programs`), every fit goes through ``model.fit``.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ def trace(
     Parameters
     ----------
     kind : {"train", "test", "predict"}
-        What it does.
+        The task of the program.
     model : keras.Model
-        The one to trace it with.
+        The model that is traced.
     arrays : packed arrays
-        Whose structure, dtypes and shapes it is for.
+        Arrays with the structure, dtypes and shapes that the program accepts.
     constants : sequence of tensors
-        What it may read besides the model's variables.
+        Tensors that the program may read in addition to the model's variables.
     batch_size, n_rows : int
-        What it is wanted for; on TensorFlow, it serves any others too.
+        The sizes that the program must support. On TensorFlow, it supports all sizes.
     base : program, default=None
-        One of the same kind, whose functions it gets.
+        A program of the same kind, whose functions are reused.
     """
     if NAME == "jax":
         return jax_backend.trace(kind, model, arrays, constants, batch_size, n_rows, base)
@@ -73,19 +73,19 @@ def trace(
 
 
 def rows(arrays: data.Arrays) -> Any:
-    """The arrays as a program takes them."""
+    """Convert arrays to the form that a program accepts."""
     return jax_backend.Rows(arrays) if NAME == "jax" else tensorflow_backend.tensors(arrays)
 
 
 def no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
-    """Spare ``model.fit`` what it would leave for the life of the process."""
-    # the strategy that a model was built under has no public name; checked for Keras 3.10 to 3.15
+    """Prevent a memory leak of ``model.fit``."""
+    # the strategy of a model has no public name; checked with Keras 3.10 to 3.15
     if NAME != "tensorflow" or model._distribute_strategy is not None:
         return contextlib.nullcontext()
     return tensorflow_memory.no_leak(model)
 
 
 def free_memory() -> None:
-    """Free what the backend keeps for programs that are gone."""
+    """Free the memory that the backend keeps for deleted programs."""
     if NAME == "tensorflow":
         tensorflow_memory.free_kernels()

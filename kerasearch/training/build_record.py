@@ -1,9 +1,9 @@
-"""Which layers a model-building function makes, and which it uses that were there before.
+"""A record of the layers that a model-building function makes, and of older layers that it uses.
 
-Keras asks its state of this thread whenever a layer is made or used: for the stack of scopes that
-recompute, which each new layer reads, and for the stack of name scopes, on which each layer puts
-itself before it is built or called. For the time of a build lists of ours stand in for the two. So
-other threads are not seen, no class is patched, and a build without outer layers pays some
+Keras keeps two stacks in its thread-local state. Each new layer reads the stack of
+rematerialization scopes. Each layer pushes itself on the stack of name scopes before it is built or
+called. During a build, both stacks are replaced by lists that notify a `BuildRecord`. Therefore no
+class is patched, other threads are not affected, and a build without outer layers costs only
 microseconds.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import keras
 
-# Keras has no public way to be told of new layers. Checked for Keras 3.10 to 3.15.
+# Keras has no public notification of new layers. Checked with Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
 from .cleared_session import ClearingWatch, kept_when_cleared
@@ -26,17 +26,17 @@ _NAME_SCOPES = "name_scope_stack"
 
 
 class BuildRecord:
-    """The layers that one build makes, and those from outside that it uses."""
+    """The layers that one build makes, and the outer layers (made before) that it uses."""
 
     def __init__(self) -> None:
-        self._made: dict[int, keras.Operation] = {}  # with the layers, so that ids stay theirs
+        self._made: dict[int, keras.Operation] = {}  # keeps the layers, so that ids stay unique
         self._before: dict[int, LayerState] = {}
         self.watch: ClearingWatch  # whether ``keras.utils.clear_session`` was called
-        # outer layers that code of layers of this build called, with the layer that called
+        # pairs of an outer layer, and the layer of this build whose code called it
         self.called_unheld: list[tuple[keras.Layer, keras.Layer]] = []
 
     def is_outside(self, layer: keras.Layer) -> bool:
-        """Tell whether a layer was there before the build."""
+        """Tell whether a layer was made before the build."""
         return id(layer) not in self._made
 
     def made(self, layer: keras.Operation) -> None:
@@ -56,7 +56,7 @@ class BuildRecord:
                 draw_anew(vars(layer))
 
     def layers(self) -> list[Any]:
-        """All layers that were made or used so far."""
+        """List all layers that were made or used so far."""
         return [*self._made.values(), *(state.layer for state in self._before.values())]
 
     def held(self, layers: list[keras.Layer]) -> None:
@@ -65,14 +65,14 @@ class BuildRecord:
         self.called_unheld = [pair for pair in self.called_unheld if id(pair[0]) not in ids]
 
     def restore(self) -> None:
-        """Put the outer layers back as they were before the build used them."""
+        """Restore the state of the outer layers before the build used them."""
         for state in self._before.values():
             state.restore()
 
 
 @contextlib.contextmanager
 def recorded() -> Iterator[BuildRecord]:
-    """Record the layers that this thread makes and uses, and put back what it changed in them."""
+    """Record the layers that this thread makes and uses, and restore outer layers at the end."""
     record = BuildRecord()
     stacks = {_SCOPES: _Makes(record), _NAME_SCOPES: _Uses(record)}
     kept = {name: global_state.get_global_attribute(name) for name in stacks}
@@ -89,10 +89,10 @@ def recorded() -> Iterator[BuildRecord]:
 
 
 def draw_anew(attributes: dict[str, Any]) -> None:
-    """Give a layer that is not built initializers with seeds of this moment.
+    """Replace the initializers of a layer that is not built by initializers with new seeds.
 
-    An initializer without a seed draws one when it is made: once for all fits, if it is made
-    outside.
+    An initializer without a seed draws a seed when it is made. If it is made outside the build,
+    all fits would have the same seed.
     """
     for name, value in attributes.items():
         if isinstance(value, keras.initializers.Initializer) and "seed" in vars(value):
@@ -102,7 +102,7 @@ def draw_anew(attributes: dict[str, Any]) -> None:
 
 
 def plain(container: Any) -> Any:
-    """What TensorFlow's wrapper of a list or dict holds; anything else is returned as it is."""
+    """Unwrap TensorFlow's wrapper of a list or dict; return other objects unchanged."""
     kind = type(container)
     if kind.__module__.startswith("tensorflow."):
         for name in ("_storage", "__wrapped__"):
@@ -112,9 +112,9 @@ def plain(container: Any) -> Any:
 
 
 class LayerState:
-    """The attributes of a layer, and what is in its containers; not the values of variables."""
+    """The attributes and containers of a layer, without the values of its variables."""
 
-    # how a builder sets it decides what is trained, and is its own business
+    # not restored, because the builder decides which layers are trained
     _LEFT = ("_trainable",)
 
     def __init__(self, layer: keras.Layer) -> None:
@@ -137,7 +137,7 @@ class LayerState:
             self._keep(item, depth - 1)
 
     def restore(self) -> None:
-        """Put the layer back."""
+        """Restore the layer."""
         for part, attributes in zip(self._objects, self._attributes, strict=True):
             left = {name: vars(part)[name] for name in self._LEFT if name in vars(part)}
             vars(part).clear()
@@ -147,7 +147,7 @@ class LayerState:
 
 
 def refill(container: Any, items: Any) -> None:
-    """Put `items` in place of what a list, dict or set holds, past Keras' tracking."""
+    """Replace the items of a list, dict or set, without Keras' tracking."""
     kind: Any = next(kind for kind in (list, dict, set) if isinstance(container, kind))
     kind.clear(container)
     (list.extend if kind is list else kind.update)(container, items)
@@ -158,7 +158,7 @@ def _items(container: Any) -> Any:
 
 
 class _Makes(list):
-    """In place of the stack of scopes that recompute."""
+    """A replacement of the stack of rematerialization scopes, which notes new layers."""
 
     def __init__(self, record: BuildRecord) -> None:
         super().__init__()
@@ -174,7 +174,7 @@ class _Makes(list):
 
 
 class _Uses(list):
-    """In place of the stack of name scopes."""
+    """A replacement of the stack of name scopes, which notes layers that are used."""
 
     def __init__(self, record: BuildRecord) -> None:
         super().__init__()

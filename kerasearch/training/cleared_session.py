@@ -1,7 +1,7 @@
-"""What a thread needs of Keras' state, kept when somebody calls ``keras.utils.clear_session``.
+"""Protection of Keras' thread-local state against ``keras.utils.clear_session``.
 
-That function gives every thread a new, empty state. It makes it by ``threading.local``, where
-`threading` is a name in its own module, and something else can be put there for a time.
+This function gives every thread a new, empty state, which it makes with ``threading.local``. The
+name `threading` in Keras' module can be replaced temporarily, so that the new state is not empty.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Keras has no public way to be told of `clear_session`. Checked for Keras 3.10 to 3.15.
+# Keras has no public notification of `clear_session`. Checked with Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
 
 @contextlib.contextmanager
 def kept_when_cleared(state: Mapping[str, Any] | None = None) -> Iterator[ClearingWatch]:
-    """Keep Keras' state of this thread when another thread clears it, and `state` in any case.
+    """Keep Keras' state of this thread if another thread clears it, and always keep `state`.
 
     Parameters
     ----------
     state : mapping, default=None
-        Attributes of Keras' state of this thread that a call in this thread must not clear either.
+        Attributes of Keras' state that are kept even if this thread clears the state.
 
     Yields
     ------
     watch : ClearingWatch
-        Tells whether this thread has cleared it.
+        An object that tells whether this thread has cleared the state.
     """
     thread = threading.get_ident()
     with _LOCK:
@@ -53,14 +53,14 @@ def kept_when_cleared(state: Mapping[str, Any] | None = None) -> Iterator[Cleari
 
 
 class ClearingWatch:
-    """Tells what became of Keras' state of one thread.
+    """A watch over Keras' state of one thread.
 
     Attributes
     ----------
     cleared_here : bool
-        Whether this thread called `clear_session`. Others' calls do not touch its state.
+        Whether this thread called `clear_session`. Calls of other threads do not change its state.
     state : dict
-        What a call in this thread must not clear.
+        The attributes that are kept even if this thread clears the state.
     """
 
     def __init__(self, kept: _KeptState, state: dict[str, Any]) -> None:
@@ -69,18 +69,18 @@ class ClearingWatch:
         self._kept = kept
 
     def is_lost(self) -> bool:
-        """Tell whether the state was cleared all the same.
+        """Tell whether the state was cleared in spite of the watch.
 
-        That happens if another thread's call had begun when the watch did.
+        This happens if a call of another thread had begun before the watch.
         """
         return vars(global_state.GLOBAL_STATE_TRACKER) is not self._kept.values
 
 
 class _KeptState:
-    """Keras' state of one thread, and the watches over it, the innermost last."""
+    """Keras' state of one thread, and its watches; the innermost watch is last."""
 
     def __init__(self) -> None:
-        self.values: dict[str, Any] = {}  # Keras goes on writing into it
+        self.values: dict[str, Any] = {}  # Keras writes into this dict
         self.watches: list[ClearingWatch] = []
 
     def clear(self) -> None:
@@ -89,16 +89,16 @@ class _KeptState:
         self.values = {name: v for watch in self.watches for name, v in watch.state.items()}
 
     def begin(self, state: dict[str, Any]) -> None:
-        """Go on in a new state."""
+        """Copy the kept values to a new state."""
         state.update(self.values)
         self.values = state
 
 
 class _Threading:
-    """Stands in for the module `threading` in Keras' module."""
+    """A replacement of the module `threading` in Keras' module."""
 
     def local(self) -> threading.local:
-        """Make what Keras asks for: its state, or its settings, which nobody looks after."""
+        """Make a new thread-local object: Keras' state, or its settings, which are not kept."""
         asks = sys._getframe(1)
         if _global_set_after(asks.f_code, asks.f_lasti) != "GLOBAL_STATE_TRACKER":
             return threading.local()
@@ -110,13 +110,13 @@ class _Threading:
 
 @functools.cache
 def _global_set_after(code: types.CodeType, position: int) -> str | None:
-    """The first global that code sets after a position in its bytecode."""
+    """Get the name of the first global that code sets after a position in its bytecode."""
     later = (each for each in dis.get_instructions(code) if each.offset > position)
     return next((each.argval for each in later if each.opname == "STORE_GLOBAL"), None)
 
 
 class _Tracker(threading.local):
-    """Keras' state, which begins with something in the threads that are looked after.
+    """Keras' state, which starts with the kept values in threads that have a watch.
 
     Python calls the constructor in each thread that uses the object.
     """

@@ -1,4 +1,4 @@
-"""How code is read: the names through which a function's code reaches what is outside of it."""
+"""The names in a function's bytecode through which it reads objects outside the function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import functools
 import types
 from dataclasses import dataclass
 
-# code that uses one of these may read anything
+# code that uses one of these names may read anything, so that its inputs cannot be described
 UNTRACKABLE = {
     # any name
     "globals",
@@ -41,20 +41,21 @@ UNTRACKABLE = {
 
 @dataclass(frozen=True)
 class NamesRead:
-    """The names that a piece of code reads from outside itself, code nested in it included.
+    """The names that code and its nested code read from outside.
 
     Attributes
     ----------
     globals : list of str
-        Names that it looks up among the globals, sorted.
+        The sorted names of globals.
     imports : list of str
-        Modules that it imports, sorted.
+        The sorted names of imported modules.
     used : frozenset of str
-        All names in it: globals, attributes, methods.
+        All names in the code: globals, attributes and methods.
     possible : frozenset of str
-        Those that may be an attribute of a module, texts included: ``getattr(module, "name")``.
+        All names that may be attributes of a module, including string constants as in
+        ``getattr(module, "name")``.
     attributes : frozenset of str
-        Those of them that are not looked up among the globals alone.
+        The names in `possible` that are not only names of globals.
     """
 
     globals: list[str]

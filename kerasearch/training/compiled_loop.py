@@ -1,6 +1,6 @@
-"""Fits, evaluations and predictions on compiled programs, with Keras' order of events around them.
+"""Fits, evaluations and predictions with compiled programs, and Keras' order of callback events.
 
-Nothing here is called on a backend without programs: see `eligibility`.
+This module is not used on a backend without programs: see `eligibility`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .fingerprint import Fingerprint
     from .stored_fits import StoreEntry
 
-# Ctrl-C is answered between two calls of the program
+# An interrupt (Ctrl-C) takes effect between two calls of the program, so calls must be short.
 _SECONDS_PER_CALL = 0.25
 _MAX_GROWTH = 64
 
@@ -39,10 +39,10 @@ def training_program(
     settings: FitSettings,
     known: Fingerprint | None = None,
 ) -> ProgramChoice:
-    """The program to train `model` on `arrays`, and the path that this makes.
+    """Choose the program to train `model` on `arrays`, and the training path.
 
-    `known` is the model's fingerprint, where somebody has taken it already. Raises whatever makes
-    the loop impossible, before anything has changed.
+    `known` is the model's fingerprint, if it was computed before. If the model cannot be traced,
+    the error of the trace is raised, and nothing has changed.
     """
     n_rows = data.n_rows(arrays)
     work = Work("train", model, arrays, settings.seed, settings.batch_size, n_rows)
@@ -59,11 +59,11 @@ def fit(
     choice: ProgramChoice,
     entry: StoreEntry | None,
 ) -> tuple[dict[str, list[Any]], TrainingPath]:
-    """Train as ``model.fit`` does, on a program from `training_program`.
+    """Train with a program from `training_program`, with the results of ``model.fit``.
 
-    `entry` is told of epochs, and of the state before the optimizer finalizes it. Returns Keras'
-    history and the path that was really taken: the first events of callbacks may change what a
-    trace reads.
+    The store's `entry` is notified after each epoch, and before the optimizer finalizes the
+    weights. The function returns Keras' history and the actual training path. This path may differ
+    from the path in `choice`, because the first events of callbacks may change the model.
     """
     rows = backends.rows(arrays)
     n_rows = data.n_rows(arrays)
@@ -81,7 +81,7 @@ def fit(
     events.on_train_begin()
     logs: Logs | None = None
     run = validate = None
-    # BackupAndRestore tells by `_initial_epoch` where to begin; checked for Keras 3.10 to 3.15
+    # BackupAndRestore sets `_initial_epoch`; checked with Keras 3.10 to 3.15
     for epoch in range(model._initial_epoch or settings.initial_epoch, settings.epochs):
         events.on_epoch_begin(epoch)
         if run is None:
@@ -95,7 +95,7 @@ def fit(
         logs = _run_steps(epoch_run, choice.program, batch_size, n_steps, events)
         # `_should_eval` reads `validation_freq` as Keras does; checked for Keras 3.10 to 3.15
         if settings.validation and model._should_eval(epoch, settings.validation_freq):
-            if validate is None:  # at the first validation, as Keras traces it
+            if validate is None:  # made at the first validation, as in Keras
                 validate = _validation(model, settings)
             logs.update({f"val_{name}": value for name, value in validate(events).items()})
         events.on_epoch_end(epoch, logs)
@@ -112,9 +112,9 @@ def fit(
 
 
 class Evaluation:
-    """``model.evaluate`` on the same arrays, as often as wanted.
+    """``model.evaluate`` on the same arrays, which can be called repeatedly.
 
-    Raises whatever makes the loop impossible, when it is made.
+    The constructor raises the error of the trace if the model cannot be traced.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Evaluation:
         self._n_steps = math.ceil(n_rows / batch_size)
 
     def __call__(self, events: keras.callbacks.CallbackList | None = None) -> Logs:
-        """Evaluate, with the callbacks of a fit if it is part of one."""
+        """Evaluate; in a fit, `events` has the callbacks of the fit."""
         if events is not None:
             events.on_test_begin()
         logs = _run_steps(self._run, self._program, self._batch_size, self._n_steps)
@@ -145,7 +145,7 @@ class Evaluation:
 
 
 class Prediction:
-    """``model.predict`` on some arrays. Raises, when it is made, if the loop is impossible."""
+    """``model.predict`` on arrays; the constructor raises if the model cannot be traced."""
 
     def __init__(
         self, model: keras.Model, arrays: data.Arrays, *, batch_size: int, seed: int
@@ -158,7 +158,7 @@ class Prediction:
         self._n_steps = math.ceil(n_rows / batch_size)
 
     def __call__(self) -> Any:
-        """The model's structure of arrays, with a row for each row."""
+        """Predict all rows; the result has the structure of the model's output."""
         parts = [self._run(*call) for call in _calls(self._program, self._n_steps)]
         return keras.tree.map_structure(_join, *parts)
 
@@ -171,12 +171,12 @@ def _join(*parts: Any) -> np.ndarray:
 def _validation(
     model: keras.Model, settings: FitSettings
 ) -> Callable[[keras.callbacks.CallbackList], Logs]:
-    """How to validate after an epoch: through a program, or else through ``model.evaluate``."""
+    """Get the function that validates after an epoch: a program, or else ``model.evaluate``."""
     rows, batch_size = settings.validation, settings.validation_batch_size
     steps = settings.validation_steps
     try:
         return Evaluation(model, rows, batch_size=batch_size, seed=settings.seed, steps=steps)
-    except Exception:  # what cannot be traced, Keras may do
+    except Exception:  # the model cannot be traced, but Keras may evaluate it
         return functools.partial(keras_loop.evaluate, model, rows, batch_size, steps)
 
 
@@ -187,8 +187,8 @@ def _run_steps(
     n_steps: int,
     events: keras.callbacks.CallbackList | None = None,
 ) -> Logs:
-    """One epoch, in as many calls as its length asks for."""
-    # the bar is moved between the calls; checked for Keras 3.10 to 3.15
+    """Run one epoch in several calls, so that an interrupt takes effect soon."""
+    # the progress bar is updated between the calls; checked with Keras 3.10 to 3.15
     bar = getattr(events, "_progbar", None)
     logs: dict[str, Any] = {}
     for begin, end in _calls(program, n_steps, program.room(batch_size)):
@@ -199,9 +199,9 @@ def _run_steps(
 
 
 def _calls(program: Program, n_steps: int, room: int | None = None) -> Iterator[tuple[int, int]]:
-    """Cut an epoch into calls of about a quarter of a second, by the pace of the last one.
+    """Split an epoch into calls of about a quarter of a second, by the time of the last call.
 
-    None has more than `room` steps.
+    A call has at most `room` steps.
     """
     begin, size = 0, 1
     while begin < n_steps:

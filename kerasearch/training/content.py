@@ -1,7 +1,8 @@
-"""Describing objects by content: equal tokens only if code that reads them does the same.
+"""Description of objects by content, as tokens.
 
-Every kind of object has its description here: plain values, containers, arrays, tensors, Keras
-variables, classes, functions with their globals and closures, and instances by their attributes.
+Two objects have equal tokens only if code that reads them computes the same. This module describes
+plain values, containers, arrays, tensors, Keras variables, classes, functions with their globals
+and closures, and instances by their attributes.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import Any
 import keras
 import numpy as np
 
-# A functional model's graph is of nodes, which have no public name. Only operation, arguments and
-# outputs of one are read. Checked for Keras 3.10 to 3.15.
+# The graph of a functional model has nodes, whose class has no public name. Only the operation,
+# arguments and outputs of a node are read. Checked with Keras 3.10 to 3.15.
 from keras.src.ops.node import Node
 
 from . import trusted_modules
@@ -36,7 +37,7 @@ from .trusted_libraries import (
     package_of,
 )
 
-# what Python keeps with a class, which no code reads to compute
+# attributes of a class that do not change computations
 _CLASS_BOOKKEEPING = {
     "__doc__",
     "__module__",
@@ -54,31 +55,33 @@ _CLASS_BOOKKEEPING = {
     "__annotate_func__",
     "__annotations_cache__",
 }
-# bases that add no content of their own to an instance
+# base classes that add no content to an instance
 _PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 _CACHED_FUNCTION = type(functools.lru_cache(lambda: None))
 
 
 class NotFingerprintable(Exception):
-    """Raised for what has no description by content; the message says what it is."""
+    """Raised for an object without a description by content; the message names the object."""
 
 
 class ContentDescription:
-    """Tokens that are equal for two objects only if code that reads them does the same.
+    """A description of objects as tokens.
+
+    Two descriptions are equal only if code that reads the objects computes the same.
 
     Parameters
     ----------
     by_value : bool, default=False
-        Whether the values of Keras variables count.
+        Whether the description includes the values of Keras variables.
     refused : collection of str
-        Names that code must not use, besides those with which it may read anything.
+        Names that code must not use, in addition to `UNTRACKABLE`.
 
     Attributes
     ----------
     tensors : list
-        The constant tensors that were come across, handles of lookup tables and the tables too.
+        The constant tensors that were described, and lookup tables with their handles.
     variables : list of keras.Variable
-        And the Keras variables.
+        The Keras variables that were described.
     """
 
     def __init__(self, by_value: bool = False, refused: Collection[str] = ()) -> None:
@@ -89,7 +92,7 @@ class ContentDescription:
         self._tokens: list[str] = []
         self._seen: dict[Any, int] = {}
         self._libraries_read: set[tuple[str, frozenset[str]]] = set()
-        self._alive: list[Any] = []  # an id is good only while its object lives
+        self._alive: list[Any] = []  # keeps objects alive, so that their ids stay unique
         self._path: list[int] = []
         self._only_loss: keras.losses.Loss | None = None
         self._layers_go_by_name = True
@@ -103,17 +106,18 @@ class ContentDescription:
     def add_model(self, model: keras.Model, skip: Collection[str] = ()) -> None:
         """Describe a model without the attributes in `skip`."""
         if self._is_new(model):
-            loss = getattr(model, "loss", None)  # among several, names are the history's columns
+            # the name of a single loss does not matter; names of several losses are in the history
+            loss = getattr(model, "loss", None)
             self._only_loss = loss if isinstance(loss, keras.losses.Loss) else None
             self._layers_go_by_name = layers_go_by_name(model)
             self._add_class(type(model))
             self._add_attributes(model, skip)
 
     def digest(self) -> str:
-        """The digest of all that was added, the same in every process."""
+        """Compute the digest of all added objects; it is the same in every process."""
         return hashlib.sha256("\0".join(self._tokens).encode()).hexdigest()
 
-    # ------------------------------------------------------- one kind of thing each
+    # ------------------------------------------------------- one method for each kind of object
 
     def _add(self, value: Any) -> None:
         kind = type(value)
@@ -152,12 +156,12 @@ class ContentDescription:
             self._add_instance(value)
 
     def _add_variable(self, variable: keras.Variable) -> None:
-        """What the optimizer reads of a variable; not its value, which moves with training."""
+        """Describe a variable; without `by_value`, its value is not included."""
         if self._is_new(variable):
             self.variables.append(variable)
             if self._by_value:
                 self._add_array(to_numpy(variable))
-            # `_autocast` has no public name; checked for Keras 3.10 to 3.15
+            # `_autocast` has no public name; checked with Keras 3.10 to 3.15
             self.add("variable", tuple(variable.shape), str(variable.dtype), variable.trainable)
             self.add(variable.regularizer, variable.constraint, variable._autocast)
             self.add(variable.aggregation, getattr(variable, "overwrite_with_gradient", False))
@@ -195,7 +199,7 @@ class ContentDescription:
         try:
             self._add_array(np.asarray(tensor))
             self.tensors.append(tensor)
-        except Exception as error:  # a resource, a key, or a tensor of some trace
+        except Exception as error:  # a resource, a key, or a symbolic tensor
             raise NotFingerprintable(f"a tensor of dtype {tensor.dtype}") from error
 
     def _add_table(self, table: Any) -> None:
@@ -204,7 +208,7 @@ class ContentDescription:
         if self._is_new(table):
             self.add("table", str(table.key_dtype), str(table.value_dtype))
             self.add(entries_of_table(table), table.default_value)
-            # a program refers to the handle, which is good while the table lives
+            # a program refers to the handle, which is valid only while the table exists
             self.tensors += [table.resource_handle, table]
 
     def _add_class(self, cls: type) -> None:
@@ -221,7 +225,7 @@ class ContentDescription:
                     self._add_member(member)
 
     def _add_member(self, member: Any) -> None:
-        """Add an entry of a class: descriptors stand for the functions they wrap."""
+        """Add an entry of a class; a descriptor is described by the function that it wraps."""
         if isinstance(member, (staticmethod, classmethod)):
             self.add(type(member).__name__, member.__func__)
         elif isinstance(member, property):
@@ -257,19 +261,19 @@ class ContentDescription:
             for cell in function.__closure__ or ():
                 try:
                     self._add_global(cell.cell_contents, reads)
-                except ValueError:  # not filled yet
+                except ValueError:  # the cell is empty
                     self._tokens.append("empty cell")
             self.add(vars(function))
             self._add_globals(function)
 
     def _add_function_of_jax(self, function: Any) -> None:
-        """Add what ``jax.jit`` and its like make of a function, JAX's own or a user's."""
+        """Add a function that ``jax.jit`` or a similar function has wrapped."""
         module, name = getattr(function, "__module__", None) or "", function.__name__
         if is_trusted(module) and is_found_under(function, module, name):
             self._tokens.append(f"function {module}.{name}")
         elif self._is_new(function):
             self._add_class(type(function))
-            # one of these holds all its settings, the other only says how it is called
+            # the attributes have all settings; without attributes, use the wrapped function
             self.add(vars(function) or function.__wrapped__)
 
     def _add_globals(self, function: types.FunctionType) -> None:
@@ -289,7 +293,7 @@ class ContentDescription:
                 self._add_global(module, reads)
 
     def _add_global(self, value: Any, reads: NamesRead) -> None:
-        """Add what a function finds under a global; of a user's module, what it may read there."""
+        """Add the value of a global; for a user's module, add all values that may be read."""
         if trusted_modules.reads_clock(value, reads.attributes):
             raise NotFingerprintable("code that reads the clock by datetime")
         if not isinstance(value, types.ModuleType):
@@ -304,14 +308,14 @@ class ContentDescription:
                 self._add_global(vars(value)[name], reads)
 
     def _add_read_of_library(self, module: types.ModuleType, names: frozenset[str]) -> None:
-        """Add what may be another in another run of what is read from a library's module."""
+        """Add the values of a library's module that are read and may differ between runs."""
         if (module.__name__, names) in self._libraries_read:
             return
         self._libraries_read.add((module.__name__, names))
         for name in sorted(names & vars(module).keys()):
             value = vars(module)[name]
             if trusted_modules.draws(value, names):
-                if self._by_value:  # a model's draws are noticed when it is traced
+                if self._by_value:  # otherwise, draws of a model are noticed in the trace
                     raise NotFingerprintable(f"code that draws by {module.__name__}.{name}")
             elif trusted_modules.is_to_describe(name, value):
                 self._tokens.append(f"{module.__name__}.{name}")
@@ -319,7 +323,7 @@ class ContentDescription:
             elif callable(value):
                 self._check_is_the_same(module.__name__, name)
             elif isinstance(value, types.ModuleType) and trusted_modules.may_change(value):
-                self._add_read_of_library(value, names)  # os.path
+                self._add_read_of_library(value, names)  # a submodule such as os.path
 
     def _add_builtin(self, name: str) -> None:
         value = trusted_modules.builtin(name)
@@ -380,7 +384,7 @@ class ContentDescription:
         self._add_attributes(value)
 
     def _add_reduced(self, value: Any) -> None:
-        """Add an object of the standard library, or of NumPy, as pickle would take it apart."""
+        """Add an object of the standard library or of NumPy, by the parts that pickle saves."""
         try:
             reduce = copyreg.dispatch_table.get(type(value))
             reduced = reduce(value) if reduce is not None else value.__reduce_ex__(2)
@@ -403,7 +407,7 @@ class ContentDescription:
         framework = is_framework_class(cls)
         skipped = set(skip)
         if isinstance(value, keras.initializers.Initializer) and self._owner_is_trusted:
-            # drawn anew for each layer; Keras' own layers call it before training alone
+            # The seed differs in each layer, and Keras' layers use it only before training.
             skipped.add("seed")
         if self._is_mere_label(value):
             skipped.add("name")
@@ -416,9 +420,9 @@ class ContentDescription:
         self._owner_is_trusted = owner
 
     def _is_mere_label(self, value: Any) -> bool:
-        """Tell whether nothing is told apart by the name of `value`.
+        """Tell whether the name of `value` has no effect.
 
-        The process counts through the names of what was given none.
+        Keras gives unnamed objects numbered names, which differ between fits.
         """
         cls: Any = type(value)
         if isinstance(value, keras.optimizers.Optimizer) or value is self._only_loss:
@@ -428,7 +432,7 @@ class ContentDescription:
         return False
 
     def _is_new(self, value: Any) -> bool:
-        """Tell whether `value` comes up for the first time; refer to it otherwise."""
+        """Tell whether `value` is new; otherwise add a reference to its first description."""
         key = (id(value[0]), value[1]) if isinstance(value, tuple) else id(value)
         if key in self._seen:
             self._tokens.append(f"again {self._seen[key]}")
@@ -441,7 +445,7 @@ class ContentDescription:
 
 @functools.lru_cache(maxsize=4096)
 def _slots(cls: type) -> tuple[str, ...]:
-    """The attributes of a class's instances that are not in their `__dict__`."""
+    """List the names of attributes in the slots of a class."""
     found: list[str] = []
     for base in cls.__mro__:
         slots = vars(base).get("__slots__", ())
@@ -450,26 +454,26 @@ def _slots(cls: type) -> tuple[str, ...]:
 
 
 def is_table(value: Any) -> bool:
-    """Tell whether a value is a lookup table of TensorFlow's."""
+    """Tell whether a value is a lookup table of TensorFlow."""
     is_tensorflow = type(value).__module__.startswith("tensorflow.")
     return is_tensorflow and hasattr(value, "export") and hasattr(value, "key_dtype")
 
 
 def entries_of_table(table: Any) -> list[tuple[Any, Any]]:
-    """Keys and values of a lookup table, in an order that does not depend on how it was filled."""
+    """List the keys and values of a lookup table in a fixed order."""
     keys, values = (part.numpy().tolist() for part in table.export())
     return sorted(zip(keys, values, strict=True), key=repr)
 
 
 def _static_table() -> Any:
-    import tensorflow as tf  # here: on another backend, it need not be loaded
+    import tensorflow as tf  # imported here, because other backends do not need it
 
     return tf.lookup.StaticHashTable
 
 
 def _is_tensor(value: Any) -> bool:
     if package_of(type(value)) in ("jax", "jaxlib"):
-        return hasattr(value, "addressable_shards")  # an array, a traced one too
+        return hasattr(value, "addressable_shards")  # an array, possibly traced
     return type(value).__module__.startswith("tensorflow.") and hasattr(value, "numpy")
 
 

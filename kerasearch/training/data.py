@@ -1,4 +1,4 @@
-"""The arrays of a fit as Keras takes them, and the order in which each epoch sees their rows."""
+"""The arrays of a fit in Keras' form, and the order of their rows in each epoch."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
-# What ``model.fit`` turns `class_weight` into, by the same function: it has no public name.
-# Checked for Keras 3.10 to 3.15.
+# ``model.fit`` uses a function of this module to convert `class_weight` to sample weights. The
+# function has no public name. Checked with Keras 3.10 to 3.15.
 from keras.src.trainers.data_adapters import data_adapter_utils
 
 from .loaded_rows import is_loaded
 from .sparse_rows import compressed, is_sparse
 
-# a NumPy array (or a tensor of text, sparse rows, or rows to be loaded), or a tuple or dict of
-# such, nested at will
+# a NumPy array (or a tensor of text, sparse rows, or rows to be loaded), or a nested tuple or dict
+# of them
 Arrays: TypeAlias = Any
 
 
 def order_of_epoch(
     seed: int, epoch: int, n_rows: int, shuffle: bool = True, rows_per_epoch: int | None = None
 ) -> np.ndarray:
-    """The rows in the order of one epoch: it follows from (seed, epoch) and nothing else.
+    """Get the indices of the rows of one epoch in order, which depends only on (seed, epoch).
 
-    Where an epoch has fewer rows than there are, epochs share a pass over all rows, as in Keras:
-    the last one of a pass has what is left.
+    With `rows_per_epoch`, several epochs share a pass over all rows, as in Keras. The last epoch of
+    a pass has the remaining rows.
     """
     begin, end = 0, n_rows
     if rows_per_epoch is not None:
@@ -40,9 +40,9 @@ def order_of_epoch(
 def as_keras_takes_them(
     x: Any, y: Any = None, sample_weight: Any = None, class_weight: dict[int, float] | None = None
 ) -> tuple[Arrays, ...]:
-    """Cast, check and pack as ``model.fit`` does with arrays: (x,), (x, y) or (x, y, weights).
+    """Cast, check and pack arrays as ``model.fit`` does, to (x,), (x, y) or (x, y, weights).
 
-    Floats become Keras' ``floatx``; integers and booleans stay as they are, and so does the rank.
+    Floats are cast to Keras' ``floatx``. Integers, booleans and the number of axes do not change.
     """
     if class_weight is not None:
         if sample_weight is not None:
@@ -57,7 +57,7 @@ def as_keras_takes_them(
         and keras.tree.is_nested(y)
         and not keras.tree.is_nested(sample_weight)
     ):
-        weights = sample_weight  # one array serves every output
+        weights = sample_weight  # all outputs use the same weights
         sample_weight = keras.tree.map_structure(lambda _: weights, y)
     packed: Arrays = (x,) if y is None else (x, y)
     if sample_weight is not None:
@@ -70,7 +70,7 @@ def as_keras_takes_them(
 
 
 def leaves(arrays: Arrays) -> list[np.ndarray]:
-    """The arrays themselves, in a flat list."""
+    """Get a flat list of the arrays."""
     return [array for array in keras.tree.flatten(arrays) if array is not None]
 
 
@@ -82,28 +82,28 @@ def pack_as(arrays: Arrays, flat: Iterable[Any]) -> Arrays:
 
 
 def as_keras_yields(arrays: Arrays, flat: Iterable[Any]) -> Arrays:
-    """Pack the tensors of a batch into the structure that ``model.fit`` would hand on."""
+    """Pack the tensors of a batch into the structure that ``model.fit`` passes to a step."""
     packed = pack_as(arrays, flat)
     return packed[0] if len(packed) == 1 and not isinstance(packed[0], tuple) else packed
 
 
 def n_rows(arrays: Arrays) -> int:
-    """The number of rows of packed arrays."""
+    """Get the number of rows of packed arrays."""
     return int(leaves(arrays)[0].shape[0])
 
 
 def rows_of(arrays: Arrays, indices: np.ndarray) -> Arrays:
-    """The rows at `indices`, in that order, of every array."""
+    """Select the rows at `indices` of every array."""
     return pack_as(arrays, [_take(array, indices) for array in leaves(arrays)])
 
 
 def head(arrays: Arrays) -> Arrays:
-    """A small batch, for its structure, dtypes and shapes."""
+    """Get a small batch with the structure, dtypes and shapes of the arrays."""
     return rows_of(arrays, np.arange(min(2, n_rows(arrays))))
 
 
 def specs(arrays: Arrays) -> str:
-    """Structure, dtypes and shapes without the number of rows: what a program is traced for."""
+    """Describe structure, dtypes and shapes without the number of rows, to find a program."""
     described = [
         f"{np.dtype(a.dtype) if isinstance(a, np.ndarray) else a.dtype.name}{tuple(a.shape[1:])}"
         for a in leaves(arrays)

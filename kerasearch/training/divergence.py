@@ -1,4 +1,4 @@
-"""Noticing that a fit has diverged, and telling why it probably did."""
+"""Detection of divergence in a fit, and its probable cause."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from .sparse_rows import is_sparse
 
 
 class DivergenceWatch(keras.callbacks.Callback):
-    """Stops training after an epoch whose loss is not finite, unless somebody else has.
+    """A callback that stops training after an epoch with a loss that is NaN or infinite.
 
-    It comes last among the callbacks, so that it sees what the user's own have decided.
+    It does nothing if another callback has stopped training. It must therefore be the last
+    callback.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class DivergenceWatch(keras.callbacks.Callback):
         self.epoch: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the training loss."""
+        """Stop training if the training loss is not finite."""
         loss = (logs or {}).get("loss", 0.0)
         if not _is_finite_loss(loss) and not self.model.stop_training:
             self.epoch = epoch
@@ -36,7 +37,7 @@ class DivergenceWatch(keras.callbacks.Callback):
     def error(
         self, model: keras.Model, arrays: data.Arrays, history: History, last_epoch: int
     ) -> DivergenceError | None:
-        """The error of a fit that has ended; None where it did not diverge."""
+        """Make the error of a fit that has ended; None if the fit did not diverge."""
         if self.epoch is not None:
             return _error(self.epoch, history, model, arrays)
         if _diverged_in_the_last_step(model, history):
@@ -45,32 +46,32 @@ class DivergenceWatch(keras.callbacks.Callback):
 
 
 def handled_by(callbacks: list[keras.callbacks.Callback]) -> bool:
-    """Tell whether the user's own callbacks deal with a loss that is not finite."""
+    """Tell whether the user's callbacks handle a loss that is not finite."""
     return any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
 
 
 def has_finite_weights(model: keras.Model) -> bool:
-    """Tell whether every weight that is trained is a finite number."""
+    """Tell whether all trainable weights are finite."""
     weights = map(to_numpy, model.trainable_variables)
     return all(bool(np.isfinite(w.astype(np.float32, copy=False)).all()) for w in weights)
 
 
 def _is_finite_loss(loss: Any) -> bool:
-    # a number nearly always, and NumPy takes its time for one
+    # the loss is usually a float, for which `math` is faster than NumPy
     return math.isfinite(loss) if isinstance(loss, float) else bool(np.all(np.isfinite(loss)))
 
 
 def _diverged_in_the_last_step(model: keras.Model, history: History) -> bool:
     """Tell whether the weights diverged after the last loss, which was still finite."""
     if not _is_finite_loss((history.get("loss") or [0.0])[-1]):
-        return False  # a callback has seen that and stopped
+        return False  # a callback has noticed the loss and stopped training
     return not has_finite_weights(model)
 
 
 def _error(
     epoch: int, history: History, model: keras.Model, arrays: data.Arrays
 ) -> DivergenceError:
-    """The error of a fit that diverged in `epoch` (from 0)."""
+    """Make the error of a fit that diverged in `epoch`, counted from 0."""
     loss = history["loss"][-1] if history.get("loss") else float("nan")
     what = "the weights were no longer finite numbers"
     if not np.all(np.isfinite(loss)):
@@ -101,7 +102,7 @@ def _is_finite(array: Any) -> bool:
     if is_sparse(array):
         array = array.data
     if is_loaded(array):
-        return True  # each batch is looked at when it is loaded
+        return True  # each batch is checked when it is loaded
     return array is None or array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 

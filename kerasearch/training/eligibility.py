@@ -1,4 +1,4 @@
-"""Which fits whole epochs in one call cannot reproduce, all conditions in one place."""
+"""All conditions under which a fit cannot use compiled programs, and must use ``model.fit``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from . import backends
 from .stateful import stateful_layers
 from .trusted_libraries import has_own, package_of
 
-# Methods of a model that drive the loop, or that the loop's own order of events replaces
+# methods of a model that the compiled loop replaces
 _FIT = ("fit", "evaluate", "make_train_function", "make_test_function", "reset_metrics")
 _PREDICT = ("predict", "make_predict_function")
-# Keras' own that a program holds, which serves many models and may be older than a replacement
+# Methods of Keras that a program contains. A program serves many models, and may have been traced
+# before such a method was replaced.
 _STEPS = ("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics")
 _BATCH_EVENTS = (
     "on_batch_begin",
@@ -28,7 +29,7 @@ _BATCH_EVENTS = (
 def why_not_compiled(
     model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]
 ) -> str | None:
-    """Why a fit must go through ``model.fit``; None where the compiled loop does the same."""
+    """Explain why a fit must use ``model.fit``; None if it can use the compiled loop."""
     return (
         _about_process()
         or _about_replacements(_FIT)
@@ -40,22 +41,22 @@ def why_not_compiled(
 def why_not_predicted(
     model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]
 ) -> str | None:
-    """Why a prediction must go through ``model.predict``."""
+    """Explain why a prediction must use ``model.predict``; None if it can use a program."""
     if any(True for _ in callbacks):
         return "callbacks watch the prediction"
     return _about_process() or _about_replacements(_PREDICT) or _about_model(model, _PREDICT)
 
 
 def why_not_evaluated(model: keras.Model) -> str | None:
-    """Why an evaluation must go through ``model.evaluate``."""
+    """Explain why an evaluation must use ``model.evaluate``; None if it can use a program."""
     return _about_process() or _about_replacements(_FIT) or _about_model(model, _FIT)
 
 
 def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
-    """Why a callback must be called at every batch; None where epochs are enough.
+    """Explain why a callback must be called at every batch; None if it needs only epochs.
 
-    It does when it overrides one of the batch events. Three of Keras' own override one and then
-    only use it if their settings say so.
+    A callback must be called at every batch if it overrides a batch event. Some of Keras' callbacks
+    override such an event, but use it only with certain settings.
     """
     name = type(callback).__name__
     own = package_of(type(callback)) == "keras"
@@ -70,7 +71,7 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
     if own and isinstance(callback, keras.callbacks.TensorBoard):
         if callback.update_freq != "epoch":
             return f"callback {name} writes every {callback.update_freq} batches"
-        # set by `profile_batch`; checked for Keras 3.10 to 3.15
+        # `profile_batch` sets this attribute; checked with Keras 3.10 to 3.15
         if getattr(callback, "_should_trace", False):
             return f"callback {name} profiles batches"
         return None
@@ -82,7 +83,7 @@ def why_needs_batches(callback: keras.callbacks.Callback) -> str | None:
 
 
 def why_not_repeatable(model: keras.Model) -> str | None:
-    """Why a fit may depend on more than its own inputs, on any path; None where it does not."""
+    """Explain why the results of a fit may depend on more than its inputs; None if they do not."""
     for layer in stateful_layers(model):
         return f"the layer {layer.name!r} is stateful"
     return (
@@ -94,7 +95,7 @@ def why_not_repeatable(model: keras.Model) -> str | None:
 
 
 def has_own_fit(model: keras.Model) -> bool:
-    """Tell whether a model, or a class of the user's that it has, trains in a `fit` of its own."""
+    """Tell whether the class of a model overrides `fit`."""
     return has_own(model, "fit")
 
 
@@ -106,7 +107,7 @@ def _about_process() -> str | None:
 
 
 def _about_tensorflow() -> str | None:
-    import tensorflow as tf  # here: on another backend, it need not be loaded
+    import tensorflow as tf  # imported here, because other backends do not need it
 
     if tf.distribute.has_strategy():
         return "a distribution strategy is in use"
@@ -116,12 +117,12 @@ def _about_tensorflow() -> str | None:
 
 
 def _about_jax() -> str | None:
-    import jax  # here: on another backend, it need not be there
+    import jax  # imported here, because other backends do not need it
 
     if keras.distribution.distribution() is not None:
         return "a distribution is in use"
-    if getattr(keras.config, "is_nnx_enabled", bool)():  # not in Keras 3.10
-        return "Keras' variables are those of Flax"
+    if getattr(keras.config, "is_nnx_enabled", bool)():  # Keras 3.10 has no such function
+        return "Keras uses variables of Flax"
     for name in ("jax_disable_jit", "jax_debug_nans", "jax_debug_infs"):
         if getattr(jax.config, name):
             return f"{name} is set"
@@ -129,20 +130,20 @@ def _about_jax() -> str | None:
 
 
 def _about_limits() -> str | None:
-    """Tell whether Keras is told to end fits early, for the whole process."""
+    """Tell whether the configuration of Keras limits epochs or steps in this process."""
     for name in ("max_epochs", "max_steps_per_epoch"):
         if getattr(keras.config, name)():
-            return "Keras is told to limit epochs or steps"
+            return "keras.config limits epochs or steps"
     return None
 
 
 def _about_replacements(methods: Iterable[str]) -> str | None:
-    """Tell whether somebody replaced a method of ``keras.Model`` for the whole process.
+    """Tell whether a method of ``keras.Model`` was replaced in this process.
 
-    Who does so means to be called, as mlflow's autologging does.
+    The replacement must be called in every fit. An example is mlflow's autologging.
     """
     for name in (*methods, *_STEPS):
-        # a wrapper may have taken over the name and the module of what it wraps, not its globals
+        # a wrapper may copy the name and module of the original function, but not its globals
         module = getattr(getattr(keras.Model, name), "__globals__", {}).get("__name__")
         if module is None or not module.startswith("keras."):
             return f"keras.Model.{name} was replaced, by {module or 'something unnamed'}"
@@ -162,7 +163,7 @@ def _about_eagerness(model: keras.Model) -> str | None:
 
 
 def _about_strategy(model: keras.Model) -> str | None:
-    # Keras notes the strategy that a model is built under; checked for Keras 3.10 to 3.15
+    # Keras keeps the strategy of a model in this attribute; checked with Keras 3.10 to 3.15
     if getattr(model, "_distribute_strategy", None) is not None:
         return "the model was built under a distribution strategy"
     return None

@@ -1,4 +1,4 @@
-"""The entry of a fit: from arrays to trained weights, by the path that the fit takes."""
+"""The function `fit`, which chooses the training path and trains a model on arrays."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from .seeds import fresh_names, seeded
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit leaves besides the trained model.
+    """The result of a fit, in addition to the trained model.
 
     Attributes
     ----------
     history : dict of str to list
-        Keras' own keys; one value for each epoch of the fit, a Python float, or an array for a
-        metric that is a vector. Validation keys have fewer values where `validation_freq` says so.
+        The history with Keras' keys. Each epoch has one value: a Python float, or an array if the
+        metric is a vector. Validation keys have fewer values if `validation_freq` skips epochs.
     training_path : TrainingPath
-        How it was trained, and why so.
+        The training path and its reason.
     n_trained : int
-        How many epochs this call trained; the others came from a store.
+        The number of epochs that this call trained; the other epochs came from a store.
     """
 
     history: History
@@ -50,12 +50,12 @@ class FitResult:
 
     @property
     def path(self) -> str:
-        """How it was trained: ``"compiled"`` (whole epochs in one call) or ``"model.fit"``."""
+        """The training loop: ``"compiled"`` (whole epochs in one call) or ``"model.fit"``."""
         return self.training_path.name
 
     @property
     def reason(self) -> str:
-        """Why it was trained so."""
+        """The reason for the training path."""
         return self.training_path.reason
 
 
@@ -87,59 +87,58 @@ def fit(
 ) -> FitResult:
     """Train a compiled model in place.
 
-    The numbers are those of ``model.fit`` on batches in the order of `seed`, whichever path the
-    fit takes.
+    On every training path, the results equal the results of ``model.fit`` on batches in the order
+    of `seed`.
 
     Parameters
     ----------
     model : keras.Model
-        A compiled model. Afterwards it is as ``model.fit`` would leave it.
+        A compiled model. Its state after the fit is the same as after ``model.fit``.
     x, y, sample_weight : array, or tuple, list or dict of arrays
         The rows, as Keras takes them. Floats are cast to ``floatx``. `x` may be
         `loaded_rows.LoadedRows`, and is then loaded batch by batch.
     validation_data : tuple, default=None
-        (x, y) or (x, y, sample_weight), evaluated after the epochs that `validation_freq` names.
+        (x, y) or (x, y, sample_weight), evaluated after the epochs that `validation_freq` selects.
     batch_size, validation_batch_size : int
-        Rows of a step; the last one of an epoch may have fewer.
+        The number of rows in a step; the last step of an epoch may have fewer rows.
     epochs, initial_epoch : int
-        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained. Stateful layers
-        begin epoch 0 with their states reset.
+        As in Keras: the epochs from `initial_epoch` up to `epochs` are trained. The states of
+        stateful layers are reset before epoch 0.
     shuffle : bool, default=True
-        Whether each epoch has an order of its own.
+        Whether each epoch has its own order of rows.
     seed : int, default=0
         The order of epoch e is ``numpy.random.default_rng([seed, e]).permutation(n_rows)``.
     callbacks : iterable of keras.callbacks.Callback
-        Called as Keras calls them, on `model` itself. One that needs batches makes the fit go
-        through ``model.fit``, which does not change the numbers.
+        The callbacks, which are called as in Keras. If a callback needs batches, the fit uses
+        ``model.fit``, which does not change the results.
     verbose : {0, 1, 2, "auto"}, default=0
-        Silent, a bar, a line for each epoch.
+        0 is silent, 1 shows a progress bar, 2 prints one line for each epoch.
     class_weight : dict of int to float, default=None
-        Weights of the classes, in place of `sample_weight`.
+        Weights of the classes, used instead of `sample_weight`.
     validation_steps : int, default=None
-        How many batches of the validation data to use; all of them by default.
+        The number of validation batches; None means all batches.
     validation_freq : int or list of int, default=1
-        Every how many epochs to validate, or after which (from 1).
+        The number of epochs between validations, or a list of epochs (counted from 1).
     steps_per_epoch : int, default=None
-        How many batches make an epoch. Epochs then share a pass over the rows, as in Keras; the
-        last one of a pass has what is left.
+        The number of batches in an epoch. Several epochs then share a pass over the rows, as in
+        Keras, and the last epoch of a pass has the remaining batches.
     own_arguments : mapping, default=None
-        What else a model's own `fit` gets. Such a `fit` is called with the arrays themselves, and
-        orders them as it likes.
+        Further arguments for a model that overrides `fit`. Its `fit` is called with the arrays, and
+        decides on the order of the rows.
     raise_on_divergence : bool, default=True
         Whether a training loss that is not finite stops the fit with an error, unless a callback
         has stopped it.
     store : FitStore, default=None
-        Where to look for the fit, or for its beginning, and where to keep it.
+        The store that the fit is read from, continued from, and saved to.
     name : str, default=""
-        What the store's tables call the fit; the first digits of its key by default.
+        The name of the fit in the store's tables; by default the first digits of its key.
     parameters, defaults : mapping, default=None
-        What the store's tables are to say of the fit, names and plain values: of what was set, and
-        of what was not.
+        Names and plain values for the store's tables: parameters that were set, and defaults.
 
     Returns
     -------
     result : FitResult
-        History, path, reason, and how many epochs were trained.
+        The history, the training path with its reason, and the number of trained epochs.
 
     Raises
     ------
@@ -167,7 +166,7 @@ def fit(
         verbose=verbose,
     )
     _check_batches(model, arrays, settings)
-    if initial_epoch == 0:  # otherwise, training goes on
+    if initial_epoch == 0:  # otherwise, this fit continues an earlier one
         stateful.reset_states(model)
     if store is None:
         return _fit(model, arrays, settings, None, None)
@@ -177,7 +176,7 @@ def fit(
     stored = entry.look_up(model)
     if not entry.is_whole(stored):
         with entry.claimed():
-            stored = entry.look_up(model)  # again: another process may have stored it since
+            stored = entry.look_up(model)  # another process may have stored it meanwhile
             if not entry.is_whole(stored):
                 return _fit(model, arrays, settings, entry, stored)
     stored.raise_if_diverged()
@@ -199,7 +198,7 @@ def _fit(
     entry: stored_fits.StoreEntry | None,
     stored: stored_fits.StoredState | None,
 ) -> FitResult:
-    """Train, on from a stored beginning where that is possible, and commit what comes of it."""
+    """Train the model, continue a shorter stored fit if possible, and save the result."""
     choice, path = _choose_path(model, arrays, settings, entry)
     resumed = None
     if entry is not None and stored is not None and path.shared and entry.resume(stored, model):
@@ -209,7 +208,7 @@ def _fit(
     if choice is None:
         recorded = _through_keras(model, arrays, settings)
     else:
-        # what a private program ends with must not be stored, nor what it has on the way
+        # results of a private program must not be stored, at no epoch
         shared_entry = entry if path.shared else None
         recorded, path = compiled_loop.fit(model, arrays, settings, choice, shared_entry)
     history = as_history(recorded)
@@ -233,7 +232,7 @@ def _choose_path(
     settings: FitSettings,
     entry: stored_fits.StoreEntry | None,
 ) -> tuple[ProgramChoice | None, TrainingPath]:
-    """The path of a fit, which follows from its own inputs alone; its program, if it has one."""
+    """Choose the program and the path of a fit; the choice depends only on the fit's inputs."""
     reason = eligibility.why_not_compiled(model, settings.callbacks)
     if reason is None and loaded_rows.is_loaded(arrays[0]):
         reason = loaded_rows.REASON
@@ -242,11 +241,11 @@ def _choose_path(
     if reason is not None:
         return None, TrainingPath.keras_loop(reason)
     try:
-        if entry is None:  # otherwise, its key told that and the fingerprint
+        if entry is None:  # otherwise, the model was prepared when the key was computed
             prepare(model, arrays, settings.seed)
         known = None if entry is None else entry.program
         choice = compiled_loop.training_program(model, arrays, settings, known)
-    except Exception as error:  # model.fit may cope, or raise the error that Keras users know
+    except Exception as error:  # model.fit may work, or raise Keras' own error
         return None, TrainingPath.keras_loop_untraceable(error)
     return choice, choice.path
 
@@ -254,6 +253,6 @@ def _choose_path(
 def _through_keras(
     model: keras.Model, arrays: data.Arrays, settings: FitSettings
 ) -> dict[str, list[Any]]:
-    # draws of random numbers in the loop follow from the seed too: one fit at a time
+    # Random numbers in the loop must depend on the seed, so that only one fit can run at a time.
     with seeded(settings.seed), fresh_names():
         return keras_loop.fit(model, arrays, settings)

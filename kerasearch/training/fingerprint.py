@@ -1,13 +1,13 @@
-"""When are two models the same program? When all that the traced Python code can read is equal.
+"""Fingerprints of models: two models with equal fingerprints share a compiled program.
 
-A trace runs Keras' ``train_step`` once, in Python, and keeps what it did to the variables. So its
-result follows from the Python objects it can reach: the attributes of layers, losses, metrics and
-optimizer, the bytecode, defaults and closures of functions, the globals that they name. All of it
-is described by content, as a stream of tokens (see `content`), and digested. The *values* of Keras
-variables are no part of it: a program is given the variables when it runs.
+A trace runs Keras' ``train_step`` once in Python, and records the operations on variables. The
+program therefore depends on the Python objects that the code can reach: the attributes of layers,
+losses, metrics and optimizer, the bytecode, defaults and closures of functions, and the globals
+that they use. A fingerprint is a digest of the content of all these objects (see `content`). It
+does not include the *values* of Keras variables, because a program gets the variables when it runs.
 
-What cannot be described (a lock, an open file, a raw ``tf.Variable``) raises
-`NotFingerprintable`, and the model shares its program with nobody.
+If an object cannot be described (a lock, an open file, a raw ``tf.Variable``),
+`NotFingerprintable` is raised, and the model does not share its program.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 import keras
 
-# Keras has no public way to read all that changes what it traces: a scope that casts or that
-# recomputes, a distribution. What is not set, or what a Keras does not have, is None.
-# Checked for Keras 3.10 to 3.15.
+# Keras has no public access to all state that changes a trace, such as scopes for autocasting and
+# rematerialization, and a distribution. An attribute that is not set, or does not exist in a
+# version of Keras, is None. Checked with Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
 from .content import ContentDescription, NotFingerprintable
@@ -36,9 +36,9 @@ __all__ = [
     "fingerprint_of_training",
 ]
 
-# variables of the process that change the numbers
+# environment variables that change the results
 _SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "XLA_FLAGS", "TF_XLA_FLAGS")
-# and those of JAX that do; of one that a JAX does not have, the value is None
+# settings of JAX that change the results; None if a version of JAX does not have the setting
 _FLAGS_OF_JAX = (
     "jax_enable_x64",
     "jax_default_matmul_precision",
@@ -67,16 +67,17 @@ _FLAGS_OF_JAX = (
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a model is by content.
+    """A description of a model by content.
 
     Attributes
     ----------
     digest : str
-        The same in every process. Of Keras variables it covers shape and kind, not the values.
+        The digest, which is the same in every process. It covers the shapes and dtypes of Keras
+        variables, but not their values.
     tensors : list
-        The constant tensors that it covers, and what keeps them good.
+        The constant tensors that were described, and objects that keep them valid.
     variables : list of keras.Variable
-        Those that it came across.
+        The Keras variables that were described.
     """
 
     digest: str
@@ -85,20 +86,20 @@ class Fingerprint:
 
 
 def fingerprint_of_training(model: keras.Model) -> Fingerprint:
-    """Describe what training and evaluation read."""
+    """Describe all objects that training and evaluation read."""
     return _fingerprint(model)
 
 
 def fingerprint_of_prediction(model: keras.Model) -> Fingerprint:
-    """Describe what a prediction reads."""
+    """Describe all objects that a prediction reads."""
     return _fingerprint(model, skip=COMPILED_ATTRIBUTES)
 
 
 def digest_of_values(*values: Any, refused: Collection[str] = ()) -> str:
-    """Digest what values are by content, callbacks for example; the same in every process.
+    """Compute a digest of values by content, which is the same in every process.
 
-    The values of variables count. Code that uses one of the `refused` names raises
-    `NotFingerprintable`.
+    The digest includes the values of Keras variables. `NotFingerprintable` is raised for code that
+    uses one of the `refused` names.
     """
     content = ContentDescription(by_value=True, refused=refused)
     content.add(*values)
@@ -113,13 +114,13 @@ def _fingerprint(model: keras.Model, skip: Collection[str] = ()) -> Fingerprint:
 
 
 def _add_environment(content: ContentDescription) -> None:
-    """What Keras reads from the process while it traces."""
+    """Add the state of the process that a trace reads."""
     content.add(platform.python_version(), keras.version(), keras.backend.backend())
     content.add(keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
     content.add(keras.config.dtype_policy().name)
     for name in ("flash_attention", "remat_scope_stack", "autocast_scope", "distribution"):
         value = global_state.get_global_attribute(name)
-        # a scope that was left leaves an empty stack
+        # a scope that has ended leaves an empty stack
         content.add(repr(None if value == [] else value))
     if keras.backend.backend() == "tensorflow":
         _add_tensorflow(content)
@@ -128,9 +129,9 @@ def _add_environment(content: ContentDescription) -> None:
 
 
 def _add_tensorflow(content: ContentDescription) -> None:
-    import tensorflow as tf  # here: on another backend, it need not be loaded
+    import tensorflow as tf  # imported here, because other backends do not need it
 
-    # TensorFlow has no public way to ask. Checked for TensorFlow 2.18 to 2.21.
+    # TensorFlow has no public function for this. Checked with TensorFlow 2.18 to 2.21.
     from tensorflow.python.framework.config import is_op_determinism_enabled
 
     content.add(tf.__version__, is_op_determinism_enabled())
@@ -141,7 +142,7 @@ def _add_tensorflow(content: ContentDescription) -> None:
 
 
 def _add_jax(content: ContentDescription) -> None:
-    import jax  # here: on another backend, it need not be there
+    import jax  # imported here, because other backends do not need it
     import jaxlib
 
     content.add(jax.__version__, jaxlib.__version__)

@@ -1,8 +1,9 @@
-"""The key of a fit in a store: a digest of all that decides its outcome but the number of epochs.
+"""The key of a fit in a store: a digest of all its inputs except the number of epochs.
 
-That is the program by content, the bytes of the initial state and of the data, batch size, seed of
-the order, validation, callbacks and versions. A fit with callbacks may depend on its length, and
-they carry state of their own: there the number of epochs is part of the key.
+The inputs are the fingerprint of the model, the bytes of the initial state and of the data, the
+batch size, the seed, the validation rows, the callbacks and the versions of libraries. With
+callbacks, the key also includes the number of epochs, because callbacks may depend on it and have
+their own state.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from .serialization import to_numpy
 from .sparse_rows import is_sparse
 from .unit_weights import without_unit_weights
 
-# what else the numbers depend on: raise it when the engine itself changes them
+# increase this number if a change of the engine changes the results of fits
 KEY_VERSION = 1
 
-# the work of these is in files, which a fit that is only read would not write
+# callbacks that write files; a fit that is read from the store would not write them
 _WRITERS = (
     keras.callbacks.ModelCheckpoint,
     keras.callbacks.BackupAndRestore,
@@ -42,7 +43,7 @@ _WRITERS = (
     keras.callbacks.CSVLogger,
     keras.callbacks.RemoteMonitor,
 )
-# and what a callback of the user's writes them with
+# functions with which a user's callback may write files
 _WRITING = {
     "save",
     "save_weights",
@@ -64,21 +65,21 @@ _WRITING = {
 
 
 class NotStorable(Exception):
-    """Raised for a fit whose outcome no key describes; the message says why."""
+    """Raised if no key can describe the inputs of a fit; the message says why."""
 
 
 @dataclass(frozen=True)
 class FitKey:
-    """What identifies a fit in a store.
+    """The key of a fit in a store.
 
     Attributes
     ----------
     digest : str
-        Of all that decides the outcome but the number of epochs.
+        The digest of all inputs of the fit, except the number of epochs.
     data_digest : str
-        Of the rows that are trained on, with targets and weights.
+        The digest of the training rows, with targets and weights.
     program : Fingerprint
-        What the model is by content, which finds its program too.
+        The fingerprint of the model, which also identifies its program.
     """
 
     digest: str
@@ -87,21 +88,21 @@ class FitKey:
 
 
 def key_of(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> FitKey:
-    """The key of a fit that has not begun.
+    """Compute the key of a fit before it begins.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled, and not trained; it is built where it is not.
+        A compiled model, not trained yet. It is built if necessary.
     arrays : packed arrays
-        The rows to train on.
+        The training rows.
     settings : FitSettings
-        What else decides the outcome.
+        The other inputs of the fit.
 
     Raises
     ------
     NotStorable
-        If something decides the outcome that has no description by content.
+        If an input of the fit has no description by content.
     """
     reason = _why_not(model, settings.callbacks)
     if is_loaded(arrays[0]):
@@ -113,7 +114,7 @@ def key_of(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> Fi
         return _key_of_prepared(model, arrays, settings)
     except NotFingerprintable as error:
         raise NotStorable(f"the model or a callback holds {error}") from error
-    except Exception as error:  # model.fit may cope with it
+    except Exception as error:  # model.fit may still work
         reason = f"the model cannot be built before it is trained ({error})"
         raise NotStorable(reason) from error
 
@@ -161,7 +162,7 @@ def _key_of_prepared(model: keras.Model, arrays: data.Arrays, settings: FitSetti
 
 
 def _check_nothing_outside(read: Iterable[keras.Variable], own: Iterable[keras.Variable]) -> None:
-    """Refuse a variable that the model's code reads and that is not the model's."""
+    """Raise if the model's code reads a variable that does not belong to the model."""
     own_ids = {id(variable) for variable in own}
     for variable in read:
         if id(variable) not in own_ids:
@@ -169,14 +170,14 @@ def _check_nothing_outside(read: Iterable[keras.Variable], own: Iterable[keras.V
 
 
 def _digests(arrays: data.Arrays | None) -> tuple[str, list[Any]] | None:
-    """Digests of arrays, with their structure."""
+    """Compute the digests of arrays, with their structure."""
     if arrays is None:
         return None
     return data.specs(arrays), [digest_of_array(leaf) for leaf in data.leaves(arrays)]
 
 
 def digest_of_array(array: Any) -> tuple[str, str, tuple[int, ...]]:
-    """A digest of an array's content, with its dtype and shape."""
+    """Compute a digest of an array's content, with its dtype and shape."""
     if is_loaded(array):
         return array.digest(), "loaded", array.shape
     if is_sparse(array):

@@ -1,4 +1,4 @@
-"""What is asked of one fit, besides the model and its rows."""
+"""The settings of one fit, in addition to the model and its rows."""
 
 from __future__ import annotations
 
@@ -15,34 +15,35 @@ from .divergence import DivergenceWatch
 
 @dataclass(frozen=True)
 class FitSettings:
-    """The arguments of ``training.fit``, checked and with the defaults filled in.
+    """The checked arguments of ``training.fit``, with defaults.
 
     Attributes
     ----------
     epochs, initial_epoch : int
         The epochs from `initial_epoch` up to `epochs` are trained.
     batch_size : int
-        Rows of a step.
+        The number of rows in a step.
     shuffle : bool
-        Whether each epoch has an order of its own.
+        Whether each epoch has its own order of rows.
     seed : int
-        Decides the order of the rows, and every random number that is drawn in the loop.
+        The seed of the order of the rows, and of every random number in the loop.
     validation : packed arrays or None
-        The rows to validate on.
+        The validation rows.
     validation_batch_size : int
-        Rows of a step of the validation.
+        The number of rows in a validation step.
     validation_steps : int or None
-        How many batches of the validation rows are used; None for all of them.
+        The number of validation batches; None means all batches.
     validation_freq : int or list of int
-        Every how many epochs to validate, or after which (counted from 1).
+        The number of epochs between validations, or a list of epochs (counted from 1).
     steps_per_epoch : int or None
-        How many batches make an epoch; None for all of them.
+        The number of batches in an epoch; None means all batches.
     own_arguments : mapping
-        What else the model's own `fit` gets; empty for a model that has none.
+        Further arguments for a model that overrides `fit`; empty for other models.
     callbacks : list of keras.callbacks.Callback
-        The user's.
+        The user's callbacks.
     watch : DivergenceWatch or None
-        Stops the fit when it diverges; None where nothing or somebody else does.
+        The callback that stops the fit when it diverges. None if divergence is not checked, or if a
+        user's callback handles it.
     verbose : int or str
         As in Keras.
     """
@@ -64,14 +65,14 @@ class FitSettings:
 
     @property
     def all_callbacks(self) -> list[keras.callbacks.Callback]:
-        """The user's callbacks, and the watch last, so that it sees what they have decided."""
+        """The user's callbacks and the watch, which is last, as it checks if they have stopped."""
         return [*self.callbacks, *([] if self.watch is None else [self.watch])]
 
     def order(self, epoch: int, n_rows: int) -> np.ndarray:
-        """The rows in the order in which an epoch (counted from 0) sees them."""
+        """Get the indices of the rows of an epoch (counted from 0), in order."""
         return data.order_of_epoch(self.seed, epoch, n_rows, self.shuffle, self.rows_per_epoch)
 
     @property
     def rows_per_epoch(self) -> int | None:
-        """How many rows an epoch has at most; None where it has all of them."""
+        """The largest number of rows in an epoch; None if an epoch has all rows."""
         return None if self.steps_per_epoch is None else self.steps_per_epoch * self.batch_size

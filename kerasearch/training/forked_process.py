@@ -1,6 +1,7 @@
-"""A process that was forked after Keras' backend had run cannot run it: it hangs.
+"""A check for forked processes, in which Keras' backend would hang.
 
-The threads of TensorFlow or JAX are not in the child, and the child waits for them for ever.
+If a process is forked after the backend has run, the child process does not have the threads of
+TensorFlow or JAX, and waits for them forever.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import keras
 
 from .backend_facts import backend_name
 
-# where each backend notes that it has made its threads, which it does at the first operation and
-# has no public way to tell: checked for TensorFlow 2.18 to 2.21 and JAX 0.5 to 0.10
+# Attributes that tell whether a backend has started its threads, at its first operation. There is
+# no public function for this. Checked with TensorFlow 2.18 to 2.21 and JAX 0.5 to 0.10.
 _NOTES = {
     "tensorflow": ("tensorflow.python.eager.context", "_context", "_initialized"),
     "jax": ("jax._src.xla_bridge", "_backends"),
@@ -23,24 +24,24 @@ _cannot_run: set[str] = set()
 
 
 def check() -> None:
-    """Raise in a process that would hang.
+    """Raise if Keras' backend would hang in this process.
 
     Raises
     ------
     RuntimeError
-        Saying how to start processes instead.
+        If it would hang. The message says how to start processes instead.
     """
     if not can_run():
         raise RuntimeError(
-            f"this process was forked from one in which {backend_name()} had run before, and "
-            f"{backend_name()} would hang in it. Use processes that begin anew, joblib's 'loky' "
-            "(the default of n_jobs) or multiprocessing's 'spawn', or threads: "
+            f"this process was forked from a process in which {backend_name()} had run before, so "
+            f"{backend_name()} would hang here. Use processes that are not forked, with joblib's "
+            "'loky' (the default of n_jobs) or multiprocessing's 'spawn'. Or use threads, with "
             "joblib.parallel_config('threading')"
         )
 
 
 def can_run() -> bool:
-    """Tell whether Keras' backend would not hang in this process."""
+    """Tell whether Keras' backend can run in this process without hanging."""
     return keras.backend.backend() not in _cannot_run
 
 
@@ -53,5 +54,5 @@ def _after_fork() -> None:
             _cannot_run.add(backend)
 
 
-if hasattr(os, "register_at_fork"):  # a system that has no fork has no need of it
+if hasattr(os, "register_at_fork"):  # systems without fork do not need this
     os.register_at_fork(after_in_child=_after_fork)

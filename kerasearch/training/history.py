@@ -1,4 +1,4 @@
-"""Logs of an epoch and histories of a fit: Python floats, and arrays for vector metrics."""
+"""Logs of an epoch and histories of a fit, with Python floats, and arrays for vector metrics."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ History: TypeAlias = dict[str, "list[float | np.ndarray]"]
 def join_histories(
     before: Mapping[str, list[float | np.ndarray]], after: Mapping[str, list[float | np.ndarray]]
 ) -> History:
-    """One history of two stretches of a fit."""
+    """Join the histories of two consecutive parts of a fit."""
     return {n: [*before.get(n, []), *after.get(n, [])] for n in {**before, **after}}
 
 
 def as_history(recorded: Mapping[str, list[Any]]) -> History:
-    """A history without tensors and NumPy scalars, which callbacks may have put there."""
+    """Convert tensors and NumPy scalars in a history, which callbacks may have added."""
     return {name: [as_float(value) for value in values] for name, values in recorded.items()}
 
 
 def as_logs(logs: Mapping[str, Any]) -> Logs:
-    """The logs of a step as Keras hands them to callbacks: sorted, and dicts in them flattened."""
+    """Convert the logs of a step as Keras does for callbacks: sorted, with nested dicts flat."""
     flat: Logs = {}
     for name, value in sorted(logs.items()):
         if isinstance(value, dict):
@@ -35,7 +35,7 @@ def as_logs(logs: Mapping[str, Any]) -> Logs:
 
 
 def as_float(value: Any) -> float | np.ndarray:
-    """A Python float; an array for what is none, such as a metric that is a vector."""
+    """Convert a value to a Python float, or to an array if it is a vector."""
     try:
         return float(value)
     except (TypeError, ValueError):
@@ -43,5 +43,5 @@ def as_float(value: Any) -> float | np.ndarray:
 
 
 def n_epochs(history: Mapping[str, list[Any]]) -> int:
-    """How many epochs a history is of."""
+    """Count the epochs of a history."""
     return max(map(len, history.values()), default=0)

@@ -1,4 +1,4 @@
-"""The entries of evaluation and prediction, compiled where that is possible."""
+"""Evaluation and prediction, with compiled programs if possible."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .preparation import prepare
 def evaluate(
     model: keras.Model, x: Any, y: Any, sample_weight: Any = None, *, batch_size: int = 32
 ) -> Logs:
-    """The loss and metrics of a compiled model, as ``model.evaluate(return_dict=True)``.
+    """Compute the loss and metrics of a compiled model, as ``model.evaluate(return_dict=True)``.
 
-    Stateful layers begin with their states reset, here and in `predict`.
+    The states of stateful layers are reset before the first batch, here and in `predict`.
 
     Parameters
     ----------
@@ -30,19 +30,19 @@ def evaluate(
     x, y, sample_weight : array, or tuple, list or dict of arrays
         The rows, as Keras takes them.
     batch_size : int, default=32
-        Rows of a step.
+        The number of rows in a step.
 
     Returns
     -------
     logs : dict of str to float
-        An array for a metric that is a vector.
+        The loss and metrics; the value is an array if a metric is a vector.
     """
     forked_process.check()
     arrays = data.as_keras_takes_them(x, y, sample_weight)
     stateful.check_batches(model, arrays, "batch_size", batch_size)
     evaluation = None
     if eligibility.why_not_evaluated(model) is None and not is_loaded(arrays[0]):
-        with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
+        with contextlib.suppress(Exception):  # the model cannot be traced, but Keras may run it
             prepare(model, arrays, seed=0)
             evaluation = compiled_loop.Evaluation(model, arrays, batch_size=batch_size, seed=0)
     with stateful.with_states_reset(model):
@@ -60,7 +60,7 @@ def predict(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     steps: int | None = None,
 ) -> Any:
-    """The model's output for every row, as ``model.predict``.
+    """Compute the model's output for every row, as ``model.predict``.
 
     Parameters
     ----------
@@ -70,18 +70,18 @@ def predict(
         The rows. Sparse rows are made dense a few batches at a time, if the model's input is not
         sparse; `loaded_rows.LoadedRows` are loaded batch by batch.
     batch_size : int, default=32
-        Rows of a step.
+        The number of rows in a step.
     verbose : {0, 1, 2, "auto"}, default=0
-        Anything else than 0 goes through ``model.predict``, which has the progress bar.
+        Values other than 0 use ``model.predict``, which has the progress bar.
     callbacks : iterable of keras.callbacks.Callback
-        Called at every batch, by ``model.predict``.
+        Callbacks, which ``model.predict`` calls at every batch.
     steps : int, default=None
-        How many batches to predict; all of them by default.
+        The number of batches to predict; None means all batches.
 
     Returns
     -------
     output : ndarray, or the model's structure of ndarrays
-        Each of shape (n_rows, ...).
+        The outputs, with shapes (n_rows, ...).
     """
     forked_process.check()
     arrays = data.as_keras_takes_them(x)
@@ -89,7 +89,8 @@ def predict(
     watched = verbose != 0 or steps is not None
     in_parts = is_loaded(arrays[0]) or sparse_rows.is_sparse(arrays[0])
     if in_parts and not sparse_rows.takes_sparse(model):
-        # a row's output depends on its batch at most, and one program serves all batches
+        # Predict in parts only if the output of a row does not depend on earlier batches, and if
+        # one program fits all batches.
         alone = not stateful.stateful_layers(model) and not has_open_axes(model)
         if alone and not watched and eligibility.why_not_predicted(model, callbacks) is None:
             return _predicted_in_parts(model, arrays, batch_size)
@@ -102,7 +103,7 @@ def predict(
         and not (sparse_rows.is_sparse(arrays[0]) or is_loaded(arrays[0]))
         and eligibility.why_not_predicted(model, callbacks) is None
     ):
-        with contextlib.suppress(Exception):  # what cannot be traced, Keras may do
+        with contextlib.suppress(Exception):  # the model cannot be traced, but Keras may run it
             prediction = compiled_loop.Prediction(model, arrays, batch_size=batch_size, seed=0)
     with stateful.with_states_reset(model):
         if prediction is not None:
@@ -111,7 +112,7 @@ def predict(
 
 
 def _predicted_in_parts(model: keras.Model, arrays: data.Arrays, batch_size: int) -> Any:
-    """Predict rows of which some batches at a time are made, or loaded."""
+    """Predict rows that are made dense, or loaded, a few batches at a time."""
     with contextlib.ExitStack() as stack:
         parts: Iterable[Any] = ()
         if is_loaded(arrays[0]):

@@ -1,10 +1,9 @@
-"""Whether a function that was traced on JAX depends on more than the fingerprint describes.
+"""A check whether a function traced on JAX depends only on objects that the fingerprint describes.
 
-A trace turns what Python code finds into constants. A number becomes a literal, of which nothing
-tells where it came from: the fingerprint alone sees it, since it describes all numbers, and all
-arrays of NumPy's, that the code can reach. An array of JAX's stays the object that it is. One that
-the fingerprint did not come across is something else: the value of a variable that the model does
-not list, above all, of which the fingerprint has the shape alone.
+A trace converts values that Python code reads to constants. Numbers and NumPy arrays become
+literals without an origin; the fingerprint describes all of them. A JAX array stays the same
+object. If the fingerprint did not describe it, the program must not be shared. It is usually the
+value of a variable that the model does not list, of which the fingerprint describes only the shape.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from jax.extend import core
 
 
 def why_private(jaxpr: core.ClosedJaxpr, known: Iterable[Any], drew: str | None) -> str | None:
-    """Why a function may serve only the model it was traced with; None where it may be shared.
+    """Explain why a function must not be shared among models; None if it may be shared.
 
     Parameters
     ----------
@@ -26,7 +25,7 @@ def why_private(jaxpr: core.ClosedJaxpr, known: Iterable[Any], drew: str | None)
     known : iterable
         The arrays that the fingerprint describes.
     drew : str or None
-        Which random numbers Python drew meanwhile: they are constants too.
+        The generator from which Python drew random numbers in the trace; they are constants too.
     """
     if drew:
         return f"it was traced with a draw from {drew}"
@@ -40,13 +39,13 @@ def why_private(jaxpr: core.ClosedJaxpr, known: Iterable[Any], drew: str | None)
 
 
 def arrays_read(jaxpr: core.ClosedJaxpr) -> list[jax.Array]:
-    """The arrays of JAX's that a function has for constants."""
+    """List the JAX arrays that are constants of a function."""
     constants = [constant for closed in _closed(jaxpr) for constant in closed.consts]
     return [constant for constant in constants if isinstance(constant, jax.Array)]
 
 
 def equations(jaxpr: core.Jaxpr) -> Iterator[core.JaxprEqn]:
-    """All equations of a function, those of the functions in it too."""
+    """List all equations of a function and of its inner functions."""
     for equation in jaxpr.eqns:
         yield equation
         for inner in _functions_in(equation):

@@ -1,10 +1,10 @@
 """Tracing on the JAX backend: training, evaluation and prediction.
 
-A step is Keras' own ``train_step``, as a function of the model's state, which is what Keras
-compiles. Here the loop over the full batches of an epoch is compiled with it, where the numbers are
-the same so (see `jax_rule`); the last batch, which may have fewer rows, takes a step of its own.
-Evaluations and predictions take single steps: of so few, a loop would save less than it takes to
-compile.
+As in Keras, a step is Keras' ``train_step`` as a function of the model's state. Keras compiles
+single steps. This backend compiles the loop over all full batches of an epoch, if this does not
+change the results (see `jax_rule`). The last batch, which may have fewer rows, is a separate step.
+Evaluations and predictions use single steps, because compiling a loop would take longer than it
+saves.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def trace(
     n_rows: int,
     base: Program | None,
 ) -> Program:
-    """Make a program, with the functions that so many rows need: see `backends.trace`."""
+    """Make a program with the functions for this number of rows: see `backends.trace`."""
     program = Program(f"{kind}_step", _STATES[kind], base)
     program.extend(model, arrays, constants, batch_size, n_rows)
     return program

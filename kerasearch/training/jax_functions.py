@@ -1,7 +1,7 @@
-"""Compiled functions on the JAX backend: a step of Keras', and a loop over such steps.
+"""Compiled functions on the JAX backend: a step of Keras, and a loop over steps.
 
-Both are called with the values of a model's variables and give those that come after. The values
-that a step moves are donated, as Keras does it: their memory serves the new ones.
+Both get the values of a model's variables and return the new values. As in Keras, values that a
+step changes are donated: their memory is reused for the new values.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from .jax_step import Step
 
 Values = list[Any]
 
-# one at a time: threads mostly want the same
+# only one thread compiles at a time, because threads mostly need the same functions
 _LOCK = threading.Lock()
 
 
 class Function(ABC):
-    """What a step does once, or several times, compiled at the first call.
+    """A function that runs a step once or several times, and is compiled at the first call.
 
     Parameters
     ----------
     step : Step
         A traced step.
     kept : collection of int
-        The values of the state that are not to be donated.
+        The indices of state values that are not donated.
     """
 
     def __init__(self, step: Step, kept: Collection[int]) -> None:
@@ -43,7 +43,7 @@ class Function(ABC):
         self._compiled: Callable[..., Any] | None = None
 
     def __call__(self, values: Values, *args: Any) -> tuple[Values, Any]:
-        """All values of the state, and what the last step returns."""
+        """Run; return all state values, and the result of the last step."""
         if self._compiled is None:
             compile_together([self])
         assert self._compiled is not None
@@ -56,19 +56,19 @@ class Function(ABC):
 
     @abstractmethod
     def _function(self, values: Values, *args: Any) -> tuple[Values, Values]:
-        """What moves, and what the last step returns."""
+        """Return the changed state values, and the result of the last step."""
 
     @abstractmethod
     def _specs(self) -> list[Any]:
-        """The arguments besides the values."""
+        """Get the specs of the arguments after the values."""
 
     @property
     def is_compiled(self) -> bool:
-        """Whether it was."""
+        """Whether the function was compiled."""
         return self._compiled is not None
 
     def lower(self) -> Any:
-        """What is to be compiled."""
+        """Lower the function for compilation."""
 
         def function(donated: Values, others: Values, *args: Any) -> tuple[Values, Values]:
             values: Values = [None] * len(self._step.state)
@@ -82,12 +82,12 @@ class Function(ABC):
         return jax.jit(function, donate_argnums=0).lower(donated, others, *self._specs())
 
     def put(self, compiled: Callable[..., Any]) -> None:
-        """Take what was compiled of `lower`."""
+        """Set the compiled result of `lower`."""
         self._compiled = compiled
         self._step.forget()
 
     def _to_donate(self, values: Values) -> Values:
-        """The values to donate, copied where another variable has the very same array."""
+        """Get the values to donate; an array that another variable shares is copied."""
         if len(set(map(id, values))) == len(values):
             return [values[i] for i in self._donated]
         ids = list(map(id, values))
@@ -98,9 +98,10 @@ class Function(ABC):
 
 
 def compile_together(functions: Iterable[Function]) -> None:
-    """Compile what is not compiled yet, side by side: XLA takes one core for most of it.
+    """Compile functions in parallel threads, because XLA mostly uses one core for a function.
 
-    What comes out follows from what is lowered, here, and from flags of the process.
+    The functions are lowered in this thread. The result depends only on the lowered functions and
+    on flags of the process.
     """
     with _LOCK:
         waiting = [function for function in functions if not function.is_compiled]
@@ -128,16 +129,16 @@ class StepFunction(Function):
 class LoopFunction(Function):
     """(values, arrays of all rows, order, first step, end) -> the steps from the first to the end.
 
-    The arrays have room for more rows than there are, and the order, of a row of indices for each
-    step, for more steps: so the same function serves folds that differ by a row. What is not filled
-    is not read.
+    The arrays are padded to `room` rows. The order, with one row of indices for each step, is
+    padded too. Therefore the same function serves folds whose sizes differ by a row. Padding is not
+    read.
 
     Parameters
     ----------
     step, kept
-        As for `Function`.
+        As in `Function`.
     room : int
-        How many rows there is room for.
+        The number of rows after padding.
     """
 
     def __init__(self, step: Step, kept: Collection[int], room: int) -> None:
@@ -169,5 +170,5 @@ class LoopFunction(Function):
 
 
 def order_spec(room: int, batch_size: int) -> jax.ShapeDtypeStruct:
-    """The order of an epoch for a loop: a row of indices for each step there is room for."""
+    """Get the spec of the order of an epoch for a loop: one row of indices for each step."""
     return jax.ShapeDtypeStruct((room // batch_size, batch_size), "int32")

@@ -1,13 +1,13 @@
 """A program on the JAX backend: compiled functions that run on the variables of any model.
 
-A function is given the values of a model's variables and gives new ones, so it serves every model
-with the same fingerprint, unless it depends on something else (see `jax_audit`).
+A function gets the values of a model's variables and returns new values. It therefore serves every
+model with the same fingerprint, unless it depends on other objects (see `jax_audit`).
 
-Shapes are static under JAX. A program therefore has a function for each number of rows that a batch
-has: for full batches, and for the last one of an epoch where it has fewer. They are traced when the
-program is chosen, with the model at hand, and compiled when they are first called.
+Shapes are static in JAX. A program therefore has one function for full batches, and one for a
+smaller last batch of an epoch. Functions are traced with the model when the program is chosen, and
+compiled at their first call.
 
-A variable's ``_value`` has no public name. Checked for Keras 3.10 to 3.15.
+A variable's ``_value`` has no public name. Checked with Keras 3.10 to 3.15.
 """
 
 from __future__ import annotations
@@ -30,38 +30,38 @@ from .jax_rule import why_single_steps
 from .jax_step import Step
 from .step_logs import are_means
 
-# How many functions a program has at most: a search may try many sizes of a batch
+# the largest number of functions in a program, because a search may try many batch sizes
 _MAX_FUNCTIONS = 32
-# a rough guess: XLA does not tell the size of what it compiled
+# a rough estimate, because XLA does not tell the size of a compiled function
 _BYTES_PER_OPERATION = 2000
 
 Groups = Callable[[keras.Model], list[list[keras.Variable]]]
-# the rows of a batch, and what a loop has room for; None where it is a step
+# the number of rows in a batch, and the `room` of a loop, which is None for a single step
 Key = tuple[int, int | None]
 
 
 class Program:
-    """What a method of Keras' does with a model, for any number of rows.
+    """A method of Keras' models, compiled for any number of rows.
 
     Parameters
     ----------
     method : str
         ``"train_step"``, ``"test_step"`` or ``"predict_step"``.
     groups : callable
-        Gets the variables of a model whose values are the state that the method takes.
+        A function that returns the variables of a model that are the state of the method.
     base : Program, default=None
-        One of the same kind, whose functions it gets, unless they are too many.
+        A program of the same kind. Its functions are reused, unless there are too many.
 
     Attributes
     ----------
     private : str or None
-        Why it may run on the model that it was traced with only; None where it may be shared.
+        The reason why the program must not be shared among models; None if it may be shared.
     whole_epochs : bool
-        Whether the full batches of an epoch are one call, and not a call each.
+        Whether all full batches of an epoch run in one call.
     n_bytes : int
-        An estimate of the memory that it takes.
+        An estimate of the memory that the program needs.
     pace : float
-        Seconds that a step took of late, for cutting an epoch into calls; 0 before the first.
+        Seconds of a step in the last call, used to split an epoch into calls; 0 before the first.
     """
 
     def __init__(self, method: str, groups: Groups, base: Program | None = None) -> None:
@@ -75,14 +75,14 @@ class Program:
         self._specs: list[Any] = []
         self._reset: dict[int, jax.Array] = {}
         if base is not None and len(base._functions) < _MAX_FUNCTIONS:
-            # fits may be running on the other, which must stay as it is
+            # do not change `base`, because other fits may be using it
             vars(self).update(vars(base), _functions=dict(base._functions))
 
     def room(self, batch_size: int) -> None:
-        """How many steps a call may have: any number."""
+        """Get the largest number of steps in a call: None, which means any number."""
 
     def covers(self, arrays: data.Arrays, batch_size: int, n_rows: int) -> bool:
-        """Tell whether every function is there that so many rows need."""
+        """Tell whether the program has all functions for this number of rows."""
         sizes = _sizes(batch_size, n_rows)
         return all(self._key(arrays, size, batch_size) in self._functions for size in sizes)
 
@@ -94,11 +94,12 @@ class Program:
         batch_size: int,
         n_rows: int,
     ) -> None:
-        """Trace the functions that so many rows need and that are not there yet."""
+        """Trace the missing functions for this number of rows."""
         groups = self._groups(model)
         n_state = sum(map(len, groups))
         first_metric = n_state if self._method == "predict_step" else n_state - len(groups[-1])
-        # only a fit owns its model; and the metrics begin each epoch with the same arrays
+        # Donate values only in a fit, which owns its model. The initial values of metrics are used
+        # again in each epoch, and are not donated.
         kept = range(first_metric if self._method == "train_step" else 0, n_state)
         if not self._functions:
             self._specs = _specs(groups)
@@ -121,9 +122,9 @@ class Program:
         return _specs(self._groups(model)) == self._specs
 
     def bind(self, model: keras.Model) -> Callable[..., Any]:
-        """The function that runs this program on the variables of `model`.
+        """Get the function that runs this program on the variables of `model`.
 
-        It takes the rows, their order or None, the size of a batch, the first step and the end.
+        Its arguments are the rows, their order or None, the batch size, the first step and the end.
         """
         variables = [variable for group in self._groups(model) for variable in group]
         predicts = self._method == "predict_step"
@@ -139,7 +140,7 @@ class Program:
                 for function, arguments in self._calls(rows, order, batch_size, begin, end):
                     values, returned = function(values, *arguments)
                     parts = [*parts, returned] if predicts else [returned]
-                # here, and not in the call, an interrupt finds a state that is whole
+                # wait here and not in the call, so that an interrupt leaves a complete state
                 jax.block_until_ready(parts)
             finally:
                 self._write(variables, values)
@@ -157,7 +158,7 @@ class Program:
     def _calls(
         self, rows: Rows, order: np.ndarray | None, batch_size: int, begin: int, end: int
     ) -> Iterator[tuple[Function, tuple[Any, ...]]]:
-        """The functions to call one after the other, and their arguments besides the state."""
+        """List the functions to call in order, with their arguments after the state."""
         compile_together(self._functions.values())
         loop = self._functions.get((batch_size, rows.room))
         if loop is not None and order is not None:
@@ -174,12 +175,12 @@ class Program:
         shared = set(map(id, self._reset.values()))
         for variable, value in zip(variables, values, strict=True):
             if value is not variable._value:
-                # what metrics begin with serves other models too
+                # copy the initial values of metrics, because other models use them too
                 variable._value = jax.numpy.copy(value) if id(value) in shared else value
 
 
 def _sizes(batch_size: int, n_rows: int) -> list[int]:
-    """The numbers of rows that batches have."""
+    """List the different numbers of rows in batches."""
     full = [batch_size] if n_rows >= batch_size else []
     return [*full, n_rows % batch_size] if n_rows % batch_size else full
 
@@ -191,7 +192,7 @@ def _specs(groups: list[list[keras.Variable]]) -> list[Any]:
 def _values_after_reset(
     model: keras.Model, variables: list[keras.Variable], first: int
 ) -> dict[int, jax.Array]:
-    """By place, what the variables of metrics have when an epoch begins."""
+    """Get the values of metric variables at the beginning of an epoch, by index."""
     if first == len(variables):
         return {}
     with StatelessScope() as scope:

@@ -1,11 +1,11 @@
 """Random numbers that XLA compiles in a third of the time on CPUs, with the same bits.
 
-JAX' generator, Threefry-2x32, is twenty rounds of additions and rotations. On CPUs, JAX writes them
-as a loop, and XLA takes 0.3 to 1.2 s to compile that loop, anew for each shape. The same rounds one
-after the other take 0.1 s. This matters since Keras draws the initial values of each weight with a
-function of its own shape, and since dropout draws within each step.
+JAX' generator, Threefry-2x32, has twenty rounds of additions and rotations. On CPUs, JAX writes
+them as a loop, and XLA needs 0.3 to 1.2 s to compile this loop for each shape. Without a loop, the
+same rounds need 0.1 s. This matters because Keras draws the initial values of each weight with its
+own shape, and because dropout draws in each step.
 
-The arithmetic is that of integers, so both ways give the same bits.
+Only integers are used, so that both ways give the same bits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _thread = threading.local()
 
 @contextlib.contextmanager
 def quickly_compiled() -> Iterator[None]:
-    """Let what this thread compiles draw its random numbers without a loop of rounds."""
+    """Compile random numbers in this thread without a loop of rounds."""
     before = getattr(_thread, "is_on", False)
     _thread.is_on = True
     try:
@@ -56,10 +56,10 @@ def _threefry(key_0: Any, key_1: Any, x_0: Any, x_1: Any) -> tuple[Any, Any]:
 
 
 def _install() -> None:
-    """Register a rule that looks at the thread that compiles, and is JAX' own for all others."""
+    """Register a rule that uses JAX' own rule unless the thread is in `quickly_compiled`."""
     registered = getattr(jax_mlir, "_platform_specific_lowerings", {}).get("cpu", {})
     if threefry2x32_p not in registered:
-        return  # a later JAX: its random numbers are compiled as it does it
+        return  # a later version of JAX; its own rule is used
     jax_rule = registered[threefry2x32_p]
     jax_rule = getattr(jax_rule, "rule", jax_rule)  # later versions keep it in an entry
     own_rule = mlir.lower_fun(_threefry, multiple_results=True)

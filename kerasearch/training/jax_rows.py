@@ -1,4 +1,4 @@
-"""The rows of a fit as the functions of `jax_functions` take them."""
+"""The rows of a fit in the form that the functions of `jax_functions` accept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 from . import data
 from .jax_functions import order_spec
 
-# Of rows that take less, up to twice as many have room; of others, an eighth more
+# Smaller arrays are padded to a power of two rows, larger ones to a multiple of its eighth part.
 _SMALL_BYTES = 1 << 24
 
 
 class Rows:
-    """Arrays with the dtypes that JAX gives them, by the batch, or all of them on the device."""
+    """Arrays with JAX's dtypes, as single batches, or all rows on the device."""
 
     def __init__(self, arrays: data.Arrays) -> None:
         self._arrays = [
@@ -27,17 +27,17 @@ class Rows:
         self.room = room_for(arrays)
 
     def batch(self, order: np.ndarray | None, begin: int, end: int) -> list[np.ndarray]:
-        """The rows from the place `begin` to the place `end` of an order."""
+        """Get the rows at the positions `begin` to `end` of an order."""
         rows: Any = slice(begin, end) if order is None else order[begin:end]
         return [array[rows] for array in self._arrays]
 
     @functools.cached_property
     def on_device(self) -> list[jax.Array]:
-        """All rows, with what there is room for."""
+        """All rows on the device, with padding."""
         return [jax.device_put(_padded(array, self.room)) for array in self._arrays]
 
     def full_batches(self, order: np.ndarray, batch_size: int) -> np.ndarray:
-        """An order as a row of indices for each full batch, with what there is room for."""
+        """Get the order as one row of indices for each full batch, with padding."""
         n_full = len(order) // batch_size
         spec = order_spec(self.room, batch_size)
         return _padded(
@@ -46,7 +46,7 @@ class Rows:
 
 
 def room_for(arrays: data.Arrays) -> int:
-    """For how many rows a loop has room: the same for folds, which differ by a few rows."""
+    """Get the number of rows after padding; it is equal for folds that differ by a few rows."""
     n_rows = data.n_rows(arrays)
     room = 1 << max(3, math.ceil(math.log2(n_rows)))
     n_bytes = sum(a.nbytes for a in data.leaves(arrays))

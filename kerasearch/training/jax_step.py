@@ -1,6 +1,6 @@
-"""One step of Keras' on the JAX backend, as an expression of a model's state and of a batch.
+"""One traced step of Keras on the JAX backend, as a function of a model's state and a batch.
 
-A layer's ``_clear_losses`` has no public name. Checked for Keras 3.10 to 3.15.
+A layer's ``_clear_losses`` has no public name. Checked with Keras 3.10 to 3.15.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ class Step:
     Parameters
     ----------
     model : keras.Model
-        The one that it is traced with; nothing of it is kept.
+        The model that is traced; the step does not keep it.
     method : str
         ``"train_step"``, ``"test_step"`` or ``"predict_step"``.
     groups : list of list of keras.Variable
-        The state that the method takes.
+        The variables that are the state of the method.
     arrays : packed arrays
-        For the structure, the dtypes and the shapes of a batch.
+        Arrays with the structure, dtypes and shapes of a batch.
     n_rows : int
-        Of a batch.
+        The number of rows in a batch.
     constants : sequence of jax.Array
-        What it may read besides.
+        Other arrays that the step may read.
 
     Attributes
     ----------
     state, batch : list of ShapeDtypeStruct
-        What it is called with.
+        The specs of the arguments.
     moving : list of int
-        Which values of the state it changes; the others it only reads.
+        The indices of state values that the step changes.
     private : str or None
-        Why it may serve only the model that it was traced with.
+        The reason why the step must not be shared among models; None if it may be shared.
     primitives : list of str
-        The operations that it is made of.
+        The names of the operations in the step.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Step:
             packed = data.as_keras_yields(arrays, batch)
             returned, after = getattr(model, method)(tuple(state), packed)
             if method == "predict_step":
-                after = (state[0], after)  # it gives no weights
+                after = (state[0], after)  # a prediction does not return the weights
             elif not isinstance(returned, dict):
                 raise TypeError("the step of the model returns no dict of logs")
             return returned, [value for group in after for value in group]
@@ -71,10 +71,10 @@ class Step:
         traced, (returned, after) = jax.make_jaxpr(step, return_shape=True)(
             groups_of_specs, self.batch
         )
-        model._clear_losses()  # of the last call, which would keep the trace
+        model._clear_losses()  # losses of the traced call would keep the trace in memory
         held = {id(variable.value) for group in groups for variable in group}
         if any(id(array) in held for array in jax_audit.arrays_read(traced)):
-            # as a layer does with a metric of its own, which Keras does not give a state there
+            # for example, a layer with its own metric, which Keras does not pass as state here
             raise TypeError("the step reads a variable of the model past the state it is given")
         self.private = jax_audit.why_private(traced, constants, drew())
         self.primitives = [e.primitive.name for e in jax_audit.equations(traced.jaxpr)]
@@ -88,18 +88,18 @@ class Step:
         self.returned = [_spec(v.shape, v.dtype) for v in jax.tree.leaves(returned)]
 
     def __call__(self, state: Sequence[Any], batch: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """The new values of what moves, and what the step returns, in a flat list."""
+        """Compute the changed state values, and the flat list of the results of the step."""
         assert self._function is not None, "the trace was dropped"
         outputs = self._function(*state, *batch)
         after = outputs[self._n_returned :]
         return [after[i] for i in self.moving], outputs[: self._n_returned]
 
     def forget(self) -> None:
-        """Drop the trace, when the function that it was made for is compiled."""
+        """Delete the trace, which is not needed after the function is compiled."""
         self._function = None
 
     def pack(self, returned: Sequence[Any]) -> Any:
-        """What the step returns, from a flat list."""
+        """Pack a flat list into the structure that the step returns."""
         return jax.tree.unflatten(self._structure, list(returned))
 
 

@@ -1,7 +1,8 @@
-"""What Keras' objects keep that decides no number: bookkeeping, and names that nothing goes by.
+"""Attributes and names of Keras' objects that do not change results.
 
-All of it was checked for Keras 3.10 to 3.15. An attribute that a newer Keras adds is described by
-its content until it is listed here: models may then share fewer programs, never wrong ones.
+This was checked with Keras 3.10 to 3.15. If a newer version of Keras adds an attribute, the
+fingerprint includes it until it is listed here. Models then share fewer programs, but never wrong
+programs.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from typing import Any
 
 import keras
 
-# Keras has no public name for the class of functional models, nor for how it makes the name of an
-# object from that of its class.
+# Keras has no public name for the class of functional models, and for the function that makes the
+# name of an object from the name of its class.
 from keras.src.models.functional import Functional
 from keras.src.utils import naming
 
 from .trusted_libraries import is_library_class
 
-# What no forward or backward pass reads, by the class that keeps it: a user's layer may well have
-# a `history` of its own, which its code does read.
+# Attributes that no forward or backward pass reads, by class. The class matters: for example, the
+# code of a user's layer may read its own attribute `history`.
 _BOOKKEEPING: dict[type, set[str]] = {
     object: {"_tracker"},
     keras.Operation: {
@@ -61,9 +62,9 @@ _BOOKKEEPING: dict[type, set[str]] = {
         "_operations_by_depth",
         "_distribute_strategy",
     },
-    # which layers these are, the graph tells
+    # the graph already describes these layers
     Functional: {"input_names", "output_names"},
-    # what only `adapt` reads
+    # only `adapt` reads these attributes
     **{
         lookup: {"token_counts", "token_document_counts", "num_documents"}
         for lookup in (keras.layers.IntegerLookup, keras.layers.StringLookup)
@@ -77,23 +78,23 @@ _BOOKKEEPING: dict[type, set[str]] = {
 }
 _ALL_BOOKKEEPING = {name for names in _BOOKKEEPING.values() for name in names}
 
-# What `compile` leaves on a model. Prediction does not read it.
+# attributes that `compile` sets on a model; predictions do not read them
 COMPILED_ATTRIBUTES = {"optimizer", "loss", "_compile_loss", "_compile_metrics", "_loss_tracker"}
 
 
 @functools.lru_cache(maxsize=4096)
 def bookkeeping(cls: type) -> set[str]:
-    """The attributes of a framework's class, or of one derived from it, that are bookkeeping."""
+    """Get the names of attributes of a Keras class, or a subclass, that do not change results."""
     if is_library_class(cls):
         return _ALL_BOOKKEEPING
     return {n for owner, names in _BOOKKEEPING.items() if issubclass(cls, owner) for n in names}
 
 
 def layers_go_by_name(model: keras.Model) -> bool:
-    """Tell whether names of layers that the user gave none may matter all the same.
+    """Tell whether the names that Keras gave to layers may matter.
 
-    Among several outputs, they are names of the history's columns; and an optimizer may be told by
-    name what not to decay.
+    With several outputs, they are names in the history. An optimizer may also exclude variables
+    from weight decay by name.
     """
     optimizer = getattr(model, "optimizer", None)
     names = getattr(model, "output_names", None) or []
@@ -101,6 +102,6 @@ def layers_go_by_name(model: keras.Model) -> bool:
 
 
 def has_counted_name(value: Any) -> bool:
-    """Tell whether Keras gave an object its name: that of its class, and a number."""
+    """Tell whether Keras made the name of an object from the name of its class and a number."""
     name = naming.to_snake_case(type(value).__name__)
     return re.fullmatch(rf"{name}(_\d+)?", value.name) is not None

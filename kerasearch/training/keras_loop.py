@@ -1,4 +1,4 @@
-"""A fit through ``model.fit``, fed the batches that the compiled loop would see."""
+"""Fits with ``model.fit``, on the same batches that the compiled loop would use."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .loaded_rows import is_loaded
 from .seeds import fresh_names
 from .sparse_rows import as_tensor
 
-if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
+if keras.backend.backend() == "tensorflow":  # other backends do not need TensorFlow
     from . import tensorflow_backend
 
 
 def fit(model: keras.Model, arrays: data.Arrays, settings: FitSettings) -> dict[str, list[Any]]:
-    """Train by ``model.fit``. Returns Keras' history."""
+    """Train with ``model.fit``, and return Keras' history."""
     with backends.no_leak(model):
         if has_own_fit(model):
             return _own_fit(model, arrays, settings)
@@ -52,7 +52,7 @@ def evaluate(
     steps: int | None = None,
     events: keras.callbacks.CallbackList | None = None,
 ) -> dict[str, Any]:
-    """Evaluate by ``model.evaluate``."""
+    """Evaluate with ``model.evaluate``."""
     with fresh_names(), contextlib.ExitStack() as stack:
         if is_loaded(arrays[0]):
             batches = LoadedBatches(arrays, batch_size, "the rows to score", steps=steps)
@@ -72,7 +72,7 @@ def predict(
     callbacks: list[keras.callbacks.Callback],
     steps: int | None,
 ) -> Any:
-    """Predict by ``model.predict``."""
+    """Predict with ``model.predict``."""
     with fresh_names(), contextlib.ExitStack() as stack:
         given = {"x": arrays[0], "batch_size": batch_size, "steps": steps}
         if is_loaded(arrays[0]):
@@ -82,7 +82,7 @@ def predict(
 
 
 def _batches(arrays: data.Arrays, settings: FitSettings) -> _Batches | LoadedBatches:
-    """The batches that train."""
+    """Make the training batches."""
     n_rows = data.n_rows(arrays)
     order = functools.partial(
         data.order_of_epoch,
@@ -102,11 +102,11 @@ def _batches(arrays: data.Arrays, settings: FitSettings) -> _Batches | LoadedBat
 def _source(
     model: keras.Model, batches: _Batches | LoadedBatches, stack: contextlib.ExitStack
 ) -> Any:
-    """What Keras gets for batches; the stack is left when they are done with."""
+    """Convert batches to an argument for Keras; `stack` releases their resources at the end."""
     if isinstance(batches, LoadedBatches):
         return stack.enter_context(batches.opened()).for_keras(model)
-    # Keras leaves the number of rows open, of which a recurrent layer with a state of one row
-    # makes nothing
+    # Keras does not fix the number of rows, and a stateful recurrent layer with a batch size of 1
+    # fails without it.
     if stateful.fixed_batch_size(model) == 1 and keras.backend.backend() == "tensorflow":
         return tensorflow_backend.in_batches_of_fixed_size(batches)
     return batches
@@ -115,7 +115,7 @@ def _source(
 def _validation(
     model: keras.Model, settings: FitSettings, stack: contextlib.ExitStack
 ) -> dict[str, Any]:
-    """The arguments of ``model.fit`` about the rows that validate."""
+    """Get the arguments of ``model.fit`` for the validation rows."""
     size, steps = settings.validation_batch_size, settings.validation_steps
     if settings.validation is None or not is_loaded(settings.validation[0]):
         return {
@@ -130,11 +130,11 @@ def _validation(
 def _own_fit(
     model: keras.Model, arrays: data.Arrays, settings: FitSettings
 ) -> dict[str, list[Any]]:
-    """Train by the `fit` of the model's own class, which gets what it would get without us."""
+    """Train with a `fit` that the model's class overrides, with Keras' usual arguments."""
     if is_loaded(arrays[0]):
         raise ValueError(
-            f"{type(model).__name__} trains in a `fit` of its own, which takes arrays; loader= is "
-            "for models that Keras' `fit` trains, with a train_step of their own perhaps"
+            f"{type(model).__name__} overrides `fit`, which needs arrays; loader= needs a model "
+            "that is trained by Keras' `fit`, but may have its own train_step"
         )
     x, y, weights = (*arrays, None, None)[:3]
     arguments = {
@@ -161,7 +161,7 @@ def _own_fit(
         "validation_batch_size": settings.batch_size,
         "validation_steps": None,
         "validation_freq": 1,
-        # these change no number: a `fit` without callbacks cannot be watched, and is silent or not
+        # A `fit` without these arguments gives the same results, without a check for divergence.
         "callbacks": [w for w in [settings.watch] if w is not None],
         "verbose": settings.verbose,
     }
@@ -173,7 +173,7 @@ def _own_fit(
             if name in parameters or name not in at_defaults or value != at_defaults[name]
         }
     returned = model.fit(x, y, **arguments, **settings.own_arguments)
-    # some return Keras' History, some a dict, some nothing
+    # a user's `fit` may return Keras' History, a dict, or nothing
     for history in (returned, model.history):
         recorded = history if isinstance(history, dict) else getattr(history, "history", None)
         if isinstance(recorded, dict):
@@ -182,24 +182,24 @@ def _own_fit(
 
 
 def _check_epochs_are_even(settings: FitSettings, n_rows: int) -> None:
-    """Raise where Keras would run into the end of the rows in the middle of an epoch.
+    """Raise if the rows would end in the middle of an epoch of Keras' loop.
 
-    It would count a step too many there, which optimizers read.
+    Keras would then count one step too many, and optimizers use this count.
     """
     n_batches, steps = math.ceil(n_rows / settings.batch_size), settings.steps_per_epoch
     if steps is not None and steps < n_batches and n_batches % steps:
         raise ValueError(
             f"steps_per_epoch={steps} does not divide the {n_batches} batches of a pass over the "
-            "rows, and this fit goes through model.fit (a callback, the model or the process needs "
-            "it), which counts a step too many where a pass ends. Choose a divisor"
+            "rows. This fit must use model.fit (because of a callback, the model or the process), "
+            "which counts one step too many at the end of a pass. Choose a divisor"
         )
 
 
 class _Batches(keras.utils.PyDataset):
-    """The rows of the present epoch, batch by batch.
+    """The rows of the current epoch, batch by batch.
 
-    TensorFlow keeps a data set of Python's for the life of the process: nothing in it may lead to
-    the model, as the callbacks in the settings of the fit would.
+    TensorFlow never frees a Python data set. It must therefore not refer to the model, for example
+    by the callbacks in the settings of the fit.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class _Batches(keras.utils.PyDataset):
         self._arrays = arrays
         self._order = order
         self._batch_size = batch_size
-        # Keras reads two batches ahead of the first epoch, for their shapes alone
+        # Keras reads two batches before the first epoch, only for their shapes
         self._indices = np.arange(n_first)
 
     def __len__(self) -> int:
@@ -229,10 +229,10 @@ class _Batches(keras.utils.PyDataset):
 
 
 class _SetEpoch(keras.callbacks.Callback):
-    """Tells the batches which epoch it is.
+    """A callback that tells the batches the number of the epoch.
 
-    ``PyDataset.on_epoch_begin`` is not told, and a callback such as BackupAndRestore may begin at
-    a later epoch; ``on_epoch_end`` fires once before the first epoch.
+    Methods of ``PyDataset`` are not sufficient: ``on_epoch_begin`` does not get the number, which
+    BackupAndRestore may change, and ``on_epoch_end`` is also called before the first epoch.
     """
 
     def __init__(self, batches: _Batches | LoadedBatches) -> None:

@@ -1,4 +1,4 @@
-"""What a layer of a trained model gives, by the layer's name."""
+"""Models that compute the output of a layer of a trained model, by the layer's name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .seeds import fresh_names
 
 
 def layer_names(model: keras.Model) -> list[str]:
-    """The names by which `up_to_layer` finds a layer: those in the model's graph, however nested.
+    """List the names that `up_to_layer` accepts: all layers in the model's graph, also nested ones.
 
-    Empty where the model has no graph, as a subclass with a `call` of its own.
+    The list is empty if the model has no graph, such as a subclass with its own `call`.
     """
     names = list(structure) if isinstance(structure := _output(model), dict) else []
     for node in _nodes(model):
@@ -22,25 +22,25 @@ def layer_names(model: keras.Model) -> list[str]:
 
 
 def up_to_layer(model: keras.Model, name: str) -> list[keras.Model]:
-    """Cut a model off behind one of its layers.
+    """Make models that end with a layer of a model.
 
     Parameters
     ----------
     model : keras.Model
-        With a graph.
+        A model with a graph.
     name : str
-        One of `layer_names`.
+        One of the names in `layer_names`.
 
     Returns
     -------
     models : list of keras.Model
-        To be called one on the output of the other. They share the layers of `model`, and nothing
-        is added to its graph.
+        Models to call in order, each on the output of the previous model. They share the layers of
+        `model`, and its graph does not change.
 
     Raises
     ------
     ValueError
-        If the layer is called several times, so that it has no one output.
+        If the layer is called several times, so that its output is ambiguous.
     """
     structure = _output(model)
     if isinstance(structure, dict) and name in structure:
@@ -49,8 +49,8 @@ def up_to_layer(model: keras.Model, name: str) -> list[keras.Model]:
     found = [node for node in nodes if node.operation.name == name]
     if len(found) > 1:
         raise ValueError(
-            f"the layer {name!r} is called {len(found)} times in the model, so that it has no one "
-            "output: name a layer that is called once"
+            f"the layer {name!r} is called {len(found)} times in the model, so that its output is "
+            "ambiguous: pass the name of a layer that is called once"
         )
     if found:
         return [_part(model, found[0].output_tensors[0])]
@@ -65,29 +65,29 @@ def up_to_layer(model: keras.Model, name: str) -> list[keras.Model]:
 
 
 def output_of(model: keras.Model, index: int) -> keras.Model | None:
-    """Cut a model down to one of its outputs; None where it has no graph, or not so many."""
+    """Make a model with one output of a model; None if it has no graph or no such output."""
     tensors = keras.tree.flatten(_output(model))
     return _part(model, tensors[index]) if len(tensors) > index else None
 
 
 def _part(model: keras.Model, outputs: Any) -> keras.Model:
-    with fresh_names():  # whose counters belong to the user's process
+    with fresh_names():  # do not change Keras' name counters of the process
         part = keras.Model(getattr(model, "input", model.inputs), outputs)
-        part.compile(optimizer=None)  # a program is for a compiled model
+        part.compile(optimizer=None)  # programs need a compiled model
     return part
 
 
 def _output(model: Any) -> Any:
-    """The symbolic outputs of a model with a graph, in their structure."""
+    """Get the symbolic outputs of a model in their structure; [] if it has no graph."""
     if not isinstance(model, keras.Model) or not model.built or not getattr(model, "outputs", None):
         return []
-    return getattr(model, "output", model.outputs)  # of which a Sequential has the latter alone
+    return getattr(model, "output", model.outputs)  # a Sequential has only `outputs`
 
 
 def _nodes(model: Any) -> Iterator[Any]:
-    """The calls of layers that a model's outputs come from, the first ones first.
+    """List the layer calls that compute a model's outputs, in order.
 
-    How a tensor tells where it comes from has no public name; checked for Keras 3.10 to 3.15.
+    The origin of a tensor has no public name; checked with Keras 3.10 to 3.15.
     """
     begins = {id(tensor) for tensor in getattr(model, "inputs", None) or []}
     found: dict[int, Any] = {}

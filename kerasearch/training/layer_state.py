@@ -1,8 +1,9 @@
 """State that layers keep outside their variables: tables, constant tensors, arrays, plain values.
 
-An adapted Normalization keeps its mean as a plain tensor, a StringLookup its vocabulary in a table,
-a layer of the user's what its constructor read from somewhere. None of it is among the variables of
-a model, and a builder that is called again reads it anew.
+For example, an adapted Normalization layer keeps its mean as a constant tensor, a StringLookup
+keeps its vocabulary in a table, and a user's layer may keep values that its constructor has read.
+The variables of a model do not include this state, and a second call of the builder may give other
+values.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _MISSING = object()
 
 
 def holder_of_state(model: keras.Model) -> str | None:
-    """Say which layer keeps state outside its variables, and which; None where there is none."""
+    """Describe a layer that keeps state outside its variables; None if there is no such layer."""
     for _, layer in layers_by_path(model):
         if hasattr(layer, "adapt"):
             return f"the layer {layer.name!r} was adapted or given a vocabulary"
@@ -35,7 +36,7 @@ def holder_of_state(model: keras.Model) -> str | None:
 
 
 def attributes_of(model: keras.Model) -> dict[str, dict[str, Any]]:
-    """The plain values, arrays and tensors that layers keep, as plain data by layer and name."""
+    """Get the plain values, arrays and tensors of layers as plain data, by layer and name."""
     found = {}
     for path, layer in layers_by_path(model):
         values = {name: _as_data(value) for name, value in _own_attributes(layer)}
@@ -44,7 +45,7 @@ def attributes_of(model: keras.Model) -> dict[str, dict[str, Any]]:
 
 
 def put_attributes(model: keras.Model, attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Give the layers of a rebuilt model the attributes that they had."""
+    """Restore the attributes of the layers in a rebuilt model."""
     for path, layer in layers_by_path(model):
         for name, data in attributes.get(path, {}).items():
             now = vars(layer).get(name, _MISSING)
@@ -53,7 +54,7 @@ def put_attributes(model: keras.Model, attributes: Mapping[str, Mapping[str, Any
 
 
 def holder_of_own_table(model: keras.Model) -> str | None:
-    """The name of a layer of the user's that keeps a lookup table, which no archive has."""
+    """Get the name of a user's layer with a lookup table, which Keras' archives do not save."""
     for _, layer in layers_by_path(model):
         cls: Any = type(layer)
         if not is_library_class(cls) and any(map(is_table, vars(layer).values())):
@@ -62,7 +63,7 @@ def holder_of_own_table(model: keras.Model) -> str | None:
 
 
 def tables_of(model: keras.Model) -> dict[str, list[Any]]:
-    """The contents of the lookup tables that layers keep."""
+    """Get the contents of the lookup tables of layers."""
     return {
         f"{path}.{name}": entries_of_table(value)
         for path, layer in layers_by_path(model)
@@ -74,7 +75,7 @@ def tables_of(model: keras.Model) -> dict[str, list[Any]]:
 def attribute_that_differs(
     one: Mapping[str, Mapping[str, Any]], other: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
-    """The path of the first of the attributes that is not the same in the other."""
+    """Get the path of the first attribute that differs; None if all are equal."""
     for path, attributes in one.items():
         for name, data in attributes.items():
             if not _equal(data, other.get(path, {}).get(name, _MISSING)):
@@ -83,7 +84,7 @@ def attribute_that_differs(
 
 
 def _own_attributes(layer: keras.Layer) -> Iterator[tuple[str, Any]]:
-    """What a class adds to the attributes that every layer has."""
+    """List the attributes of a layer that not every layer has."""
     cls: Any = type(layer)
     of_library = is_library_class(cls)
     if of_library and isinstance(layer, keras.Model):
@@ -116,7 +117,7 @@ def _kind_of_state(value: Any) -> str | None:
 
 
 def _as_data(value: Any) -> Any:
-    """A value as what can be pickled and compared; `_MISSING` where it is something else."""
+    """Convert a value to data that can be pickled and compared; `_MISSING` if not possible."""
     if value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
         return value
     if isinstance(value, np.ndarray):
@@ -144,7 +145,7 @@ class _Tensor:
 def _put(layer: keras.Layer, name: str, now: Any, data: Any) -> None:
     if hasattr(now, "assign"):
         now.assign(data.array)
-    else:  # past Keras' tracking, which is locked once a layer is built
+    else:  # without Keras' tracking, which is locked after a layer is built
         vars(layer)[name] = _from_data(data)
 
 

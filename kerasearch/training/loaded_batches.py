@@ -1,8 +1,8 @@
-"""Batches of rows that a function loads, for Keras' own loop and for predictions.
+"""Batches of rows that a function loads, for Keras' loop and for predictions.
 
-Threads load ahead of their use, a bounded number of batches, and hand them on in order: the numbers
-are those without threads. Which epoch it is, a callback says (see `keras_loop`): a data set of
-Keras' would be told too late, when its threads have begun.
+Threads load a bounded number of batches ahead, and the batches are used in order. The results are
+therefore the same as without threads. A callback sets the number of the epoch (see `keras_loop`),
+because Keras notifies a data set only after its threads have started.
 """
 
 from __future__ import annotations
@@ -21,36 +21,37 @@ import numpy as np
 from . import data, stateful
 from .sparse_rows import BLOCK_BYTES, as_tensor
 
-if keras.backend.backend() == "tensorflow":  # on another one, TensorFlow need not be loaded
+if keras.backend.backend() == "tensorflow":  # other backends do not need TensorFlow
     from . import tensorflow_backend
 
 Item = TypeVar("Item")
 
-# batches ahead for each thread: one in work and one ready
+# batches ahead for each thread: one is being loaded, and one is ready
 _AHEAD = 2
 
 
 class LoadedBatches(keras.utils.PyDataset):
-    """The batches of an epoch, of a validation or of a prediction, loaded when they are due.
+    """The batches of an epoch, a validation or a prediction, which are loaded on demand.
 
-    TensorFlow keeps a data set of Python's for the life of the process: when `opened` ends, nothing
-    in this one leads to the model or the rows.
+    TensorFlow never frees a Python data set. When `opened` ends, this object therefore deletes its
+    references to the rows.
 
     Parameters
     ----------
     arrays : packed arrays
-        The features are `LoadedRows`.
+        The rows, whose features are `LoadedRows`.
     batch_size : int
-        Rows of a batch.
+        The number of rows in a batch.
     what : str
-        What the rows are, for messages: ``"the rows to predict"``; "" where they train.
+        A description of the rows for messages, such as ``"the rows to predict"``; "" for training
+        rows.
     steps : int, default=None
-        How many batches there are; as many as the rows make by default.
+        The number of batches; None means all batches.
     order : callable, default=None
-        Gives the rows of an epoch in order; None is all rows as they stand.
+        A function that returns the indices of the rows of an epoch; None means all rows in order.
     seed : int, default=None
-        What random numbers follow from, with the epoch and the batch; None where nothing is to be
-        random.
+        The seed of random numbers, which also depend on the epoch and the batch. None means that
+        the loader gets no random generator.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class LoadedBatches(keras.utils.PyDataset):
         self._cause: BaseException | None = None
 
     def begin(self, epoch: int) -> None:
-        """Say which epoch the next batches are of."""
+        """Set the epoch of the next batches."""
         self._epoch = epoch
         if self._order is not None:
             self._indices = self._order(epoch)
@@ -102,10 +103,10 @@ class LoadedBatches(keras.utils.PyDataset):
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[LoadedBatches]:
-        """Keep threads that load.
+        """Start the threads that load, and stop them at the end.
 
-        An error of loading comes out as it was raised: TensorFlow makes another one of it, and on
-        JAX, Keras takes its cause away.
+        An error of the loader is raised unchanged. Otherwise, TensorFlow would raise another
+        error, and Keras on JAX would remove the cause.
         """
         try:
             with _threads(self._n_workers) as self._pool:
@@ -119,7 +120,7 @@ class LoadedBatches(keras.utils.PyDataset):
             self._running = iter(())
 
     def blocks(self) -> Iterator[data.Arrays]:
-        """The features of some batches at a time, as one, for the compiled loop."""
+        """Join the features of several batches at a time, for the compiled loop."""
         batches: list[data.Arrays] = []
         for batch in self:
             batches.append(batch[0])
@@ -133,7 +134,7 @@ class LoadedBatches(keras.utils.PyDataset):
             yield _joined(batches)
 
     def for_keras(self, model: keras.Model) -> Any:
-        """What a loop of Keras' takes. The first batch is loaded, for its shapes."""
+        """Convert the batches to an argument for Keras; load the first batch for its shapes."""
         first = self._batch(self._epoch, self._indices, 0)
         self._first = self._epoch, first
         if keras.backend.backend() != "tensorflow":
@@ -150,7 +151,7 @@ class LoadedBatches(keras.utils.PyDataset):
         rows = indices[index * self._batch_size : (index + 1) * self._batch_size]
         what, rng = f"batch {index + 1} of {self._what or f'epoch {epoch + 1}'}", None
         if self._seed is not None:
-            # a key of its own: the order of the epoch is drawn from the seed and the epoch
+            # a separate key, because the order of the rows is drawn from the seed and the epoch
             key = np.random.SeedSequence(self._seed, spawn_key=(epoch, index))
             rng = np.random.default_rng(key)
         features, *rest = self._arrays
@@ -160,8 +161,9 @@ class LoadedBatches(keras.utils.PyDataset):
         arrays = keras.tree.map_structure(as_tensor, arrays)
         if self._first is not None and _dtypes(arrays) != (first := _dtypes(self._first[1])):
             raise ValueError(
-                f"what {features.name} returned for {what} has dtype {', '.join(_dtypes(arrays))}, "
-                f"and the first batch had {', '.join(first)}: bring all to one, by .astype"
+                f"the result of {features.name} for {what} has dtype "
+                f"{', '.join(_dtypes(arrays))}, but the first batch had {', '.join(first)}: use "
+                "the same dtype for all batches, with .astype"
             )
         return arrays
 
@@ -171,12 +173,12 @@ def _dtypes(arrays: data.Arrays) -> list[str]:
 
 
 def has_open_axes(model: keras.Model) -> bool:
-    """Tell whether an Input of a model leaves an axis open, besides that of the rows."""
+    """Tell whether an Input of a model has an axis of unknown size, apart from the rows."""
     return any(None in tuple(tensor.shape)[1:] for tensor in _inputs(model))
 
 
 def _inputs(model: keras.Model) -> list[Any]:
-    """The Inputs of a model in the order of its features; none where it has no graph."""
+    """List the Inputs of a model in the order of its features; [] if it has no graph."""
     inputs = getattr(model, "inputs", None) if model.built else None
     return keras.tree.flatten(getattr(model, "input", inputs)) if inputs else []
 
@@ -188,7 +190,7 @@ def _joined(batches: list[data.Arrays]) -> data.Arrays:
 def _in_order(
     make: Callable[[int], Item], n_items: int, pool: Executor | None, n_ahead: int
 ) -> Iterator[Item]:
-    """Make the items 0 to n_items - 1, as many ahead as allowed, and give them in order."""
+    """Make the items 0 to n_items - 1 in order; threads make up to `n_ahead` items ahead."""
     if pool is None:
         yield from map(make, range(n_items))
         return
@@ -217,12 +219,12 @@ def _threads(n_workers: int) -> Iterator[Executor | None]:
 
 
 def _shapes(model: keras.Model, arrays: data.Arrays) -> list[tuple[int | None, ...]]:
-    """The shapes of batches, from one: an axis is open where the model's Input leaves it open."""
+    """Get the shapes of batches from one batch; an axis is None if it is None in the Input."""
     shapes: list[Any] = [tuple(leaf.shape) for leaf in data.leaves(arrays)]
     for i, (tensor, shape) in enumerate(zip(_inputs(model), shapes, strict=False)):
         wanted = tuple(tensor.shape)
         if len(wanted) == len(shape):
             shapes[i] = tuple(w and s for w, s in zip(wanted, shape, strict=True))
-    # a layer with a state of one row must know that
+    # a stateful layer with a batch size of 1 needs the number of rows
     n_rows = 1 if stateful.fixed_batch_size(model) == 1 else None
     return [(n_rows, *shape[1:]) for shape in shapes]

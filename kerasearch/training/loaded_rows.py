@@ -1,4 +1,4 @@
-"""Rows that a function loads when they are due, and what stands for them until then."""
+"""Rows that a function loads on demand."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any
 
 import numpy as np
 
-REASON = "a loader gives the rows batch by batch"
+REASON = "a loader loads the rows batch by batch"
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedRows:
-    """Rows of what a user gave as X, not loaded yet.
+    """Rows of the user's X that are not loaded yet.
 
     Attributes
     ----------
     source : any
-        What is indexed by rows: a list, an array, a data frame, ...
+        The user's X, which can be indexed by rows, such as a list, an array or a data frame.
     indices : ndarray of int
-        Which rows of it, in order.
+        The indices of the rows, in order.
     call : callable
-        Loads: (rows of the source, y, rng) to anything. `y` is their target as the model gets it,
-        or None; `rng` a generator of random numbers, or None.
+        The user's loader, with arguments (rows of the source, y, rng). `y` is the target of the
+        rows as the model gets it, or None. `rng` is a random generator, or None.
     read : callable
-        Makes of that what a model gets, or raises a ValueError: (loaded, y, number of rows) to
-        (features, target).
+        A function that converts the loader's result to the input of a model, or raises ValueError.
+        Its arguments are (loaded, y, number of rows), and it returns (features, target).
     name : str
-        What loads, for messages.
+        The name of the loader, for messages.
     n_workers : int
-        How many threads load ahead; 0 loads each batch when it is due.
+        The number of threads that load ahead; 0 loads each batch when it is needed.
     example : any
-        The features of the first row or two of a fit, which were loaded to see their shape.
+        The features of the first two rows of a fit, which were loaded to determine their shape.
     """
 
     source: Any
@@ -46,7 +46,7 @@ class LoadedRows:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The number of rows, as the shape of an array has it."""
+        """The shape (n_rows,)."""
         return self.indices.shape
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class LoadedRows:
         return replace(self, indices=self.indices[rows])
 
     def rows(self) -> Any:
-        """The rows of the source, in a container of its type."""
+        """Get the rows of the source; a list or tuple gives a list."""
         if hasattr(self.source, "iloc"):
             return self.source.iloc[self.indices]
         if isinstance(self.source, list | tuple):
@@ -64,7 +64,7 @@ class LoadedRows:
         return self.source[self.indices]
 
     def then(self, further: Callable[[Any], Any]) -> LoadedRows:
-        """The same rows, whose features go through one more function when they are loaded."""
+        """Get the same rows, with a further function that is applied to the loaded features."""
         read = self.read
 
         def read_further(loaded: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
@@ -81,23 +81,23 @@ class LoadedRows:
         Parameters
         ----------
         what : str
-            What they are, for messages: ``"batch 2 of epoch 1"``.
+            A description of the rows for messages, such as ``"batch 2 of epoch 1"``.
         y : array, or nested arrays, default=None
-            Their target as the model gets it.
+            The target of the rows as the model gets it.
         rng : numpy.random.Generator, default=None
-            For what is to be random.
+            The random generator for the loader.
 
         Returns
         -------
         features, target : arrays, or nested arrays
-            As the model gets them.
+            Features and target as the model gets them.
 
         Raises
         ------
         RuntimeError
-            If loading fails; the message says on which rows.
+            If the loader raises an error. The message names the rows.
         ValueError
-            If what was loaded is not valid.
+            If the loader's result is not valid.
         """
         rows = self.rows()
         first = repr(np.asarray(self[:1].rows(), dtype=object).tolist()[0])
@@ -111,14 +111,14 @@ class LoadedRows:
         try:
             return self.read(loaded, y, len(self))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"what {self.name} returned for {place}: {error}") from error
+            raise ValueError(f"the result of {self.name} for {place}: {error}") from error
 
     def digest(self) -> str:
-        """A digest of the rows of the source, not of what is loaded for them."""
+        """Compute a digest of the rows of the source, without loading them."""
         values = np.asarray(self.rows(), dtype=object).tolist()
         return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def is_loaded(array: Any) -> bool:
-    """Tell whether rows are still to be loaded."""
+    """Tell whether rows are loaded on demand."""
     return isinstance(array, LoadedRows)

@@ -1,4 +1,4 @@
-"""The layers of a model under paths that are the same when it is built again."""
+"""The layers of a model by paths, which are equal when the model is built again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras.src.models.functional import Functional
 
 
 def layers_by_path(model: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
-    """A model and all layers in it, each once, with their paths."""
+    """List a model and all its distinct layers with their paths."""
     seen: set[int] = set()
     waiting: list[tuple[str, keras.Layer]] = [("", model)]
     while waiting:
@@ -25,6 +25,6 @@ def layers_by_path(model: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
         network = getattr(layer, "_functional", None)  # of a Sequential model
         if isinstance(network, Functional):
             inner.append(network)
-        # by place, as Keras counts through the names of inner layers that were given none
+        # use positions and not names, because Keras numbers the names of unnamed layers
         for place, sublayer in enumerate(inner):
             waiting.append((f"{path}/{place}:{type(sublayer).__name__}", sublayer))

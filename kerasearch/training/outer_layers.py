@@ -1,10 +1,9 @@
-"""Layers that were made outside a model-building function are templates: a fit trains copies.
+"""Replacement of outer layers (made outside a model-building function) by copies for each fit.
 
-The model that the function returned stays as it is, with its compile settings, and the layers that
-the function made stay in it. Only outer layers are replaced by copies, wherever the model holds
-them: in its graph, in those of inner models, in wrappers and lists. A copy is made attribute by
-attribute and not by Keras' way through files, which loses functions that are not registered, flags
-of inner layers and the state of seeds.
+The model that the function returned keeps its compile settings, and the layers that the function
+made. Only outer layers are replaced, in the graph of the model, in graphs of inner models, in
+wrappers and in lists. A layer is copied attribute by attribute. Keras' own copy, by saving and
+loading, would lose functions that are not registered, flags of inner layers and the state of seeds.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 import keras
 
-# A graph has no public name for its parts. Checked for Keras 3.10 to 3.15.
+# The parts of a graph have no public names. Checked with Keras 3.10 to 3.15.
 from keras.src.models.functional import Functional
 from keras.src.ops.node import Node
 
@@ -26,7 +25,7 @@ from .build_record import BuildRecord, draw_anew, plain, refill
 from .model_layers import layers_by_path
 from .serialization import copy_object, to_numpy
 
-# what a functional model knows of its graph, which is made anew with the graph
+# attributes of a functional model that describe its graph, and are made with a new graph
 _GRAPH = {
     "_inputs_struct",
     "_outputs_struct",
@@ -38,33 +37,33 @@ _GRAPH = {
     "_operations_by_depth",
 }
 _NODES = {"_inbound_nodes", "_outbound_nodes"}
-# what belongs to an object alone, or to what it was traced for
+# attributes that must not be copied, because they belong to one object or to its traced functions
 _OWN = {"build", "quantize", "_loss_ids", "_losses", "_losses_override", "history", "_kerasearch"}
 _TRACED = {"train_function", "test_function", "predict_function"}
 _STATEFUL = (keras.random.SeedGenerator, keras.metrics.Metric, keras.losses.Loss)
 
-# the layers that fits have trained, and the code of the function that made them
+# the layers that fits have trained, with the code of the function that made them
 _TRAINED: weakref.WeakKeyDictionary[keras.Layer, Any] = weakref.WeakKeyDictionary()
 
 
 def with_own_layers(
     model: keras.Model, record: BuildRecord, builder: Callable[..., Any]
 ) -> keras.Model:
-    """Get the model that a builder returned with copies in place of layers from outside.
+    """Replace the outer layers in the model of a builder by copies.
 
     Parameters
     ----------
     model : keras.Model
-        As returned. It is changed in place, unless it comes from outside itself.
+        The model that the builder returned. It is changed in place, unless it is an outer model.
     record : BuildRecord
-        Of the build.
+        The record of the build.
     builder : callable
         The function that built the model.
 
     Raises
     ------
     ValueError
-        If a subclassed model holds a layer from outside, or an earlier call of the builder made it.
+        If a subclassed model has an outer layer, or an earlier call of the builder made a layer.
     """
     layers = [layer for _, layer in layers_by_path(model)]
     record.held(layers)
@@ -79,40 +78,40 @@ def with_own_layers(
 
 
 def copied(layer: keras.Layer, record: BuildRecord) -> keras.Layer:
-    """Copy a layer or model from outside attribute by attribute, as one that the build made."""
+    """Copy an outer layer or model attribute by attribute, and note the copy in the record."""
     return _Replacement(record).copied(layer)
 
 
 def check_called(model: keras.Model, record: BuildRecord) -> None:
-    """Check that the first call met no layers from outside that the model does not hold.
+    """Check that the first call of the model used no outer layers that the model does not contain.
 
     Parameters
     ----------
     model : keras.Model
-        With its own layers, built.
+        The built model, after the replacement of outer layers.
     record : BuildRecord
-        Of the build and of the first call.
+        The record of the build and of the first call.
 
     Raises
     ------
     ValueError
-        If code of one of its layers calls one that has weights which training would change. Keras
-        would not train it, but all fits would share, and some would change, what it keeps.
+        If the code of a layer calls such an outer layer, and it has weights that training could
+        change. Keras would not train these weights, and all fits would share the layer's state.
     """
     layers = [layer for _, layer in layers_by_path(model)]
-    _check_can_be_replaced(layers, record)  # one that `build` or `call` puts into the model
+    _check_can_be_replaced(layers, record)  # `build` or `call` may have added an outer layer
     callers = {id(layer) for layer in layers}
     for layer, caller in record.called_unheld:
-        alone = not layer._layers  # a model counts as trainable, be all its layers frozen
+        alone = not layer._layers  # a model is trainable even if all its layers are frozen
         if id(caller) in callers and (
             layer.trainable_weights or (alone and layer.trainable and layer.weights)
         ):
             raise ValueError(
                 f"{type(caller).__name__} {caller.name!r} calls the layer {layer.name!r}, which "
-                "was made outside the model-building function, and no layer of the model holds "
-                "it: it would not be trained, and all fits would share it. Make it in the "
-                "function or pass it as an argument of the function, and let the model hold it; "
-                "or set its trainable = False"
+                "was made outside the model-building function, but no layer of the model has it "
+                "as an attribute: it would not be trained, and all fits would share it. Make it "
+                "in the function, or pass it as an argument of the function, and set it as an "
+                "attribute of a layer; or set its trainable = False"
             )
 
 
@@ -122,8 +121,8 @@ def _check_not_trained(outer: list[keras.Layer], builder: Callable[..., Any]) ->
             kind = "model" if isinstance(layer, keras.Model) else "layer"
             raise ValueError(
                 f"model={builder!r} returned a {kind} that an earlier fit has trained, "
-                f"{layer.name!r}: an earlier call made it and kept it. Make a new one in each "
-                "call, or make it outside: then each fit trains a copy"
+                f"{layer.name!r}: an earlier call of the function made it. Make a new {kind} in "
+                "each call, or make it outside the function, so that each fit trains a copy"
             )
 
 
@@ -137,15 +136,15 @@ def _check_can_be_replaced(layers: list[keras.Layer], record: BuildRecord) -> No
             for layer in model._layers:
                 if record.is_outside(layer):
                     raise ValueError(
-                        f"{type(model).__name__}, a subclass of keras.Model, holds the layer "
+                        f"{type(model).__name__}, a subclass of keras.Model, has the layer "
                         f"{layer.name!r}, which was made outside the model-building function: "
                         "all fits would train it. Make it in the function, or pass it as an "
-                        "argument of the function: then each fit gets a copy"
+                        "argument of the function, so that each fit gets a copy"
                     )
 
 
 def _code(builder: Any) -> Any:
-    """What is the same for all calls of a builder, and keeps nothing alive."""
+    """Get the code of a builder, which is equal for all calls and keeps no objects alive."""
     while isinstance(builder, functools.partial):
         builder = builder.func
     function = getattr(builder, "__func__", builder)
@@ -155,15 +154,15 @@ def _code(builder: Any) -> Any:
 
 
 class _Replacement:
-    """Copies of the outer layers of one build, each made once."""
+    """The copies of the outer layers of one build; each layer is copied once."""
 
     def __init__(self, record: BuildRecord) -> None:
         self._record = record
         self._new: dict[int, Any] = {}
-        self._alive: list[Any] = []  # an id is good only while its object lives
+        self._alive: list[Any] = []  # keeps objects alive, so that their ids stay unique
 
     def of_model(self, model: keras.Model, layers: list[keras.Layer]) -> keras.Model:
-        """Copy the outer ones among `layers`, and put the copies into those that were built."""
+        """Copy the outer layers in `layers`, and put the copies into the other layers."""
         outer = [layer for layer in layers if self._record.is_outside(layer)]
         for layer in outer:
             self.copied(layer)
@@ -275,7 +274,7 @@ class _Replacement:
             layer.optimizer = self._copied_optimizer(optimizer)
 
     def _replaced(self, value: Any) -> Any:
-        """Replace what has a copy, in containers in place; the same object where nothing has."""
+        """Get the copy of a value, if any; containers are changed in place."""
         held = plain(value)
         if id(held) in self._new:
             return self._new[id(held)]
@@ -297,7 +296,7 @@ class _Replacement:
     # -------------------------------------------------------------------- graphs
 
     def _draw_graph(self, network: Functional, target: Functional) -> None:
-        """Give `target` the graph of `network`, of copies where there are some."""
+        """Give `target` the graph of `network`, with copies instead of outer layers."""
         for depth in sorted(network._nodes_by_depth, reverse=True):
             for node in network._nodes_by_depth[depth]:
                 self._draw_node(node)
@@ -325,7 +324,7 @@ class _Replacement:
             self._put_in_place(node, self._new[id(node)])
 
     def _put_in_place(self, old: Node, new: Node) -> None:
-        """Let an operation that stays forget the node that it had in the graph of originals."""
+        """Replace the old node of an operation that is not copied by the new node."""
         nodes = plain(old.operation._inbound_nodes)
         nodes.remove(new)
         nodes[nodes.index(old)] = new
@@ -335,7 +334,7 @@ class _Replacement:
         _forget(old)
 
     def _release(self, layers: list[keras.Layer]) -> None:
-        """Take the nodes of this build off the originals that the graph begins at."""
+        """Remove the nodes of this build from outer layers."""
         for layer in layers:
             if not self._record.is_outside(layer):
                 continue
@@ -375,12 +374,12 @@ def _copied_variable(variable: keras.Variable) -> keras.Variable:
 
 
 def _bare(cls: Any) -> Any:
-    """An instance whose constructor has not run."""
+    """Make an instance without calling its constructor."""
     return cls.__new__(cls)
 
 
 def _note_what_is_tracked(owner: Any) -> None:
-    """Let a tracker, which goes by ids, know what its owner holds now."""
+    """Update the ids in a tracker after its owner's attributes were replaced."""
     tracker = getattr(owner, "_tracker", None)
     if tracker is not None:
         tracker.stored_ids = {

@@ -1,4 +1,4 @@
-"""The path that a fit takes: how its epochs run, and what follows from that."""
+"""The training path of a fit: how its epochs run, and whether its result can be stored."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class TrainingPath:
-    """How a fit is trained, and why so.
+    """The way in which a fit is trained, and the reason.
 
     Attributes
     ----------
     compiled : bool
-        Whether whole epochs run in one compiled call. Otherwise Keras' own loop trains.
+        Whether whole epochs run in compiled calls. Otherwise, Keras' loop trains.
     shared : bool
         Whether the compiled program may serve other models with the same fingerprint.
     storable : bool
-        Whether the outcome follows from what a store's key describes, so that it may be stored.
+        Whether the key in a store describes all inputs of the fit, so that it can be stored.
     reason : str
-        Why the fit takes this path, for people to read.
+        The reason for this path, as readable text.
     """
 
     compiled: bool
@@ -33,39 +33,40 @@ class TrainingPath:
 
     @classmethod
     def private_program(cls, reason: str) -> TrainingPath:
-        """A compiled program that only the model it was traced with may run on.
+        """Make the path for a compiled program that other models must not use.
 
-        It depends on something that the fingerprint does not describe, so it is not stored.
+        The program depends on objects that the fingerprint does not describe, so that the fit is
+        not stored.
         """
         return cls(True, False, False, f"private program: {reason}")
 
     @classmethod
     def keras_loop(cls, reason: str) -> TrainingPath:
-        """Keras' own loop, because the model, a callback or the process needs it."""
+        """Make the path for Keras' loop, if the model, a callback or the process needs it."""
         return cls(False, False, True, reason)
 
     @classmethod
     def keras_loop_untraceable(cls, error: Exception) -> TrainingPath:
-        """Keras' own loop, because tracing was tried and failed.
+        """Make the path for Keras' loop, if the model could not be traced.
 
-        Nobody has looked at what the graph depends on, so the fit is not stored.
+        It is not known which objects the fit depends on, so that it is not stored.
         """
         reason = f"the loop cannot be traced: {type(error).__name__}: {error}"
         return cls(False, False, False, reason)
 
     @classmethod
     def read_from_store(cls, name: str) -> TrainingPath:
-        """The path of a fit that is not trained now: the one that `name` says it took."""
+        """Make the path for a fit that was read from the store; `name` is its original path."""
         compiled = name == SHARED_PROGRAM.name
         return cls(compiled, compiled, True, "read from the store")
 
     def under_xla(self, whole_epochs: bool) -> TrainingPath:
-        """The same path for a model that XLA compiles: the loop over the steps, or each step."""
+        """Get this path for a model that XLA compiles, as whole epochs or as single steps."""
         how = "whole epochs under XLA" if whole_epochs else "each step under XLA"
         return replace(self, reason=f"{self.reason}, {how}")
 
     def continued_from(self, epoch: int) -> TrainingPath:
-        """The same path for a fit that began at `epoch`, where a stored fit ended."""
+        """Get this path for a fit that continued a stored fit from `epoch`."""
         return replace(self, reason=f"{self.reason}, from epoch {epoch} of the store")
 
 

@@ -1,11 +1,11 @@
-"""Creating the variables that Keras creates at the first batch, and the optimizer's last word."""
+"""Creation of variables before training, and the optimizer's final update of the weights."""
 
 from __future__ import annotations
 
 import keras
 
-# Keras has no public name for the class of functional models, whose `call` shows that the output
-# has the shape that the graph says. Checked for Keras 3.10 to 3.15.
+# Keras has no public name for the class of functional models. If its `call` is not overridden, the
+# output has the shape in the graph. Checked with Keras 3.10 to 3.15.
 from keras.src.models.functional import Functional
 
 from . import backends, data, seeds
@@ -42,7 +42,7 @@ def complete(model: keras.Model, arrays: data.Arrays) -> None:
 
 
 def finalize(model: keras.Model) -> None:
-    """Let the optimizer have the last word on the weights, as at the end of ``model.fit``."""
+    """Let the optimizer finalize the weights, as at the end of ``model.fit``."""
     if isinstance(model.optimizer, keras.optimizers.Optimizer):
         model.optimizer.finalize_variable_values(model.trainable_weights)
 

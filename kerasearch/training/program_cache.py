@@ -1,4 +1,4 @@
-"""Which program a model runs on, and the bounded cache of those that several models share."""
+"""Choice of the program for a model, and the bounded cache of programs that models share."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
-# TensorFlow keeps the kernels of functions that are gone until its cache is emptied as a whole,
-# which the programs that stay pay for too, at their next call: so not at every eviction
+# TensorFlow keeps kernels of deleted functions until its whole kernel cache is emptied. This slows
+# down the next call of all other programs. It is therefore not done at every eviction.
 _EVICTIONS_PER_SWEEP = 16
 
 _FINGERPRINTS = {
@@ -39,7 +39,7 @@ _FINGERPRINTS = {
 
 @dataclass(frozen=True)
 class Programs:
-    """What the cache of compiled programs holds and has done."""
+    """Statistics of the cache of compiled programs."""
 
     count: int
     n_bytes: int
@@ -50,14 +50,14 @@ class Programs:
 
 @dataclass(frozen=True)
 class ProgramChoice:
-    """The program that a model runs on, and the path that this makes of a fit."""
+    """The program for a model, and the training path of a fit with it."""
 
     program: Program
     path: TrainingPath
 
 
 class Cache:
-    """Programs by fingerprint, least recently used out first."""
+    """Programs by fingerprint; the least recently used program is removed first."""
 
     def __init__(self, max_programs: int = MAX_PROGRAMS, max_bytes: int = MAX_BYTES) -> None:
         self.max_programs = max_programs
@@ -67,7 +67,7 @@ class Cache:
         self._hits = self._misses = self._evictions = 0
 
     def get(self, key: str) -> Program | None:
-        """The program of this fingerprint, or None."""
+        """Get the program with this fingerprint; None if there is none."""
         with self._lock:
             program = self._programs.get(key)
             if program is not None:
@@ -76,7 +76,7 @@ class Cache:
             return program
 
     def put(self, key: str, program: Program) -> None:
-        """Keep a program that was just made, and make room."""
+        """Add a new program, and remove others if the cache is full."""
         with self._lock:
             self._misses += 1
             self._programs[key] = program
@@ -91,14 +91,14 @@ class Cache:
             backends.free_memory()
 
     def clear(self) -> None:
-        """Drop every program. Fits that run on one keep it until they end."""
+        """Remove all programs. A running fit keeps its program until it ends."""
         with self._lock:
             self._programs.clear()
             self._hits = self._misses = self._evictions = 0
         backends.free_memory()
 
     def describe(self) -> Programs:
-        """What there is now, and what has happened since the last `clear`."""
+        """Get statistics of the current programs, and of events since the last `clear`."""
         with self._lock:
             return Programs(
                 len(self._programs), self._n_bytes(), self._hits, self._misses, self._evictions
@@ -112,31 +112,31 @@ CACHE = Cache()
 
 
 def programs() -> Programs:
-    """What the cache of compiled programs holds: count, bytes, hits, misses, evictions."""
+    """Get statistics of the cache of compiled programs."""
     return CACHE.describe()
 
 
 def clear_programs() -> None:
-    """Empty the cache of compiled programs, and free what TensorFlow keeps for them."""
+    """Empty the cache of compiled programs, and free the memory that TensorFlow keeps for them."""
     CACHE.clear()
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a program is wanted for.
+    """A request for a program.
 
     Attributes
     ----------
     kind : {"train", "test", "predict"}
-        What it is to do.
+        The task of the program.
     model : keras.Model
-        With what.
+        The model.
     arrays : packed arrays
-        Of what structure, dtypes and shapes.
+        Arrays with the structure, dtypes and shapes that the program must accept.
     seed : int
-        What random numbers that Python draws meanwhile follow from.
+        The seed of random numbers that Python draws during the trace.
     batch_size, n_rows : int
-        How many rows a batch has, and how many there are.
+        The number of rows in a batch, and the number of all rows.
     """
 
     kind: Kind
@@ -147,11 +147,11 @@ class Work:
     n_rows: int
 
     def is_covered(self, program: Program | None) -> bool:
-        """Tell whether a program is there, and has all that this needs."""
+        """Tell whether a program exists and can be used for this request."""
         return program is not None and program.covers(self.arrays, self.batch_size, self.n_rows)
 
     def trace(self, base: Program | None, constants: Sequence[Any] = ()) -> Program:
-        """Make a program for this, and for all that `base` is for."""
+        """Make a program for this request, which can also be used in place of `base`."""
         return backends.trace(
             self.kind,
             self.model,
@@ -164,10 +164,10 @@ class Work:
 
 
 def choose(work: Work, known: Fingerprint | None = None) -> ProgramChoice:
-    """The program for some work, which is traced unless there is one.
+    """Choose the program for a request; it is traced if the cache does not have it.
 
-    `known` is the fingerprint, where somebody has taken it already. Raises whatever makes the loop
-    impossible, before anything has changed.
+    `known` is the model's fingerprint, if it was computed before. If the model cannot be traced,
+    the error of the trace is raised, and nothing has changed.
     """
     kind, model = work.kind, work.model
     try:
@@ -178,7 +178,7 @@ def choose(work: Work, known: Fingerprint | None = None) -> ProgramChoice:
     program = CACHE.get(key)
     if not work.is_covered(program):
         with seeds.seeded(work.seed), seeds.fresh_names():
-            program = CACHE.get(key)  # another thread may have been as quick
+            program = CACHE.get(key)  # another thread may have made it meanwhile
             if not work.is_covered(program):
                 program = work.trace(program, fingerprint.tensors)
                 if program.private:
@@ -193,8 +193,8 @@ def choose(work: Work, known: Fingerprint | None = None) -> ProgramChoice:
 def _private(work: Work, reason: str) -> ProgramChoice:
     kept = vars(work.model).get("_kerasearch", {}).get((work.kind, data.specs(work.arrays)))
     base = None
-    # `_loss_tracker` is made at each `compile`; checked for Keras 3.10 to 3.15
-    if kept is not None and kept[0] is work.model._loss_tracker:  # not compiled anew since then
+    # each `compile` makes a new `_loss_tracker`; checked with Keras 3.10 to 3.15
+    if kept is not None and kept[0] is work.model._loss_tracker:  # not compiled again since then
         base = kept[1].program
         if work.is_covered(base):
             return kept[1]
@@ -203,7 +203,7 @@ def _private(work: Work, reason: str) -> ProgramChoice:
 
 
 def _keep(work: Work, program: Program, reason: str) -> ProgramChoice:
-    """Keep a private program with its model, as Keras does with its train function."""
+    """Keep a private program as an attribute of its model, as Keras keeps its train function."""
     choice = ProgramChoice(program, TrainingPath.private_program(reason))
     kept = vars(work.model).setdefault("_kerasearch", {})
     kept[work.kind, data.specs(work.arrays)] = (work.model._loss_tracker, choice)
@@ -211,7 +211,7 @@ def _keep(work: Work, program: Program, reason: str) -> ProgramChoice:
 
 
 def _complete(work: Work, program: Program) -> bool:
-    """Make the variables that metrics create on their first update; tell whether all are there."""
+    """Create variables that metrics make at their first update; tell if the program then fits."""
     model, arrays = work.model, work.arrays
     if work.kind == "predict" or model._compile_metrics is None or len(arrays) < 2:
         return False

@@ -1,4 +1,4 @@
-"""Building models from a seed and with fresh names, and putting everything process-wide back."""
+"""Building of models with a seed and new layer names, without changes of process-wide state."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 
 import keras
 
-# Keras keeps its seed, its global generator and the counters of automatic names here. It can set
-# the first (`keras.utils.set_random_seed`) and empty the last (`keras.utils.clear_session`), but
-# has no public way to read any of them, and so to put it back. Checked for Keras 3.10 to 3.15.
+# Keras keeps its seed, its global generator and the counters of automatic names in `global_state`.
+# Keras has no public functions to read and restore them. Checked with Keras 3.10 to 3.15.
 from keras.src.backend.common import global_state
 
 from .cleared_session import kept_when_cleared
 from .thread_generators import seeded_generators, watch_draws, works_for
 
-# random, numpy.random and TensorFlow's seed belong to the process: one thread at a time has its own
+# The generators of random, numpy.random and TensorFlow belong to the process, so that only one
+# thread at a time can have its own seed.
 LOCK = threading.RLock()
 
 _NAMES = "object_name_uids"
@@ -31,28 +31,27 @@ _KERAS_RANDOMNESS = ("global_random_seed", "global_seed_generator")
 
 
 def build(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """Call `builder` as the first thing that a process seeded with `seed` would do.
+    """Call `builder` as if it were the first call in a new process with seed `seed`.
 
     Parameters
     ----------
     builder : callable
-        Returns a Keras model. What it raises comes through.
+        A function that returns a Keras model. Its errors are raised unchanged.
     seed : int
-        Seeds Python's, NumPy's, Keras' and TensorFlow's generators for the time of the call.
+        The seed of the generators of Python, NumPy, Keras and TensorFlow during the call.
 
     Returns
     -------
     model : keras.Model
-        What `builder` returned. Its layers and metrics are named as in a fresh process ("dense",
-        never "dense_7"), and every generator and counter is as it was before. Where such a name
-        clashes with that of a layer from elsewhere in the model, `builder` is called once more,
-        and names in use are skipped.
+        The model. Its layers and metrics have names as in a new process ("dense", not "dense_7").
+        All generators and counters are restored afterwards. If a name is equal to the name of an
+        outer layer in the model, `builder` is called again, and such names are skipped.
 
     Raises
     ------
     RuntimeError
-        If other threads' ``keras.utils.clear_session()`` took away what it is built with, three
-        times in a row.
+        If other threads called ``keras.utils.clear_session()`` during the build, three times in a
+        row.
     """
     taken: set[str] = set()
     n_lost = 0
@@ -80,12 +79,12 @@ def build(builder: Callable[[], keras.Model], seed: int) -> keras.Model:
 
 @contextlib.contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed every source of randomness for this thread, one thread at a time.
+    """Seed all sources of random numbers for this thread; other threads must wait.
 
-    Other threads draw meanwhile as if it were not, except as `thread_generators` says. Two things
-    cannot be told apart: an operation of TensorFlow's with a seed, which another thread runs under
-    the very seed of this one and with the same arguments, since TensorFlow keeps its state with
-    the process; and ``tf.random.get_global_generator()``.
+    Draws of other threads are not affected, with the exceptions in `thread_generators`, and two
+    more. First, TensorFlow keeps the state of a seeded operation for the process, so that it is
+    shared if another thread uses the same seed and arguments. Second,
+    ``tf.random.get_global_generator()`` is shared.
     """
     with (
         LOCK,
@@ -99,12 +98,12 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def watch_randomness() -> Callable[[], str | None]:
-    """Begin to look for random numbers that Python draws, from whatever generator.
+    """Start to watch for random numbers that Python draws from any generator.
 
     Returns
     -------
     drew : callable
-        Says which were drawn since then; None where none were.
+        A function that names the generator that was used since then; None if none was used.
     """
     drew = watch_draws()
     generator = global_state.get_global_attribute("global_seed_generator")
@@ -121,10 +120,10 @@ def watch_randomness() -> Callable[[], str | None]:
 
 @contextlib.contextmanager
 def fresh_names(taken: Collection[str] = ()) -> Iterator[Mapping[str, int]]:
-    """Count the automatic names of Keras objects from the start; the counters are per thread.
+    """Restart the counters of automatic names of Keras objects in this thread.
 
-    Gives the counters. Names that are `taken` are skipped. What another thread clears of Keras'
-    state is kept here.
+    The context manager returns the counters. Names in `taken` are skipped. Keras' state is kept if
+    another thread clears it.
     """
     with kept_when_cleared(), _keras_kept((_NAMES,)):
         counters = _SkippingCounters(taken) if taken else collections.defaultdict(int)
@@ -133,14 +132,14 @@ def fresh_names(taken: Collection[str] = ()) -> Iterator[Mapping[str, int]]:
 
 
 class _SkippingCounters(collections.defaultdict):
-    """The number that comes next after each prefix, without those that make a taken name."""
+    """The next number for each prefix of a name; numbers that give a taken name are skipped."""
 
     def __init__(self, taken: Collection[str]) -> None:
         super().__init__(int)
         self._taken = taken
 
     def __contains__(self, prefix: object) -> bool:
-        # Keras takes the prefix alone as the first name
+        # the first name is the prefix without a number
         return super().__contains__(prefix) or prefix in self._taken
 
     def __getitem__(self, prefix: str) -> int:
@@ -155,15 +154,15 @@ def _name(prefix: str, number: int) -> str:
 
 
 def _given(counters: Mapping[str, int]) -> set[str]:
-    """The automatic names that were given, and some that were skipped."""
+    """List the automatic names that were used, and some that were skipped."""
     return {_name(prefix, number) for prefix, n in counters.items() for number in range(n)}
 
 
 def _names_that_clash(error: Exception, given: set[str]) -> set[str]:
-    """The names in a model that could not be made, since automatic names are among them twice.
+    """Get the names that clash in a model that could not be built.
 
-    Empty where the error is another, or the names of the user's own clash. Keras' messages name the
-    first; all of them are in its frames. Checked for Keras 3.10 to 3.15.
+    The set is empty for other errors, and if names that the user chose clash. Keras' message has
+    only the first name; its stack frames have all names. Checked with Keras 3.10 to 3.15.
     """
     match = _CLASH.search(str(error)) if isinstance(error, ValueError) else None
     first = match and (match[1] or match[2])
@@ -210,9 +209,10 @@ def _backend_seeded(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _tensorflow_seed_of_this_thread(own: dict[str, Any]) -> Iterator[None]:
-    """Let this thread read and set `own` where TensorFlow has one seed for the process.
+    """Give this thread its own TensorFlow seed, which is otherwise shared in the process.
 
-    Two attributes of its context hold it, which become properties that look at who asks.
+    Two attributes of TensorFlow's context have the seed. They are replaced by properties whose
+    value depends on the calling thread.
     """
     context = _tensorflow_context()
     cls = type(context)
@@ -238,11 +238,12 @@ def _tensorflow_seed_of_this_thread(own: dict[str, Any]) -> Iterator[None]:
 
 
 class _SeedOfOperations(int):
-    """TensorFlow's global seed, which resets its random operations when first asked for.
+    """TensorFlow's global seed, which resets random operations at its first use.
 
-    ``tf.random.set_seed`` empties TensorFlow's kernel cache, since random kernels count their
-    draws; and every compiled program then pays a tenth of a second to be set up again. Keras
-    draws statelessly: nearly no builder needs it. Operations take the seed modulo 2**31 - 1.
+    ``tf.random.set_seed`` empties TensorFlow's kernel cache, because random kernels count their
+    draws. Every compiled program then needs a tenth of a second to be set up again. Keras' draws
+    are stateless, so that most builders do not need this. Operations use the seed modulo 2**31 - 1,
+    which calls ``__mod__``.
     """
 
     _reset = False

@@ -1,8 +1,8 @@
-"""Copies and pickles of Keras objects, custom classes included.
+"""Copies and pickles of Keras objects, including objects of custom classes.
 
-Keras copies and pickles what is its own, or was registered with it. Here an object is taken apart
-into plain data and the classes and functions it needs; those travel by reference under pickle and
-by value under cloudpickle, so nothing has to be registered.
+Keras copies and pickles only its own and registered classes. This module converts an object to
+plain data, and to the classes and functions that it needs. Pickle saves these by reference and
+cloudpickle by value, so that nothing has to be registered.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import keras
 import numpy as np
 
-# ``model.save`` and `keras.models.load_model` take a path alone; this is what they call, and it
-# takes an open file as well. Checked for Keras 3.10 to 3.15.
+# ``model.save`` and `keras.models.load_model` need a path. They call `saving_lib`, which also
+# accepts an open file. Checked with Keras 3.10 to 3.15.
 from keras.src.saving import saving_lib
 
 from .trusted_libraries import FRAMEWORKS, package_of
 
-if keras.backend.backend() == "tensorflow":  # on another one, it need not be loaded
+if keras.backend.backend() == "tensorflow":  # other backends do not need TensorFlow
     import tensorflow as tf
 
 __all__ = [
@@ -48,31 +48,31 @@ def copy_model(model: keras.Model) -> keras.Model:
     Raises
     ------
     TypeError
-        If Keras cannot serialize the model (a subclassed model without ``get_config``, say).
+        If Keras cannot serialize the model, such as a subclassed model without ``get_config``.
     """
     return PackedModel.of(model).model()
 
 
 def copy_object(value: Any, **overrides: Any) -> Any:
-    """Make a fresh optimizer or metric with the configuration of `value`, `overrides` applied."""
+    """Make a new optimizer or metric with the configuration of `value`, and with `overrides`."""
     return PackedObject.of(value, **overrides).object()
 
 
 def copy_contents(value: Any, copy_layer: Callable[[keras.Layer], keras.Layer]) -> Any:
     """Copy lists, tuples and dicts, and the models, layers, optimizers and metrics in them.
 
-    `copy_layer` copies a layer or model that does not come back from its configuration.
+    `copy_layer` copies a layer or model that its configuration cannot recreate.
     """
     return _replace(value, lambda one: _copy_one(one, copy_layer), {})
 
 
 def copy_containers(value: Any) -> Any:
-    """Copy lists, tuples and dicts; what is in them stays the same."""
+    """Copy lists, tuples and dicts, but not the objects in them."""
     return _replace(value, lambda leaf: leaf, {})
 
 
 def to_numpy(variable: keras.Variable) -> np.ndarray:
-    """Read a variable; Keras' own way warns on NumPy 2 with TensorFlow."""
+    """Get the value of a variable; Keras' own conversion warns on NumPy 2 with TensorFlow."""
     if keras.backend.backend() == "tensorflow":
         value = variable.value
         if isinstance(value, tf.Variable) and not isinstance(
@@ -85,9 +85,9 @@ def to_numpy(variable: keras.Variable) -> np.ndarray:
 
 
 def compiled_metrics(model: keras.Model) -> list[Any]:
-    """The metrics and weighted metrics that a model was compiled with, as they were given.
+    """Get the metrics and weighted metrics that were passed to ``compile``.
 
-    Keras has no public way to get them before the first batch. Checked for Keras 3.10 to 3.15.
+    Keras has no public access to them before the first batch. Checked with Keras 3.10 to 3.15.
     """
     compiled = model._compile_metrics if model.compiled else None
     return [] if compiled is None else [compiled._user_metrics, compiled._user_weighted_metrics]
@@ -137,8 +137,8 @@ class PackedModel:
         return cls(buffer.getvalue(), dict(_custom_objects(model)))
 
     def model(self, compiled: bool = True) -> keras.Model:
-        """Build the model again, with or without what it was compiled with."""
-        # unpickling runs code whatever we do, so Keras' safe mode would protect nobody
+        """Load the model, with or without its compile settings."""
+        # unpickling can run any code, so that Keras' safe mode would not protect anybody
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return saving_lib.load_model(
@@ -164,7 +164,7 @@ class PackedObject:
             # a loss has no variables, and many custom ones have no complete get_config
             return cls(type(value), {**vars(value), **overrides}, False)
         config = value.get_config()
-        # `learning_rate` is the schedule's present value; checked for Keras 3.10 to 3.15
+        # With a schedule, `learning_rate` is its current value. Checked with Keras 3.10 to 3.15.
         schedule = getattr(value, "_learning_rate", None)
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             # as an object: Keras would look for its class among the registered ones
@@ -172,7 +172,7 @@ class PackedObject:
         return cls(type(value), {**config, **overrides}, True)
 
     def object(self) -> Any:
-        """Make the object again."""
+        """Recreate the object."""
         if self.from_config:
             return self.cls.from_config(dict(self.state))
         value = self.cls.__new__(self.cls)
@@ -182,7 +182,7 @@ class PackedObject:
 
 @dataclass(frozen=True)
 class ModelState:
-    """What training changes in a model: weights, seed generators, optimizer variables."""
+    """The state of a model that training changes: weights, seed generators, optimizer variables."""
 
     variables: list[np.ndarray]
     optimizer: list[np.ndarray]
@@ -198,14 +198,14 @@ class ModelState:
         Raises
         ------
         ValueError
-            If the model has other variables: its builder is not what it was.
+            If the model has other variables, because its builder has changed.
         """
         if self.optimizer and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         for variables, values in zip(
             _state_variables(model), (self.variables, self.optimizer), strict=True
         ):
-            if not values:  # a model without weights, or an optimizer that had not begun
+            if not values:  # a model without weights, or an optimizer that was not built
                 continue
             if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
                 raise ValueError(
@@ -234,7 +234,7 @@ def _copy_one(value: Any, copy_layer: Callable[[keras.Layer], keras.Layer]) -> A
     if isinstance(value, keras.Layer):
         try:
             return copy_model(value) if isinstance(value, keras.Model) else _from_config(value)
-        except Exception:  # whatever a class raises that knows nothing of configurations
+        except Exception:  # a class without a configuration may raise any error
             return copy_layer(value)
     carries_state = isinstance(value, (keras.optimizers.Optimizer, keras.metrics.Metric))
     return copy_object(value) if carries_state else value
@@ -261,7 +261,7 @@ def _unpack_one(value: Any) -> Any:
 
 
 def _replace(value: Any, replace_one: Callable[[Any], Any], done: dict[int, Any]) -> Any:
-    """Apply `replace_one` to the leaves; what occurs twice stays one object."""
+    """Apply `replace_one` to the leaves; an object that occurs twice stays one object."""
     if type(value) in (list, tuple):
         return type(value)(_replace(v, replace_one, done) for v in value)
     if type(value) is dict:

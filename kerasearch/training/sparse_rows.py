@@ -1,7 +1,7 @@
-"""Rows of which most values are zero, as scipy's compressed rows.
+"""Sparse rows, in SciPy's compressed row format.
 
-A model whose input is sparse gets them as they are, through Keras' own loop: a compiled program
-gathers rows of dense arrays. Any other model gets dense rows.
+A model with a sparse Input gets sparse rows in Keras' loop, because compiled programs need dense
+arrays. Other models get dense rows.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import keras
 import numpy as np
 from scipy import sparse
 
-# what is made at once of rows that are not all at hand
+# the size of dense or loaded rows that are kept in memory at a time
 BLOCK_BYTES = 2**23
 
 REASON = "the rows are sparse, as the model's input is"
 
 
 def is_sparse(array: Any) -> bool:
-    """Tell whether an array is one of scipy's sparse ones."""
+    """Tell whether an array is a sparse array of SciPy."""
     return bool(sparse.issparse(array))
 
 
@@ -33,9 +33,9 @@ def takes_sparse(model: keras.Model) -> bool:
 
 
 def compressed(array: Any) -> sparse.csr_array:
-    """Bring a sparse array into one form: compressed rows, sorted, each place once, in ``floatx``.
+    """Convert a sparse array to a canonical csr_array with dtype ``floatx``.
 
-    Integers stay as they are, and so does what has that form already.
+    Integers keep their dtype. An array that already has this form is not copied.
     """
     dtype = keras.config.floatx() if array.dtype.kind == "f" else array.dtype.name
     is_csr = isinstance(array, sparse.csr_array)
@@ -47,17 +47,17 @@ def compressed(array: Any) -> sparse.csr_array:
 
 
 def dense(array: Any) -> Any:
-    """Make a sparse array dense; anything else is as it was."""
+    """Make a sparse array dense; return other objects unchanged."""
     return array.toarray() if is_sparse(array) else array
 
 
 def dense_for(model: keras.Model, array: Any) -> Any:
-    """Make a sparse array dense, unless the model takes such."""
+    """Make a sparse array dense, unless the model has a sparse Input."""
     return array if takes_sparse(model) else dense(array)
 
 
 def blocks(rows: sparse.csr_array, batch_size: int) -> Iterator[np.ndarray]:
-    """Make rows dense, so many at once that batches of `batch_size` stay the same."""
+    """Make rows dense in blocks, whose sizes are multiples of `batch_size`."""
     bytes_of_batch = batch_size * int(np.prod(rows.shape[1:])) * rows.dtype.itemsize
     n = batch_size * max(1, BLOCK_BYTES // max(bytes_of_batch, 1))
     for begin in range(0, rows.shape[0], n):
@@ -65,7 +65,7 @@ def blocks(rows: sparse.csr_array, batch_size: int) -> Iterator[np.ndarray]:
 
 
 def as_tensor(array: Any) -> Any:
-    """Turn sparse rows into a tensor, which a data set of Keras' must have; others stay."""
+    """Convert sparse rows to a tensor, which Keras' data sets need; other arrays do not change."""
     if not is_sparse(array):
         return array
     import tensorflow as tf

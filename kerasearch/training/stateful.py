@@ -1,8 +1,8 @@
-"""Layers that carry a state from batch to batch, as a recurrent one with ``stateful=True`` does.
+"""Layers that carry a state from batch to batch, such as an LSTM with ``stateful=True``.
 
-What a fit or a prediction gives must follow from its own inputs: it begins with the states reset.
-Between the epochs of a fit they stay, as in Keras, and a prediction leaves them as they were, so
-that the next epoch goes on from where training was.
+The result of a fit or a prediction must depend only on its inputs, so that the states are reset
+before it. As in Keras, the states are kept between the epochs of a fit. A prediction restores the
+states, so that training can continue.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from .trusted_libraries import package_of
 
 
 def stateful_layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers of a model, however nested, that carry a state.
+    """List the layers of a model that carry a state, also in nested models.
 
-    Those with a true `stateful`, and of the user's own those with a `reset_state` or a
-    `reset_states`: with some of Keras' layers this forgets a vocabulary.
+    These are layers with ``stateful=True``, and user's layers with a method `reset_state` or
+    `reset_states`. In some of Keras' other layers, such a method deletes a vocabulary.
     """
     layers = model._flatten_layers(include_self=False)
     return [layer for layer in layers if _is_stateful(layer)]
 
 
 def reset_states(model: keras.Model) -> None:
-    """Reset the state of every layer that has one."""
+    """Reset the states of all layers."""
     _reset(stateful_layers(model))
 
 
 @contextlib.contextmanager
 def with_states_reset(model: keras.Model) -> Iterator[None]:
-    """Reset the states for a prediction or an evaluation; afterwards they are as before."""
+    """Reset the states for a prediction or an evaluation, and restore them afterwards."""
     layers = stateful_layers(model)
     variables = [
         variable
@@ -53,25 +53,25 @@ def with_states_reset(model: keras.Model) -> Iterator[None]:
 def check_batches(
     model: keras.Model, arrays: data.Arrays, name: str, batch_size: int, steps: int | None = None
 ) -> None:
-    """Raise unless rows come in batches of the size that a stateful layer was built for.
+    """Raise unless all batches have the size that a stateful layer was built for.
 
     Parameters
     ----------
     model : keras.Model
-        Any.
+        The model, with or without stateful layers.
     arrays : packed arrays
         The rows.
     name : str
-        What the size of a batch is called.
+        The name of the parameter for the batch size.
     batch_size : int
-        Its value.
+        The batch size.
     steps : int, default=None
-        How many batches are used; all of them by default.
+        The number of batches; None means all batches.
 
     Raises
     ------
     ValueError
-        If a batch would have another size; the message names both.
+        If a batch would have another size. The message has both sizes.
     """
     fixed, n_rows = fixed_batch_size(model), data.n_rows(arrays)
     if fixed is None:
@@ -84,14 +84,15 @@ def check_batches(
         )
     if batch_size == fixed and last and not (steps and steps * batch_size <= n_rows):
         raise ValueError(
-            f"the model is stateful and was built for batches of {fixed} rows, which do not divide "
-            f"the {n_rows} rows that it got: the last batch would have {last}. Choose rows, or "
-            f"folds, that are multiples of {fixed}, or build the model for batches that divide them"
+            f"the model is stateful and was built for batches of {fixed} rows, but {n_rows} rows "
+            f"are not a multiple of {fixed}: the last batch would have {last} rows. Choose numbers "
+            f"of rows (or sizes of folds) that are multiples of {fixed}, or build the model for "
+            "another batch size"
         )
 
 
 def fixed_batch_size(model: keras.Model) -> int | None:
-    """The number of rows that a stateful layer was built for; None without one."""
+    """Get the batch size that a stateful layer was built for; None without such a layer."""
     states = [variable for layer in stateful_layers(model) for variable in _states_of(layer)]
     return min((variable.shape[0] for variable in states), default=None)
 
@@ -99,7 +100,7 @@ def fixed_batch_size(model: keras.Model) -> int | None:
 def _reset(layers: list[keras.Layer]) -> None:
     for layer in layers:
         variables = _states_of(layer)
-        # Keras' own method fails where a cell has states in a list of their own
+        # Keras' own method fails if a cell has a nested list of states
         if variables and package_of(_reset_method(layer)) == "keras":
             for variable in variables:
                 variable.assign(keras.ops.zeros_like(variable.value))
@@ -120,7 +121,7 @@ def _reset_method(layer: keras.Layer) -> Any:
 
 
 def _states_of(layer: keras.Layer) -> list[Any]:
-    """The variables of a recurrent layer of Keras', which are no weights of it."""
+    """Get the state variables of a recurrent layer of Keras, which are not among its weights."""
     if not isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
         return []
     return keras.tree.flatten(layer.states) if layer.states is not None else []

@@ -1,4 +1,4 @@
-"""What a step of a model returns as logs: the results of its metrics, or something of its own."""
+"""The logs that a step of a model returns: the results of its metrics, or custom logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import keras
 
 
 def has_own_logs(model: keras.Model, method: str) -> bool:
-    """Tell whether a step may return something else than the results of the metrics."""
+    """Tell whether a step may return logs other than the results of the metrics."""
     return any(
         getattr(type(model), name) is not getattr(keras.Model, name) or name in vars(model)
         for name in (method, "compute_metrics", "get_metrics_result")
@@ -14,9 +14,9 @@ def has_own_logs(model: keras.Model, method: str) -> bool:
 
 
 def are_means(model: keras.Model, method: str) -> bool:
-    """Tell whether a step returns the results of metrics that are all quotients of two sums.
+    """Tell whether all logs of a step are results of metrics that divide one sum by another.
 
-    A division has the same bits wherever it is compiled. What other metrics compute may not.
+    Compilation does not change the bits of a division, but may change results of other metrics.
     """
     return not has_own_logs(model, method) and all(
         type(metric).result is keras.metrics.Mean.result for metric in single_metrics(model)
@@ -24,7 +24,7 @@ def are_means(model: keras.Model, method: str) -> bool:
 
 
 def single_metrics(model: keras.Model) -> list[keras.Metric]:
-    """The metrics of a compiled model, each for itself: Keras makes one of those of `compile`."""
+    """List the single metrics of a compiled model; Keras wraps the metrics of `compile` in one."""
     return _metrics(model.metrics)
 
 

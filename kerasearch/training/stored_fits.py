@@ -1,8 +1,8 @@
-"""Fits in a store: how one is looked up, resumed and committed.
+"""Fits in a store: looking up, continuing and saving.
 
-What is stored is the state before the optimizer's last word (averaged weights overwrite the others
-at the end), so that a longer fit can go on from it. A fit with callbacks is found at its exact
-length alone, and what is stored of it is its end. What makes two fits the same is in `fit_key`.
+A store keeps the state before the optimizer finalizes the weights (at the end, averaged weights
+overwrite the others), so that a longer fit can continue from it. A fit with callbacks is found only
+with the same number of epochs, and its final state is stored. The key of a fit is in `fit_key`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .path import SHARED_PROGRAM, TrainingPath
 from .preparation import finalize
 from .serialization import to_numpy
 
-# A long fit is stored on the way as well, so that a kill costs no more than this
+# A long fit also saves checkpoints at this interval, so that a killed process loses little work.
 _SECONDS_PER_CHECKPOINT = 60.0
 
 
@@ -50,22 +50,22 @@ def entry_of(
     parameters: Mapping[str, Any] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> StoreEntry | None:
-    """The entry of a fit in `store`; None, with a warning, where it can have none.
+    """Make the entry of a fit in `store`; None, with a warning, if the fit cannot be stored.
 
     Parameters
     ----------
     store : FitStore
-        Where to look and to store.
+        The store.
     model : keras.Model
-        Compiled, and not trained; it is built where it is not.
+        A compiled model, not trained yet. It is built if necessary.
     arrays : packed arrays
-        The rows to train on.
+        The training rows.
     settings : FitSettings
-        What else decides the outcome.
+        The other inputs of the fit.
     name : str
-        What the store's tables call the fit; the first digits of its key where it is "".
+        The name of the fit in the store's tables; "" means the first digits of its key.
     parameters, defaults : mapping, default=None
-        What the store's tables say of the fit. None of these is part of its key.
+        Values for the store's tables. They are not part of the key.
     """
     try:
         key = key_of(model, arrays, settings)
@@ -90,14 +90,14 @@ def entry_of(
 
 @dataclass(frozen=True)
 class StoredState:
-    """What a store has of a fit: all of it, or its beginning.
+    """A fit that a store has, or a shorter fit that can be continued.
 
     Attributes
     ----------
     epochs : int
-        The epoch at which the stored state is, counted as `epochs` of a fit is.
+        The number of epochs of the stored fit.
     record : dict
-        What is known of the fit; see ``store/record.py``.
+        The record of the fit; see ``store/record.py``.
     arrays : dict of str to ndarray
         The values of variables, by the names of `variables_by_name`.
     """
@@ -108,19 +108,19 @@ class StoredState:
 
     @property
     def history(self) -> History:
-        """Keras' history of all its epochs."""
+        """Keras' history of all epochs."""
         return self.record["history"]
 
     @property
     def path(self) -> str:
-        """The public name of the path that trained it."""
+        """The public name of the training path."""
         return self.record["path"]
 
     def restore(self, model: keras.Model, finish: bool) -> None:
         """Put the stored state into `model`; `finish` tells whether the fit ends there."""
         variables = variables_by_name(model)
-        # metrics begin each evaluation anew, and some make their variables at the first only:
-        # then the numbers in their names mean others
+        # Some metrics make variables only at their first update. The numbers in the names of
+        # variables then differ. Metrics need not be restored, because each epoch resets them.
         same = specs(self.arrays) == specs(variables)
         for name, array in self.arrays.items():
             if same or not is_metric(name):
@@ -136,23 +136,23 @@ class StoredState:
 
 
 class StoreEntry:
-    """The entry of one fit in a store: looked up, resumed, committed.
+    """The entry of one fit in a store, which is looked up, continued and saved.
 
     Parameters
     ----------
     store : FitStore
-        Where it is, or will be.
+        The store.
     key : str
-        What identifies the fit, whatever its number of epochs.
+        The key of the fit, which does not depend on the number of epochs.
     epochs : int
         The `epochs` of the fit.
     exact : bool
-        Whether the fit depends on its length, as one with callbacks may: then a shorter one is not
-        its beginning.
+        Whether the fit may depend on its number of epochs, as with callbacks. It then cannot
+        continue a shorter fit.
     description : mapping
-        What the store's tables say of the fit.
+        Values for the store's tables.
     program : Fingerprint
-        What the model is by content, as the key of the fit has it.
+        The fingerprint of the model.
     """
 
     def __init__(
@@ -173,20 +173,20 @@ class StoreEntry:
         self._arrays: dict[str, np.ndarray] = {}
         self._begin = self._last_checkpoint = time.monotonic()
         self._checkpoint: int | None = None
-        self._mark = uuid.uuid4().hex  # tells this fit's checkpoints from others' fits
+        self._mark = uuid.uuid4().hex  # distinguishes the checkpoints of this fit
         self._resumed: StoredState | None = None
 
     def look_up(self, model: keras.Model) -> StoredState | None:
-        """The fit, or the longest beginning of it, that the store has."""
+        """Get the fit from the store, or the longest shorter fit that can be continued."""
         expected = specs_without_metrics(variables_by_name(model))
 
         def is_wanted(record: Mapping[str, Any]) -> bool:
             epochs, diverged = record["epochs"], record["divergence"]
             if diverged is not None:
-                # what diverges in an epoch diverges in every longer fit
+                # if a fit diverges in an epoch, every longer fit diverges too
                 return epochs == self._epochs or diverged["at_once"]
             if epochs < self._epochs and record["finished"]:
-                return False  # the optimizer had its last word
+                return False  # its weights are finalized, so that it cannot be continued
             listed = specs_listed(record["arrays"])
             return {n: s for n, s in listed.items() if not is_metric(n)} == expected
 
@@ -197,26 +197,26 @@ class StoreEntry:
         return None
 
     def _lengths(self) -> Iterator[int]:
-        """Go through the numbers of epochs that may do, the longest first.
+        """List the numbers of epochs of usable fits; the largest is first.
 
-        The whole fit is asked for by its name: others are listed only where it is not there.
+        The complete fit is looked up by name. Shorter fits are listed only if it is missing.
         """
         yield self._epochs
         if not self._exact:
             yield from (n for n in self._store.lengths(self._key) if n < self._epochs)
 
     def claimed(self) -> contextlib.AbstractContextManager[None]:
-        """Keep other processes from training the same meanwhile; see ``FitStore.claimed``."""
+        """Prevent other processes from training the same fit; see ``FitStore.claimed``."""
         return self._store.claimed(self._key)
 
     def is_whole(self, stored: StoredState | None) -> TypeGuard[StoredState]:
-        """Tell whether there is nothing left to train."""
+        """Tell whether a stored fit is complete."""
         if stored is None:
             return False
         return stored.epochs == self._epochs or stored.record["divergence"] is not None
 
     def resume(self, stored: StoredState, model: keras.Model) -> bool:
-        """Put `model` where a stored beginning ended; tell whether that can be done."""
+        """Restore the state of a shorter stored fit in `model`; tell whether this is possible."""
         if specs(stored.arrays) != specs(variables_by_name(model)):
             return False
         stored.restore(model, finish=False)
@@ -224,13 +224,13 @@ class StoreEntry:
         return True
 
     def after_epoch(self, n_epochs: int, model: keras.Model) -> None:
-        """Store a long fit on the way."""
+        """Save a checkpoint of a long fit."""
         now = time.monotonic()
         if self._exact or now - self._last_checkpoint < _SECONDS_PER_CHECKPOINT:
             return
         self._last_checkpoint = now
         if not divergence.has_finite_weights(model):
-            return  # the next loss shows it; a fit that ends here would be a divergence
+            return  # the fit has diverged, which the next loss will show
         if n_epochs < self._epochs and n_epochs not in self._store.lengths(self._key):
             self._take(model)
             before = self._resumed.history if self._resumed else {}
@@ -240,7 +240,7 @@ class StoreEntry:
             self._checkpoint = n_epochs
 
     def before_end(self, model: keras.Model) -> None:
-        """Take the state before the optimizer finalizes it."""
+        """Note the state before the optimizer finalizes the weights."""
         if not self._exact:
             self._take(model)
 
@@ -251,9 +251,9 @@ class StoreEntry:
         path: TrainingPath,
         error: DivergenceError | None,
     ) -> None:
-        """Store a fit, which has ended; `history` is of all its epochs.
+        """Save a fit that has ended; `history` has all its epochs.
 
-        A fit on a path that is not storable is not stored, with a warning.
+        If the training path is not storable, a warning is given instead.
         """
         if not path.storable:
             _warn_not_stored(self._store, path.reason)
@@ -305,5 +305,5 @@ class StoreEntry:
 
 
 def _warn_not_stored(store: FitStore, reason: str) -> None:
-    """Say, once for each store, that fits of a kind are not stored."""
+    """Warn, once for each store and reason, that a fit is not stored."""
     store.warn(f"fits are trained and not stored in {store!r}: {reason}")

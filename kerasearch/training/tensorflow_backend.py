@@ -1,15 +1,15 @@
 """Tracing whole epochs on the TensorFlow backend: training, evaluation and prediction.
 
-The body of the loop is Keras' own ``train_step``, so that metrics, weights, regularizers and
-custom losses come for free and the numbers are those of ``model.fit``. A trace reads and writes
-variables through the handles that it captured, and a handle is an input of the graph like any
-other: the same graph runs on another model's variables by passing that model's handles (see
-`tensorflow_program`). So nothing is copied, a fit's model is live at every moment, and fits run
-side by side on one program.
+The body of the loop is Keras' own ``train_step``. It therefore supports metrics, weights,
+regularizers and custom losses, and the results equal the results of ``model.fit``. A graph reads
+and writes variables through handles, which are inputs of the graph. The same graph can run on
+another model's variables if it gets the handles of this model (see `tensorflow_program`). Therefore
+nothing is copied, the model of a fit always has the current values, and fits in parallel threads
+can use the same program.
 
-Left alone: the single-threaded executor (tried here) is two to three times as fast on small dense
-nets, but its kernels differ from ``model.fit``'s in the last bits, and a callback that needs
-batches must not change the numbers. For a model that XLA compiles, see `xla_program`.
+TensorFlow's single-threaded executor was tried and is not used. It is two to three times as fast on
+small dense networks, but its last bits differ from ``model.fit``, and a callback that needs batches
+must not change the results. For a model that XLA compiles, see `xla_program`.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def trace_prediction(
 
 
 def tensors(arrays: data.Arrays) -> list[tf.Tensor]:
-    """The arrays as the flat arguments of a program."""
+    """Convert arrays to the flat list of tensors that a program accepts."""
     return [tf.constant(array) for array in data.leaves(arrays)]
 
 
 def in_batches_of_fixed_size(batches: keras.utils.PyDataset) -> tf.data.Dataset:
-    """Make a data set whose number of rows in a batch is known when a model is traced."""
+    """Make a data set with a static batch size, which is known when a model is traced."""
     example = batches[0]
     return in_batches(batches, example, [array.shape for array in data.leaves(example)])
 
@@ -113,16 +113,16 @@ def in_batches_of_fixed_size(batches: keras.utils.PyDataset) -> tf.data.Dataset:
 def in_batches(
     batches: keras.utils.PyDataset, example: data.Arrays, shapes: Sequence[tuple[int | None, ...]]
 ) -> tf.data.Dataset:
-    """Make a data set of batches, read one by one as they are due.
+    """Make a data set of batches, which are read one by one on demand.
 
     Parameters
     ----------
     batches : keras.utils.PyDataset
-        Iterated over in every epoch.
+        The batches, which are iterated over in every epoch.
     example : packed arrays
-        A batch, for its structure and dtypes.
+        A batch with the structure and dtypes of all batches.
     shapes : sequence of tuple of int or None
-        Of the arrays of a batch.
+        The shapes of the arrays in a batch.
     """
     specs = [
         (tf.SparseTensorSpec if isinstance(array, tf.SparseTensor) else tf.TensorSpec)(
@@ -140,12 +140,12 @@ SCALARS = [tf.TensorSpec((), tf.int64)] * 3
 
 
 def specs_of(arrays: data.Arrays) -> list[tf.TensorSpec]:
-    """The shapes and dtypes of batches of any number of rows."""
+    """Get the shapes and dtypes of batches with any number of rows."""
     return [tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for a in data.leaves(arrays)]
 
 
 def all_variables(model: keras.Model) -> list[keras.Variable]:
-    """Everything that moves in a fit, each once, in an order that follows from the fingerprint."""
+    """List the distinct variables that a fit changes, in an order given by the fingerprint."""
     optimizer = getattr(model, "optimizer", None)
     variables = [
         *model.variables,
@@ -156,7 +156,7 @@ def all_variables(model: keras.Model) -> list[keras.Variable]:
 
 
 def reset_metrics(model: keras.Model, begin: tf.Tensor) -> None:
-    """Reset the metrics in the graph, where it begins with step 0."""
+    """Add to the graph a reset of the metrics before step 0."""
 
     def reset() -> tf.Tensor:
         model.reset_metrics()
@@ -166,11 +166,11 @@ def reset_metrics(model: keras.Model, begin: tf.Tensor) -> None:
 
 
 def as_keras_logs(model: keras.Model, step_function: Any, last: Sequence[tf.Tensor]) -> Any:
-    """What ``model.fit`` makes of what the last step returned, here in a flat list."""
+    """Convert the result of the last step, a flat list, to the logs of ``model.fit``."""
     if not isinstance(step_function.structured_outputs, dict):
         raise TypeError("the step of the model returns no dict of logs")
     logs = keras.tree.pack_sequence_as(step_function.structured_outputs, list(last))
-    # checked for Keras 3.10 to 3.15
+    # checked with Keras 3.10 to 3.15
     return model._get_metrics_result_or_logs(logs)
 
 
@@ -181,7 +181,7 @@ def _steps(
     begin: tf.Tensor,
     end: tf.Tensor,
 ) -> Any:
-    """Run the steps from `begin` to `end`, metrics reset before step 0; return Keras' logs."""
+    """Run the steps from `begin` to `end`, and return Keras' logs; reset metrics before step 0."""
     reset_metrics(model, begin)
     if not (has_own_logs(model, method) or model.jit_compile):
 
@@ -219,7 +219,7 @@ def traced_step(
     specs: list[Any],
     pack: Callable[..., Any] = data.as_keras_yields,
 ) -> Any:
-    """One step as a function of its own: what it returns is known before the loop is built."""
+    """Trace one step as a function, so that its outputs are known before the loop is traced."""
 
     def step(*flat: tf.Tensor) -> Any:
         return getattr(model, method)(pack(arrays, flat))

@@ -1,4 +1,4 @@
-"""What TensorFlow would keep for the life of the process, and how it is spared or freed."""
+"""Prevention of memory leaks in TensorFlow, and freeing of its kernels."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 
 import keras
 
-# TensorFlow has no public way to free the kernels of functions that are gone: hundreds of KiB for
-# each program. Checked for TensorFlow 2.18 to 2.21.
+# TensorFlow has no public function to free the kernels of deleted functions, which need hundreds of
+# KiB for each program. Checked with TensorFlow 2.18 to 2.21.
 from tensorflow.python.eager import context
 
 
 @contextlib.contextmanager
 def no_leak(model: keras.Model) -> Iterator[None]:
-    """Spare ``model.fit`` what it would leave in TensorFlow for the life of the process."""
+    """Prevent a memory leak of ``model.fit`` in TensorFlow."""
     with no_replica_sum(getattr(model, "optimizer", None)):
         yield
 
 
 @contextlib.contextmanager
 def no_replica_sum(optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
-    """Take out the sum over replicas, of which there is one.
+    """Replace the optimizer's sum over replicas by the identity.
 
-    Keras registers a closure for it with TensorFlow, for each trace and for the life of the
-    process: megabytes a model. Without a distribution strategy it is the identity. The method was
-    checked for Keras 3.10 to 3.15; where it is gone, nothing is replaced.
+    For each trace, Keras registers a closure for this sum in TensorFlow, which is never freed and
+    needs megabytes for each model. Without a distribution strategy, there is one replica, and the
+    sum is the identity. This method was checked with Keras 3.10 to 3.15; if a version does not have
+    it, nothing is replaced.
     """
     name = "_all_reduce_sum_gradients"
     optimizers = [optimizer, getattr(optimizer, "inner_optimizer", None)]
@@ -41,5 +42,5 @@ def no_replica_sum(optimizer: keras.optimizers.Optimizer | None) -> Iterator[Non
 
 
 def free_kernels() -> None:
-    """Free the kernels of functions that are gone; those in use are made again when called."""
+    """Free all kernels; functions that still exist make their kernels again when called."""
     context.context().clear_kernel_cache()

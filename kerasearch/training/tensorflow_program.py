@@ -1,8 +1,8 @@
 """A traced program on the TensorFlow backend, and whether models may share it.
 
-A program takes the handles of a model's variables as inputs, so one graph serves every model with
-the same fingerprint. That is safe only if the graph depends on nothing else, which is looked at
-after tracing.
+A program gets the handles of a model's variables as inputs, so that one graph serves every model
+with the same fingerprint. This is safe only if the graph depends on no other objects, which is
+checked after tracing.
 
 TensorFlow documents none of what is used here of a concrete function (``captured_inputs``,
 ``_inference_function``, ``call_flat``, ``children``, ``_cached_graph``): its public way to call a
@@ -64,26 +64,26 @@ class Program:
     Parameters
     ----------
     model : keras.Model
-        The one that it is traced with.
+        The model that is traced.
     function : callable
-        What it does, of tensors as `specs` describes them.
+        The function to trace, with arguments as in `specs`.
     specs : list of tf.TensorSpec
-        Of the arguments.
+        The specs of the arguments.
     variables : callable
-        Gets the variables of a model that the program may read and write.
+        A function that returns the variables of a model that the program may read and write.
     constants : sequence of tf.Tensor
-        What the graph may read besides.
+        Other tensors that the graph may read.
     row_bytes : int or None
-        The size of a row, where a call gets its batches as one array, and so only a number of them.
+        The size of a row, if a call gets its batches as one array of bounded size.
 
     Attributes
     ----------
     private : str or None
-        Why it may run on the model it was traced with only; None where it may be shared.
+        The reason why the program must not be shared among models; None if it may be shared.
     n_bytes : int
-        An estimate of the memory that it takes.
+        An estimate of the memory that the program needs.
     pace : float
-        Seconds that a step took of late, for cutting an epoch into calls; 0 before the first.
+        Seconds of a step in the last call, used to split an epoch into calls; 0 before the first.
     """
 
     def __init__(
@@ -124,11 +124,11 @@ class Program:
 
     @property
     def whole_epochs(self) -> bool:
-        """Whether XLA compiled the loop over the steps, and not the steps alone."""
+        """Whether XLA compiled the loop over the steps, and not only single steps."""
         return self._row_bytes is not None
 
     def room(self, batch_size: int) -> int | None:
-        """How many steps a call may have; None where it may have any number."""
+        """Get the largest number of steps in a call; None means any number."""
         return None if self._row_bytes is None else steps_of_call(self._row_bytes, batch_size)
 
     def fits(self, model: keras.Model) -> bool:
@@ -136,13 +136,13 @@ class Program:
         return [_spec(variable) for variable in self._variables(model)] == self.specs
 
     def covers(self, arrays: data.Arrays, batch_size: int, n_rows: int) -> bool:
-        """Tell whether it serves so many rows: it serves any."""
+        """Tell whether the program can be used for this number of rows, which is always true."""
         return True
 
     def bind(self, model: keras.Model) -> Callable[..., Any]:
-        """The function that runs this program on the variables of `model`.
+        """Get the function that runs this program on the variables of `model`.
 
-        It takes the rows, their order or None, the size of a batch, the first step and the end.
+        Its arguments are the rows, their order or None, the batch size, the first step and the end.
         """
         own = self._variables(model)
         handles = [own[c]._value.handle if isinstance(c, int) else c for c in self._captures]
@@ -170,7 +170,7 @@ def _spec(variable: keras.Variable) -> tuple[Any, ...]:
 def _audit(
     traced: Any, captures: list[Any], constants: Sequence[tf.Tensor], drew: str | None
 ) -> tuple[str | None, int]:
-    """Why a graph depends on more than its fingerprint (None: it does not), and its size."""
+    """Explain why a graph must not be shared (None if it may be shared), and estimate its size."""
     definition = traced.graph.as_graph_def()
     n_bytes = definition.ByteSize() * _BYTES_PER_GRAPH_BYTE
     known = {id(tensor) for tensor in constants}
@@ -192,9 +192,9 @@ def _audit(
 
 
 def _drop_graphs(function: Any) -> None:
-    """Drop the Python graphs of a function: megabytes, and the model they were traced with.
+    """Delete the Python graphs of a function, which keep megabytes and the traced model in memory.
 
-    TensorFlow's runtime has its own copy. The graphs are for gradients and for export.
+    TensorFlow's runtime has its own copy. Python graphs are needed only for gradients and export.
     """
     function._cached_graph = None
     for child in function.children:

@@ -1,12 +1,13 @@
-"""Generators of random numbers of one thread, where Python and NumPy have one for the process.
+"""Random generators for one thread, although Python and NumPy have one generator per process.
 
-While a thread is seeded, stand-ins take the place of the functions of `random` and `numpy.random`
-and look at who calls. That thread draws from generators of its own. Every other thread draws from
-the process's, seeds it and reads its state, and finds it afterwards as if nothing had been.
+While a thread is seeded, the functions of `random` and `numpy.random` are replaced by stand-ins
+that check which thread calls them. The seeded thread draws from its own generators. All other
+threads draw from the generator of the process, seed it and read its state as usual.
 
-What a thread gets by another way, ``from numpy.random import rand`` before or the generator itself
-(``check_random_state(None)`` of scikit-learn), is the process's generator, which is seeded for the
-time and put back. Its numbers follow from the seed unless another thread draws from it so too.
+A thread can also reach the generator of the process without a stand-in, for example by a name that
+was imported before (``from numpy.random import rand``), or by ``check_random_state(None)`` of
+scikit-learn. This generator is therefore seeded temporarily and restored. Its numbers depend only
+on the seed, unless another thread draws from it in the same way.
 """
 
 from __future__ import annotations
@@ -29,21 +30,21 @@ _NUMPY_RANDOM: Any = np.random  # whose types leave out how its bits are exchang
 
 @contextlib.contextmanager
 def seeded_generators(seed: int) -> Iterator[None]:
-    """Give this thread generators of its own, seeded; within, give it others for the time.
+    """Give this thread its own seeded generators; calls can be nested.
 
-    One thread at a time may do so: see ``seeds.LOCK``.
+    Only one thread at a time may do this: see ``seeds.LOCK``.
     """
     with _PYTHON.seeded(seed), _NUMPY.seeded(seed % 2**32):
         yield
 
 
 def watch_draws() -> Callable[[], str | None]:
-    """Begin to look for draws of this thread, which is seeded.
+    """Start to watch for draws of this thread, which must be seeded.
 
     Returns
     -------
     drew : callable
-        Says which random numbers were drawn since then; None where none were.
+        A function that names the random numbers that were drawn since then; None if none were.
     """
     watches = {name: module.watch() for name, module in _MODULES.items()}
 
@@ -59,10 +60,10 @@ def is_generator_of_process(value: Any) -> bool:
 
 
 def works_for(thread: int) -> bool:
-    """Tell whether the caller is a thread, or one of those that TensorFlow has compute for it.
+    """Tell whether the caller is a given thread, or a thread that TensorFlow uses to compute.
 
-    Those run Python functions of a graph or of a data set. No object of Python's stands for them,
-    or a makeshift one.
+    TensorFlow's threads run Python functions of a graph or of a data set. Python has no thread
+    object for them, or only a dummy object.
     """
     caller = threading.get_ident()
     if caller == thread:
@@ -245,9 +246,9 @@ class _NumPy(_Module):
 
 
 class _StandIn:
-    """Stands in for a function that draws from the process's generator.
+    """A replacement of a function that draws from the generator of the process.
 
-    Who binds it to a name of his own keeps it: it then goes on as the function itself.
+    Code that has bound it to another name keeps it; it then works like the original function.
     """
 
     def __init__(self, module: _Module, method: str, original: Callable[..., Any]) -> None:

@@ -1,7 +1,6 @@
-"""Which libraries' functions and classes are what their names say.
+"""Libraries whose functions and classes are described by their names.
 
-Anybody else's are described by content, because in a notebook the same name is a different function
-a cell later.
+All other functions and classes are described by content, because a notebook may redefine a name.
 """
 
 from __future__ import annotations
@@ -11,19 +10,19 @@ import sys
 import sysconfig
 from typing import Any
 
-# their objects are described by their attributes, and not as pickle would take them apart
+# libraries whose objects are described by their attributes, not by the parts that pickle saves
 FRAMEWORKS = {"keras", "tensorflow", "jax", "jaxlib"}
 _LIBRARIES = FRAMEWORKS | {"numpy", "ml_dtypes", "scipy", "pandas", "sklearn", "wrapt", "optree"}
 
 
 def is_trusted(module: str | None) -> bool:
-    """Tell whether a module is the standard library's or one of the libraries'."""
+    """Tell whether a module belongs to the standard library or to one of the libraries."""
     return _is_trusted_package((module or "").partition(".")[0])
 
 
 @functools.cache
 def _is_trusted_package(root: str) -> bool:
-    """Tell whether a package is what its name says, not a user's file of the same name."""
+    """Tell whether a package is a trusted library, and not a user's file with the same name."""
     if root not in sys.stdlib_module_names:
         return root in _LIBRARIES
     file = getattr(sys.modules.get(root), "__file__", None)
@@ -31,7 +30,7 @@ def _is_trusted_package(root: str) -> bool:
 
 
 def is_found_under(value: Any, module: str, name: str) -> bool:
-    """Tell whether a library has `value` under its name; functools.wraps copies names."""
+    """Tell whether a library has `value` under this name, which functools.wraps may have copied."""
     found: Any = sys.modules.get(module)
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -40,23 +39,23 @@ def is_found_under(value: Any, module: str, name: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def is_library_class(cls: type) -> bool:
-    """Tell whether a class is a library's, whatever it says of itself."""
+    """Tell whether a class really belongs to a library."""
     if not is_trusted(cls.__module__):
         return False
     return "<locals>" in cls.__qualname__ or is_found_under(cls, cls.__module__, cls.__qualname__)
 
 
 def is_framework_class(cls: type) -> bool:
-    """Tell whether a class is Keras' or its backend's, or is derived from one."""
+    """Tell whether a class is a class of Keras or its backend, or a subclass of one."""
     return any(package_of(base) in FRAMEWORKS for base in cls.__mro__)
 
 
 def package_of(value: Any) -> str:
-    """The top-level package that a class or function says it comes from; "" where it says none."""
+    """Get the top-level package of a class or function by its ``__module__``; "" if unknown."""
     return (getattr(value, "__module__", None) or "").partition(".")[0]
 
 
 def has_own(value: Any, method: str) -> bool:
-    """Tell whether a method is the object's own, or that of a class which is not Keras'."""
+    """Tell whether a method is defined on the object itself, or in a class outside Keras."""
     owner = next(cls for cls in type(value).__mro__ if method in vars(cls))
     return method in vars(value) or package_of(owner) != "keras"

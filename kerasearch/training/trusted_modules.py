@@ -1,7 +1,7 @@
-"""What code can read from a module of a library that is not the same in every run.
+"""Values in modules of libraries that may differ between runs.
 
-A library's functions are what their names say. But its module may hold more: what a user hung on
-it, what the process was started with, a clock.
+Functions of a library are described by their names. However, its modules may also have attributes
+that a user has set, values that depend on the process, and clocks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from .thread_generators import is_generator_of_process
 from .trusted_libraries import is_library_class, is_trusted
 
-# Of these modules a function is pure only if it is listed; the others are read as data
+# in these modules, only the listed functions are pure
 _PURE = {
     "os": {"fspath", "fsencode", "fsdecode", "PathLike", "path", "strerror", "error"},
     "sys": {"getsizeof", "intern", "exc_info", "exit"},
@@ -31,7 +31,7 @@ _PURE = {
     "socket": set(),
     "subprocess": set(),
 }
-# and of these one is, unless it is listed
+# in these modules, the listed functions are not pure
 _IMPURE = {
     "decimal": {"getcontext", "localcontext", "setcontext"},
     "builtins": {"input", "open", "breakpoint"},
@@ -41,7 +41,7 @@ _IMPURE = {
 _IMPURE["ntpath"] = _IMPURE["genericpath"] = _IMPURE["posixpath"]
 _NAMES = {"posix": "os", "nt": "os", "_decimal": "decimal", "_locale": "locale", "_io": "io"}
 _CLOCK_METHODS = {"now", "utcnow", "today"}
-# which libraries have under these names, and which nobody needs described
+# constants of libraries, which need no description
 _CONSTANTS = {
     "pi": math.pi,
     "e": math.e,
@@ -54,9 +54,9 @@ _DATA = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozense
 
 
 def why_not_the_same(module: str, name: str) -> str | None:
-    """What a function of a library's may return another value with in each run, by its name.
+    """Name a function of a library that may return another value in each run.
 
-    None where it returns the same for the same arguments, as nearly all do.
+    The result is None if the function returns the same value for the same arguments.
     """
     module = _NAMES.get(module, module)
     changes = name in _IMPURE.get(module, ()) or name not in _PURE.get(module, (name,))
@@ -64,21 +64,21 @@ def why_not_the_same(module: str, name: str) -> str | None:
 
 
 def may_change(module: types.ModuleType) -> bool:
-    """Tell whether a module has functions that are not the same in every run."""
+    """Tell whether a module has functions whose values may differ between runs."""
     name = _NAMES.get(module.__name__, module.__name__)
     return name in _PURE or name in _IMPURE
 
 
 def reads_clock(value: Any, names: frozenset[str]) -> bool:
-    """Tell whether code that uses a global and some names asks for the date of today."""
+    """Tell whether code that uses a global and these names reads the current date."""
     is_date = any(value is one for one in (datetime, datetime.datetime, datetime.date))
     return is_date and not _CLOCK_METHODS.isdisjoint(names)
 
 
 def draws(value: Any, names: frozenset[str]) -> bool:
-    """Tell whether an attribute of a module draws from a generator of the process.
+    """Tell whether an attribute of a library's module draws from a generator of the process.
 
-    Or is a module of which the code uses functions that do.
+    If the attribute is a module, tell whether it has such a function among `names`.
     """
     if isinstance(value, types.ModuleType):
         return any(is_generator_of_process(vars(value).get(name)) for name in names)
@@ -86,7 +86,7 @@ def draws(value: Any, names: frozenset[str]) -> bool:
 
 
 def is_to_describe(name: str, value: Any) -> bool:
-    """Tell whether an attribute of a library's module is data, or something of a user's."""
+    """Tell whether an attribute of a library's module is data, or was set by a user."""
     if name in _CONSTANTS and type(value) is type(_CONSTANTS[name]) and value == _CONSTANTS[name]:
         return False
     if value is None or isinstance(value, types.ModuleType) or name.startswith("__"):
@@ -107,12 +107,12 @@ def is_to_describe(name: str, value: Any) -> bool:
 
 
 def is_of_python(name: str, value: Any) -> bool:
-    """Tell whether a name among Python's builtins is Python's own, and not put there."""
+    """Tell whether a name among Python's builtins is original, and was not set by a user."""
     if isinstance(value, (type, types.BuiltinFunctionType)):
         return (value.__module__ == "builtins" and value.__name__ == name) or value is open
     return name in ("NotImplemented", "Ellipsis") or name.startswith("__")
 
 
 def builtin(name: str) -> Any:
-    """What code finds under a name that its module does not have; None where there is nothing."""
+    """Get the builtin with a name; None if there is none."""
     return vars(builtins).get(name)

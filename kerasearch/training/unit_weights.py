@@ -1,4 +1,4 @@
-"""Weights of all ones: where they change no bit of a fit, they are as good as no weights."""
+"""Sample weights that are all 1, which are left out if they do not change a fit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def without_unit_weights(model: keras.Model, arrays: data.Arrays | None) -> data.Arrays | None:
-    """Leave weights of all ones out of arrays, unless the model's training could tell.
+    """Remove sample weights that are all 1 from arrays, unless they could change the results.
 
-    Keras multiplies by the weights and divides by a number that is the same with ones, to the last
-    bit (a test holds this over many kinds of models). XLA fuses the two programs differently, and
-    what a model, loss or metric of the user's does with weights is unknown.
+    In Keras, such weights do not change the results, to the last bit; a test checks this for many
+    kinds of models. They may change the results under XLA, and if a model, loss or metric of the
+    user gets the weights.
 
     Parameters
     ----------
     model : keras.Model
-        Compiled.
+        A compiled model.
     arrays : packed arrays or None
         (x,), (x, y) or (x, y, weights).
     """
@@ -37,7 +37,7 @@ def without_unit_weights(model: keras.Model, arrays: data.Arrays | None) -> data
 
 
 def _looks_at_weights(model: keras.Model) -> bool:
-    """Tell whether code that is not Keras' own gets the weights."""
+    """Tell whether code outside Keras gets the weights."""
     if any(has_own(model, name) for name in _STEPS):
         return True
     compiled = keras.tree.flatten([model.loss, compiled_metrics(model)])
@@ -45,9 +45,9 @@ def _looks_at_weights(model: keras.Model) -> bool:
 
 
 def _may_look(compiled: Any) -> bool:
-    """Tell whether a loss or metric is of a class of the user's that gets the weights itself.
+    """Tell whether a loss or metric is an object of a user's class that gets the weights.
 
-    A function never does: Keras weighs what it returns.
+    A function never gets the weights, because Keras applies them to its result.
     """
     if isinstance(compiled, str):
         return keras.saving.get_registered_object(compiled) is not None

@@ -1,23 +1,24 @@
 """Tracing whole epochs under XLA, for models that are compiled with ``jit_compile=True``.
 
-A step at a time is what Keras does, and what the loop of `tensorflow_backend` does with such a
-model: each step is one call of a compiled function, and leaves TensorFlow's executor some 0.15 ms
-of work around it. Here, the loop over the full batches is compiled too. What that asks for:
+Keras compiles single steps, and so does the loop of `tensorflow_backend`: each step is one call of
+a compiled function, with an overhead of about 0.15 ms in TensorFlow's executor. This module also
+compiles the loop over the full batches, under two conditions:
 
-- Shapes are static under XLA. A call gets the batches of its steps, gathered, as one array of a
-  fixed number of steps, of which the first ones are filled: so one compilation serves every number
-  of rows, steps and epochs, and every learning rate, of one batch size.
-- The last batch of an epoch, which may have fewer rows, takes a step of its own, as in Keras.
+- Shapes are static under XLA. A call gets the batches of its steps as one array, which is padded to
+  a fixed number of steps. One compilation for a batch size therefore serves every number of rows,
+  steps and epochs, and every learning rate.
+- The last batch of an epoch, which may have fewer rows, is a separate step, as in Keras.
 
-The numbers are those of ``model.fit`` with ``jit_compile=True``, where XLA compiles a step within
-a loop as it does a step alone. It does not for some operations (see `_OTHERWISE_IN_A_LOOP`): a
-model that has them takes its steps one at a time.
+The results equal the results of ``model.fit`` with ``jit_compile=True`` if XLA compiles a step in a
+loop in the same way as a single step. This is not so for some operations (see
+`_OTHERWISE_IN_A_LOOP`). A model with such operations runs single steps.
 
-Left alone: predictions, of which a fit of a search has one or two, so that a loop would save
-milliseconds; and the optimizer's update alone under XLA, in the loop of `tensorflow_backend`. For a
-large net it takes half the time (Adam 7.0 and 4.4 ms, AdamW 8.5 and 3.6, Nadam 11 and 5.4, for
-670,000 weights), but up to 2 % of the weights have other last bits, with every optimizer, and
-Keras has nothing that gives the same.
+Two things are not done. First, predictions have no compiled loop, because a fit of a search has one
+or two predictions, and a loop would save only milliseconds. Second, the loop of
+`tensorflow_backend` does not use XLA for the optimizer's update only. For a large network, this
+would halve the time of the update (Adam 7.0 and 4.4 ms, AdamW 8.5 and 3.6, Nadam 11 and 5.4, for
+670,000 weights). However, with every optimizer, up to 2 % of the weights have other last bits, and
+Keras has no setting with the same results.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import tensorflow as tf
 from . import data, tensorflow_backend, xla_draws
 from .tensorflow_program import Program, steps_of_call
 
-# Operations that XLA computes by other kernels within a loop, with other last bits
+# operations for which XLA uses other kernels in a loop, so that the last bits differ
 _OTHERWISE_IN_A_LOOP = ("Conv", "DepthwiseConv")
 _LAYERS_OTHERWISE_IN_A_LOOP = tuple(
     getattr(keras.layers, f"{kind}Conv{n}D{transposed}")
@@ -46,9 +47,9 @@ _LAYERS_OTHERWISE_IN_A_LOOP = tuple(
     for n in dimensions
 )
 
-# Of more weights, XLA's loop is slower than its step alone, which has all cores: measured on 2 CPU
-# cores, a step of a net of 135,000 takes as long in both, and one of 670,000 half as long again in
-# the loop. The numbers are the same.
+# With more weights, XLA's loop is slower than single steps, which use all cores. On 2 CPU cores, a
+# step of a network with 135,000 weights takes equally long in both, and a step with 670,000 weights
+# takes 1.5 times as long in the loop. The results are the same.
 _MOST_WEIGHTS_IN_A_LOOP = 200_000
 
 
@@ -73,7 +74,7 @@ def _trace(
     constants: Sequence[tf.Tensor],
     step_by_step: Callable[..., Program],
 ) -> Program:
-    if tf.config.list_logical_devices("GPU"):  # where nobody has compared the numbers
+    if tf.config.list_logical_devices("GPU"):  # on a GPU, the results were not compared
         return step_by_step(model, arrays, constants)
     with xla_draws.keys_first():
         if _may_loop(model, arrays):
@@ -83,11 +84,11 @@ def _trace(
 
 
 class _NoLoop(Exception):
-    """Raised where a traced step shows that it cannot be part of a compiled loop."""
+    """Raised if a traced step cannot be part of a compiled loop."""
 
 
 def _may_loop(model: keras.Model, arrays: data.Arrays) -> bool:
-    """Tell what can be told before a step is traced."""
+    """Tell whether a compiled loop is possible, as far as this is known before a step is traced."""
     return (
         all(array.dtype != tf.string for array in data.leaves(arrays))
         and not any(isinstance(x, _LAYERS_OTHERWISE_IN_A_LOOP) for x in model._flatten_layers())
@@ -98,7 +99,7 @@ def _may_loop(model: keras.Model, arrays: data.Arrays) -> bool:
 def _trace_loop(
     model: keras.Model, method: str, arrays: data.Arrays, constants: Sequence[tf.Tensor]
 ) -> Program:
-    ordered = method == "train_step"  # an evaluation takes the rows as they come
+    ordered = method == "train_step"  # an evaluation does not change the order of the rows
     specs = tensorflow_backend.specs_of(arrays)
     row_bytes = sum(spec.dtype.size * (spec.shape[1:].num_elements() or 1) for spec in specs)
 
@@ -145,7 +146,7 @@ def _check_step(step: Any) -> None:
 
 
 def _traced_loop(step: Any, specs: Sequence[tf.TensorSpec]) -> Any:
-    """A function of a number of steps and of their stacked batches: the logs of the last step."""
+    """Trace a loop: a function of the number of steps and the stacked batches to the last logs."""
 
     def loop(n_steps: tf.Tensor, *stacks: tf.Tensor) -> list[tf.Tensor]:
         def body(i: tf.Tensor, *_: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -171,7 +172,7 @@ def _stacked(spec: tf.TensorSpec) -> tf.TensorSpec:
 
 
 def _stack(rows: tf.Tensor, batch_size: tf.Tensor, room: tf.Tensor) -> tf.Tensor:
-    """The rows of several batches as an array with room for more."""
+    """Stack the rows of several batches, padded to `room` batches."""
     missing = room * batch_size - tf.shape(rows, tf.int64)[0]
     padded = tf.pad(rows, [[0, missing], *[[0, 0]] * (rows.shape.rank - 1)])
     shape = tf.stack([room, batch_size, *rows.shape[1:]])

@@ -1,7 +1,8 @@
-"""When ``jit_compile="auto"`` means XLA: a pure function of a fit's model and sizes.
+"""The rule whether ``jit_compile="auto"`` means XLA.
 
-Never of timing, of history, or of what is compiled already: the same fit has the same numbers
-always. What XLA saves in a step, times the steps, must outweigh what it takes to compile.
+The rule depends only on the model and the sizes of a fit. It never depends on measured time, on
+earlier fits or on programs that are already compiled, so that the same fit always has the same
+results. XLA is used if the time that it saves in all steps is larger than the time to compile.
 
 Measured on 2 CPU cores, TensorFlow 2.21, Keras 3.15; warm seconds of the loop without XLA and of
 whole epochs under it, with steps of 32 rows:
@@ -16,15 +17,16 @@ MLP(64) with dropout                      380  0.083       0.042  0.11 ms
 CNN 16-32 on 8 x 8, each step             190   0.40        0.32  0.4 ms, for 2 s of compiling
 ====================================  =======  =====  ==========  ===========================
 
-The row with dropout is from a slower machine (0.205 and 0.105 s), scaled. It took 0.31 s under XLA
-before `xla_draws` had keys computed first, and gained nothing.
+The row with dropout was measured on a slower machine (0.205 and 0.105 s) and scaled. Without
+`xla_draws`, it took 0.31 s under XLA, so that XLA saved nothing.
 
-To compile the loop, the last batch, and the steps of prediction takes 1.2 s for an MLP, 1.2 s more
+Compiling the loop, the last batch, and the steps of prediction takes 1.2 s for an MLP, 1.2 s more
 for each recurrent layer, and 0.4 s more for each layer that draws random numbers.
 
-What XLA compiled stays for the life of the process, which no rule of one fit can bound: so "auto"
-is no default. Each shape of a network leaves about 12 MiB, of which 5 are free memory that the C
-library keeps, and 7 the code, in a table of TensorFlow's that nothing public empties.
+Compiled programs are never freed, and a rule for one fit cannot bound their memory. Therefore
+"auto" is not the default. Each shape of a network needs about 12 MiB. Of these, 5 MiB are free
+memory that the C library keeps. The other 7 MiB are code in a table of TensorFlow, which no public
+function empties.
 """
 
 from __future__ import annotations
@@ -45,10 +47,10 @@ _SECONDS_A_WEIGHT = 3.2e-9
 _SECONDS_TO_COMPILE = 1.2
 _SECONDS_TO_COMPILE_A_RECURRENT_LAYER = 1.2
 _SECONDS_TO_COMPILE_A_DRAW = 0.4
-# How many fits a program is expected to serve: the folds of two candidates
+# the expected number of fits for a program: the folds of about two candidates
 _FITS_OF_A_PROGRAM = 5
 
-# Layers whose speed and numbers under XLA were compared with those of the loop without
+# layers whose speed and results with XLA were compared with the loop without XLA
 _COMPARED = {
     getattr(layers, name)
     for name in (
@@ -68,17 +70,17 @@ _RECURRENT = (layers.LSTM, layers.GRU, layers.SimpleRNN)
 
 
 def pays(model: keras.Model, *, n_rows: int, batch_size: int, epochs: int) -> bool:
-    """Tell whether XLA is worth its compiling for fits of a compiled model.
+    """Tell whether XLA saves more time than its compilation takes, for fits of a compiled model.
 
     Parameters
     ----------
     model : keras.Model
-        Built and compiled.
+        A built and compiled model.
     n_rows, batch_size : int
-        Of a fit. The steps of an epoch count as a power of two: folds that differ by a row must
-        not part.
+        The sizes of a fit. The number of steps in an epoch is rounded to a power of two, so that
+        the result is equal for folds that differ by a row.
     epochs : int
-        Of a whole fit, not of one call that is a part of it.
+        The number of epochs of the whole fit, not of one call that continues it.
     """
     if why_never(model) is not None:
         return False
@@ -100,14 +102,14 @@ def pays(model: keras.Model, *, n_rows: int, batch_size: int, epochs: int) -> bo
 
 
 def why_never(model: keras.Model) -> str | None:
-    """Why XLA is not for a model, however long it trains; None where that decides."""
+    """Explain why a model never uses XLA; None if this depends on the length of training."""
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}"
     return next(_reasons(model), None)
 
 
 def _reasons(model: keras.Model) -> Iterator[str]:
-    import tensorflow as tf  # here: on another backend, it need not be loaded
+    import tensorflow as tf  # imported here, because other backends do not need it
 
     # Checked for TensorFlow 2.18 to 2.21.
     from tensorflow.python.framework.config import is_op_determinism_enabled
@@ -139,7 +141,7 @@ def _reasons(model: keras.Model) -> Iterator[str]:
 
 
 def _not_keras_own(parts: list[Any]) -> Iterator[str]:
-    """What of the code that a step runs may be other than Keras', which XLA may not take."""
+    """Name the parts of a step with code outside Keras, which XLA may not support."""
     for part in parts:
         owner = part if hasattr(part, "__qualname__") else type(part)
         if callable(part) and package_of(owner) not in ("keras", "builtins"):
@@ -147,7 +149,7 @@ def _not_keras_own(parts: list[Any]) -> Iterator[str]:
 
 
 def _draws(layer: keras.Layer) -> bool:
-    """Tell whether a layer draws random numbers; cells have a generator for it anyway."""
+    """Tell whether a layer draws random numbers; cells have a generator even without dropout."""
     if getattr(layer, "seed_generator", None) is None:
         return False
     rates = [getattr(layer, name, None) for name in ("dropout", "recurrent_dropout")]
@@ -155,6 +157,6 @@ def _draws(layer: keras.Layer) -> bool:
 
 
 def _time_steps(model: keras.Model) -> int:
-    """How many steps in time a recurrent layer takes; one where the model does not tell."""
+    """Get the number of time steps of a recurrent layer; 1 if it is not known."""
     shapes = [tensor.shape for tensor in keras.tree.flatten(model.inputs)]
     return max((shape[1] or 1 for shape in shapes if len(shape) > 1), default=1)

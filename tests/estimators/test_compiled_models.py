@@ -100,7 +100,7 @@ def test_what_a_compiled_model_would_ignore_is_an_error(iris, setting, value, te
         quick(model, **{setting: value}).fit(*iris)
     argument = setting.rpartition("__")[2]
     named = argument in ("optimizer", "learning_rate", "loss") and not template
-    assert (f"own argument is model__{argument}" in str(error.value)) is named
+    assert (f"use model__{argument}" in str(error.value)) is named
 
 
 @pytest.mark.parametrize("setting", [{"optimizer": ["adam", "rmsprop"]}, {RATE: [0.5, 0.001]}])

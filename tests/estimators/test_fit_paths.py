@@ -202,7 +202,7 @@ def test_no_fit_of_a_search_restores_anothers_backup(iris, tmp_path, monkeypatch
         backed = search(callbacks=[backup, FailsOnce()]).cv_results_
     told = [str(warning.message) for warning in seen if "store=" in str(warning.message)]
     assert len(told) == 1
-    assert "restores no other's" in told[0]
+    assert "keeps its backup in its own folder" in told[0]
     for split in ("split0_test_score", "split1_test_score"):
         same = np.isnan(backed[split]) | (backed[split] == plain[split])
         assert same.all()

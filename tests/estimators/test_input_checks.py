@@ -52,7 +52,7 @@ INPUT = "X has rows of shape (4,), but the model's input has shape"
         (sequential(lambda: keras.Input((2, 2)), keras.layers.Flatten), "keras.layers.Reshape((2"),
         (two_inputs, "(None, 2), 'keras_tensor_1' (None, 2)), but X is one array with rows of"),
         (sequential(lambda: keras.layers.Conv2D(2, 3)), "whose rows have shape (4,): Input 0"),
-        (two_heads, "the model has 2 outputs, but the target asks for 1: "),
+        (two_heads, "the model has 2 outputs, but the target needs 1: "),
     ],
 )
 def test_a_model_for_other_rows_says_both_shapes(model, message):
@@ -99,7 +99,7 @@ def test_class_weights_of_another_form_say_which_is_right(weights, advice):
         ({"dropout": -0.1}, "dropout=-0.1 must be"),
         ({"dropout": "a"}, "dropout='a' must be"),
         ({"l2": -1}, "l2=-1 must be a number of at least 0"),
-        ({"activation": "rellu"}, "activation='rellu' is none of Keras' activations; did you mean"),
+        ({"activation": "rellu"}, "activation='rellu' is not in keras.activations; did you mean"),
     ],
 )
 @pytest.mark.parametrize("estimator", [KerasClassifier, KerasRegressor])

@@ -149,7 +149,7 @@ def test_with_a_loader_nothing_is_stored_and_one_warning_says_so(tmp_path, numbe
     store = FitStore(tmp_path)
     estimator = network(build, loader=loader, store=store, epochs=1)
     with pytest.warns(
-        UserWarning, match="not stored in .*: a loader gives the rows batch by batch"
+        UserWarning, match="not stored in .*: a loader loads the rows batch by batch"
     ):
         estimator.fit(X, y)
     with warnings.catch_warnings():
@@ -375,8 +375,8 @@ def test_a_loader_that_fails_is_named_with_the_batch(numbered):
         (lambda part: part * np.nan, "Input X contains NaN"),
         (lambda part: part.astype(str), "X has text"),
         (lambda part: part[:, :3], r"rows of shape \(3,\), but the model's input has shape"),
-        (lambda part: [row[: 2 + i % 2] for i, row in enumerate(part)], "rows of the shapes"),
-        (lambda part: {"a": part}, "a dict, where the first rows were an array"),
+        (lambda part: [row[: 2 + i % 2] for i, row in enumerate(part)], "rows have the shapes"),
+        (lambda part: {"a": part}, "a dict, but for the first rows it was an array"),
     ],
 )
 def test_what_a_loader_returns_is_checked_and_the_batch_named(numbered, change, message):
@@ -386,7 +386,7 @@ def test_what_a_loader_returns_is_checked_and_the_batch_named(numbered, change, 
         return change(loader(rows)) if len(rows) == 32 else loader(rows)
 
     with pytest.raises(
-        ValueError, match=f"what loader=read returned for batch 1 of epoch 1.*{message}"
+        ValueError, match=f"the result of loader=read for batch 1 of epoch 1.*{message}"
     ):
         network(build, loader=read).fit(X, y)
 
@@ -395,7 +395,7 @@ def test_what_a_loader_returns_is_checked_and_the_batch_named(numbered, change, 
 def test_in_a_search_a_bad_batch_costs_its_candidate(numbered):
     loader, X, y = numbered
     grid = {"loader": [loader, lambda rows: loader(rows)[1:]]}
-    with pytest.warns(FitFailedWarning, match="returned for the first rows of X .2 rows from"):
+    with pytest.warns(FitFailedWarning, match="for the first rows of X .2 rows from"):
         search = GridSearchCV(network(build, epochs=1), grid, cv=2).fit(X, y)
     assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
 
@@ -410,11 +410,11 @@ class Dataset(keras.utils.PyDataset):
     [
         pytest.param(
             "tf.data",
-            "X is a tf.data.Dataset.* and what it maps over",
+            "X is a tf.data.Dataset.* and the function that it maps over",
             marks=pytest.mark.tensorflow("makes a tf.data.Dataset"),
         ),
         (Dataset(), "X is a PyDataset .Dataset., .* and the body of its __getitem__ as loader="),
-        ((batch for batch in [1]), "X is a generator, which has no rows"),
+        ((batch for batch in [1]), "X is a generator, whose rows"),
     ],
 )
 def test_what_has_no_rows_is_an_error_that_shows_a_loader(X, message, iris):
@@ -446,7 +446,7 @@ class Halved(KerasClassifier):
             "loader='read' must be a function",
         ),
         (lambda: network(loader_workers=-1), ValueError, "loader_workers=-1 must be an integer of"),
-        (lambda: network(cls=Halved), ValueError, "Halved has a feature_encoder of its own"),
+        (lambda: network(cls=Halved), ValueError, "Halved has its own feature_encoder"),
     ],
 )
 def test_a_loader_that_cannot_be_is_refused_before_anything_is_loaded(make, error, message):
@@ -457,7 +457,7 @@ def test_a_loader_that_cannot_be_is_refused_before_anything_is_loaded(make, erro
 def test_rows_that_cannot_be_indexed_are_refused(numbered):
     loader, X, y = numbered
     estimator = network(build, loader=loader)
-    with pytest.raises(TypeError, match="X is a dict; with a loader it is what can be indexed by"):
+    with pytest.raises(TypeError, match="X is a dict; with a loader, X must be indexable by rows"):
         estimator.fit({"row": X}, y)
     with pytest.raises(ValueError, match="X has 150 rows and y has 149"):
         estimator.fit(X, y[1:])

@@ -111,7 +111,7 @@ def test_each_of_several_outputs_is_compared_with_its_loss():
 )
 def test_probabilities_are_no_logits(units, activation, y, loss):
     estimator = quick(KerasClassifier, dense(units, activation), loss=loss)
-    refuses(estimator, y, repr(activation), "leave from_logits=True out", "linear")
+    refuses(estimator, y, repr(activation), "remove from_logits=True", "linear")
 
 
 @pytest.mark.parametrize("loss", ["ctc", losses.Circle])
@@ -163,7 +163,7 @@ def test_compiled_metrics_of_columns_refuse_class_numbers(units, y, compiled):
     if isinstance(compiled.get("metrics", [0])[-1], type):
         compiled = {"metrics": ["accuracy", compiled["metrics"][-1]()]}
     estimator = quick(KerasClassifier, dense(units, "softmax", loss=SPARSE, **compiled))
-    refuses(estimator, y, "metrics: ", "the number of the class", f"loss='{CATEGORICAL}'")
+    refuses(estimator, y, "metrics: ", "class numbers", f"loss='{CATEGORICAL}'")
 
 
 def test_weighted_metrics_of_the_estimator_are_compared_too():
@@ -183,7 +183,7 @@ def test_metrics_of_each_of_several_outputs_are_compared(by_name):
         return model
 
     y = np.column_stack([THREE, TWO])
-    refuses(quick(KerasClassifier, build), y, "metrics: AUC", "the number of the class")
+    refuses(quick(KerasClassifier, build), y, "metrics: AUC", "class numbers")
 
 
 @pytest.mark.parametrize(

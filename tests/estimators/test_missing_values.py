@@ -70,7 +70,7 @@ def test_missing_features_reach_a_model_that_knows_them(diabetes):
     assert get_tags(fitted).input_tags.allow_nan
     assert not get_tags(KerasRegressor()).input_tags.allow_nan
     for model in (knowing, None):
-        with pytest.raises(ValueError, match="Input X contains NaN.*pass allow_nan=True where"):
+        with pytest.raises(ValueError, match="Input X contains NaN.*pass allow_nan=True instead"):
             regressor(model, allow_nan=False).fit(X, y)
     with pytest.raises(ValueError, match="Input X contains infinity"):
         regressor(knowing).fit(np.where(np.isnan(X), np.inf, X), y)
@@ -178,7 +178,7 @@ def test_missing_cells_of_a_field_take_the_row_out_of_its_heads_loss(diabetes):
     assert fitted.history_["price_loss"][0] == pytest.approx(wanted, rel=1e-4)
     assert np.isfinite(fitted.score(X, y))
     cross_validate(regressor(two_heads, epochs=1), X, y, cv=2, error_score="raise")
-    with pytest.raises(ValueError, match="y contains NaN, in the field 'price'.*allow_nan=True"):
+    with pytest.raises(ValueError, match="y contains NaN in the field 'price'.*allow_nan=True"):
         regressor(two_heads, allow_nan=False).fit(X, y)
 
 
@@ -239,6 +239,6 @@ def test_arguments_of_a_builder_by_these_names_are_reached_by_their_full_names(d
 
     regressor(build, epochs=0, model__allow_nan=5).fit(*diabetes)
     assert seen == [(5, 4)]
-    with pytest.warns(UserWarning, match="model__output_to_prediction= sets it") as caught:
+    with pytest.warns(UserWarning, match="pass model__output_to_prediction=") as caught:
         regressor(build, epochs=0, allow_nan=False, output_to_prediction=np.ravel).fit(*diabetes)
     assert len(caught) == 1

@@ -148,7 +148,7 @@ def test_metrics_that_cannot_compare_with_the_target_are_an_error(iris):
     ]:
         with pytest.raises(ValueError, match=f"metrics: .* cannot compare.*use loss='{other}"):
             quick(metrics=[metric], loss=loss).fit(*iris)
-    with pytest.raises(ValueError, match="metrics='acuracy' is none of Keras' metrics; did you"):
+    with pytest.raises(ValueError, match="metrics='acuracy' is not in keras.metrics; did you"):
         quick(metrics=["acuracy"]).fit(*iris)
 
 
@@ -215,7 +215,7 @@ def test_routed_arguments_reach_the_loss_by_name_class_and_instance(iris):
     ("units", "activation", "expected"),
     [
         (1, "sigmoid", r"Dense\(3, activation='softmax'\)"),
-        (4, "softmax", r"4 units.*3 classes: make it Dense\(3, activation='softmax'\)"),
+        (4, "softmax", r"4 units.*3 classes: use Dense\(3, activation='softmax'\)"),
         (3, "linear", r"'linear' activation.*Dense\(3, activation='softmax'\).*from_logits=True"),
         (3, "sigmoid", r"'sigmoid' activation.*Dense\(3, activation='softmax'\)"),
     ],
@@ -249,7 +249,7 @@ def test_a_model_with_the_wrong_number_of_outputs_is_an_error(iris):
         heads = [keras.layers.Dense(3, activation="softmax")(inputs) for _ in range(2)]
         return keras.Model(inputs, heads)
 
-    with pytest.raises(ValueError, match="the model has 2 outputs, but the target asks for 1"):
+    with pytest.raises(ValueError, match="the model has 2 outputs, but the target needs 1"):
         quick(model=two).fit(*iris)
 
 

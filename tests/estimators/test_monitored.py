@@ -32,17 +32,17 @@ class Renamed(EarlyStopping):
         (
             EarlyStopping("val_accuracy"),
             {},
-            ("EarlyStopping(monitor='val_accuracy')", "'loss'", "validation_split", "['accuracy']"),
+            ("EarlyStopping monitors 'val_accuracy'", "'loss'", "validation_split", "['accuracy']"),
         ),
-        (EarlyStopping("val_accuracy"), {"metrics": ["accuracy"]}, ("validates on no rows; set",)),
+        (EarlyStopping("val_accuracy"), {"metrics": ["accuracy"]}, ("no validation rows; set",)),
         (
             EarlyStopping("val_accuracy", mode="max"),
             {"validation_split": 0.25},
-            ("'loss', 'val_loss'; record it by metrics=['accuracy']",),
+            ("'loss', 'val_loss'; record it with metrics=['accuracy']",),
         ),
-        (EarlyStopping(), {}, ("monitor='val_loss'", "validation_split=0.2", "X_val and y_val")),
-        (keras.callbacks.ReduceLROnPlateau(), {}, ("ReduceLROnPlateau(monitor='val_loss')",)),
-        (Renamed("los"), {}, ("Renamed(monitor='los')", "did you mean loss?")),
+        (EarlyStopping(), {}, ("monitors 'val_loss'", "validation_split=0.2", "X_val and y_val")),
+        (keras.callbacks.ReduceLROnPlateau(), {}, ("ReduceLROnPlateau monitors 'val_loss'",)),
+        (Renamed("los"), {}, ("Renamed monitors 'los'", "did you mean loss?")),
         (
             EarlyStopping("val_accuracy"),
             {"metrics": ["acc"], "validation_split": 0.25},
@@ -51,7 +51,7 @@ class Renamed(EarlyStopping):
         (
             keras.callbacks.ModelCheckpoint("x.keras", monitor="val_auc", save_best_only=True),
             {"metrics": ["AUC"], "validation_split": 0.25},
-            ("ModelCheckpoint(monitor='val_auc')", "did you mean val_AUC"),
+            ("ModelCheckpoint monitors 'val_auc'", "did you mean val_AUC"),
         ),
     ],
 )
@@ -64,7 +64,7 @@ def test_what_there_will_not_be_is_named_with_what_there_is(callback, params, pa
 
 def test_callbacks_of_the_call_and_of_partial_fit_are_checked_too():
     for call in (classifier().fit, classifier().partial_fit):
-        with pytest.raises(ValueError, match="monitor='val_loss'"):
+        with pytest.raises(ValueError, match="monitors 'val_loss'"):
             call(X, Y, callbacks=[EarlyStopping()])
 
 

@@ -282,7 +282,7 @@ def test_routed_parameters_read_and_write_as_attributes():
     [
         ({"epochs": -1}, "epochs=-1 must be an integer of at least 0"),
         ({"epochs": 2.5}, "epochs=2.5 must be an integer"),
-        ({"batch_size": 0}, "batch_size=0 must be an integer of at least 1; -1 stands"),
+        ({"batch_size": 0}, "batch_size=0 must be an integer of at least 1; -1 means"),
         ({"batch_size": "32"}, "batch_size='32' must be an integer"),
         ({"validation_split": 1.0}, r"validation_split=1.0 must be a number in \[0, 1\)"),
         ({"validation_split": "0.1"}, "validation_split='0.1' must be"),
@@ -421,7 +421,7 @@ def take_anything(meta, units=8, dropout_rate=0.1, **kwargs):
 )
 def test_a_name_in_kwargs_that_is_close_to_a_known_one_is_a_warning(iris, name, meant):
     full = f"model__{name.removeprefix('model__')}"
-    message = rf"{full} goes to the \*\*kwargs of take_anything: was {meant} meant\?"
+    message = rf"{full} goes to the \*\*kwargs of take_anything; did you mean {meant}\?"
     with pytest.warns(UserWarning, match=message) as caught:
         KerasClassifier(take_anything, epochs=1, **{name: 3}).fit(*iris)
     assert caught[0].filename == __file__

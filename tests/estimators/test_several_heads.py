@@ -262,12 +262,12 @@ def test_a_head_with_a_loss_of_its_own_is_free_and_what_is_made_of_it_is_scored(
     [
         ({"loss": {"kind": SPARSE}}, "loss has no entry for the head 'price'"),
         ({"loss": [SPARSE, None]}, "loss has no entry for the head 'price'"),
-        ({"names": ("kind", "prise")}, "no head has the field 'price' of y; did you mean prise"),
+        ({"names": ("kind", "prise")}, "the name of the field 'price'; did you mean prise"),
         ({"loss": {"kind": SPARSE, "price": "mse", "prize": "mse"}}, "an entry for 'prize', but"),
-        ({"loss": {"kind": SPARSE, "price": SPARSE}}, r"for classes, and y\['price'\] has values"),
+        ({"loss": {"kind": SPARSE, "price": SPARSE}}, r"for classes, but y\['price'\] has values"),
         ({"activation": "sigmoid"}, "3 units with 'sigmoid' .* 3 classes"),
-        ({"model": None}, "fields 'price', 'kind', and the default model has one output"),
-        ({"model": one_output}, "no head has the field 'price', 'kind' of y"),
+        ({"model": None}, "fields 'price', 'kind', but the default model has one output"),
+        ({"model": one_output}, "no head has the name of the field 'price', 'kind'"),
     ],
 )
 def test_what_does_not_go_together_is_named_before_training(diabetes, frame, params, message):
@@ -277,13 +277,13 @@ def test_what_does_not_go_together_is_named_before_training(diabetes, frame, par
 
 def test_fields_and_heads_that_have_no_partner_are_named(diabetes, frame, fitted):
     X = diabetes[0]
-    with pytest.raises(ValueError, match="no head has the field 'size' of y"):
+    with pytest.raises(ValueError, match="no head has the name of the field 'size'"):
         regressor().fit(X, frame.assign(size=1.0))
-    with pytest.raises(ValueError, match="y lacks the field 'price'"):
+    with pytest.raises(ValueError, match="y does not have the field 'price'"):
         fitted.score(X, frame[["kind"]])
     with pytest.raises(ValueError, match="y is a ndarray without names"):
         fitted.score(X, np.zeros((len(X), 2)))
-    with pytest.raises(ValueError, match="the fields of a data frame or structured array as"):
+    with pytest.raises(ValueError, match="y of KerasRegressor is a data frame or structured array"):
         regressor(lambda: two_heads({"n_features_in_": 10, **fitted._metadata()})).fit(
             X, np.column_stack([diabetes[1], diabetes[1]])
         )
@@ -291,5 +291,5 @@ def test_fields_and_heads_that_have_no_partner_are_named(diabetes, frame, fitted
 
 def test_a_classifier_names_the_regressor(diabetes, frame):
     for y in (frame, stack_inputs(price=frame["price"], kind=frame["kind"])):
-        with pytest.raises(ValueError, match="several heads, with labels too, are KerasRegressor"):
+        with pytest.raises(ValueError, match="for several heads, use KerasRegressor"):
             KerasClassifier(two_heads).fit(diabetes[0], y)

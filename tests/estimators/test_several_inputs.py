@@ -256,12 +256,12 @@ def test_our_searches_name_stack_inputs_where_no_rows_can_be_taken():
 
 
 MISTAKES = {
-    "column": ({**INPUTS, "deck": "dek"}, r"inputs\['deck'\] wants the column 'dek'.*mean deck\?"),
+    "column": ({**INPUTS, "deck": "dek"}, r"inputs\['deck'\] needs the column 'dek'.*mean deck\?"),
     "twice": ({**INPUTS, "deck": "age"}, r"'age' of X is in both inputs\['numbers'\] and inputs\["),
-    "unfed": ({"numbers": ["age", "fare"], "cabin": "cabin"}, "nothing feeds 'deck'"),
+    "unfed": ({"numbers": ["age", "fare"], "cabin": "cabin"}, "no data for 'deck'"),
     "typo": (
         {"numbers": ["age", "fare"], "cabin": "cabin", "dekc": "deck"},
-        "nothing feeds 'deck', and 'dekc' goes to none of them; was 'dekc' meant",
+        "no data for 'deck' and there is no Input for 'dekc'; did you mean 'dekc'",
     ),
     "text": ({**INPUTS, "numbers": ["fare", "cabin"], "cabin": "age"}, "text in column 'cabin'"),
     "numbers": ({**INPUTS, "cabin": "fare", "numbers": ["age", "age2"]}, r"X\['fare'\] has numb"),
@@ -270,7 +270,7 @@ MISTAKES = {
         r"X\['fare'\] has -?\d\.\d+, but",
     ),
     "shape": ({**INPUTS, "numbers": ["age", "fare", "age2"]}, r"inputs\['numbers'\] has rows of"),
-    "position": ({**INPUTS, "deck": 9}, r"wants column 9, but X has 5 columns"),
+    "position": ({**INPUTS, "deck": 9}, r"needs column 9, but X has 5 columns"),
     "beyond": (
         {**INPUTS, "deck": "age", "numbers": ["deck", "fare"]},
         r"X\['age'\] has \d+, but the model's Embedding has input_dim=4",
@@ -306,9 +306,9 @@ def test_numbers_that_are_missing_are_named_by_their_column():
 
 @pytest.mark.tensorflow("text and lookup layers are TensorFlow's alone")
 def test_a_prediction_that_lacks_a_part_names_it(fitted):
-    with pytest.raises(ValueError, match=r"inputs\['cabin'\] wants the column 'cabin', which X"):
+    with pytest.raises(ValueError, match=r"inputs\['cabin'\] needs the column 'cabin', which X"):
         fitted.predict(FRAME.drop(columns="cabin"))
-    with pytest.raises(ValueError, match="wants the column 'age', but X is an array without names"):
+    with pytest.raises(ValueError, match="needs the column 'age', but X is an array without names"):
         fitted.predict(FRAME.to_numpy())
     unseen = FRAME.assign(deck=9)
     with pytest.raises(ValueError, match=re.escape("X['deck'] has 9, but the model's Embedding")):
@@ -336,9 +336,9 @@ def test_an_argument_inputs_of_the_builder_is_reached_by_its_full_name_alone():
     estimator = classifier(build, inputs=INPUTS, model__inputs=5).fit(FRAME, Y)
     assert seen == [5]
     estimator = classifier(build, inputs=INPUTS)
-    with pytest.warns(UserWarning, match="model__inputs= sets it"):
+    with pytest.warns(UserWarning, match="pass model__inputs="):
         estimator.fit(FRAME, Y)
-    with pytest.raises(TypeError, match="an argument `inputs` of the .* is model__inputs"):
+    with pytest.raises(TypeError, match="an argument `inputs` of the .* pass model__inputs"):
         classifier(build, inputs=3, model__inputs=1).fit(FRAME, Y)
 
 

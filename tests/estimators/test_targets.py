@@ -20,8 +20,8 @@ from kerasearch import KerasClassifier, KerasRegressor, mlp
 from kerasearch.training import programs
 
 SHUFFLED = KFold(3, shuffle=True, random_state=0)
-TAKEN_FOR_CLASSES = "were taken for classes that exclude each other"
-TAKEN_FOR_LABELS = "were taken for labels that may occur together"
+TAKEN_FOR_CLASSES = "were interpreted as classes that exclude each other"
+TAKEN_FOR_LABELS = "were interpreted as labels that may occur together"
 
 
 def classifier(model=None, **params):
@@ -177,7 +177,7 @@ def test_rows_that_are_not_one_hot_are_refused_where_columns_are_classes(iris):
 def test_softmax_on_labels_that_do_occur_together_is_warned_of(iris):
     X, y = iris
     labels = np.eye(3, dtype=int)[y] | (X[:, :3] > 0)
-    with pytest.warns(UserWarning, match="takes? its columns for classes that exclude each other"):
+    with pytest.warns(UserWarning, match="interpreted as classes that exclude each other"):
         classifier(layers((3, "softmax")), epochs=1).fit(X, labels)
     _, messages = caught(lambda: classifier(epochs=1, metrics=["AUC"]).fit(X, labels))
     assert messages == []
@@ -334,8 +334,8 @@ def test_ordinary_targets_and_models_that_use_the_scale_are_not_warned_of(raw_di
     [
         ("sigmoid", lambda y: y, "between 0 and 1"),
         ("tanh", lambda y: y / 100, "between -1 and 1"),
-        ("relu", lambda y: y - 100, "from 0 up"),
-        ("softplus", lambda y: -y, "from 0 up"),
+        ("relu", lambda y: y - 100, "of at least 0"),
+        ("softplus", lambda y: -y, "of at least 0"),
         ("softmax", lambda y: y / 1000, r"Dense\(1, activation='linear'\)"),
     ],
 )
@@ -371,13 +371,13 @@ def test_an_activation_that_reaches_the_target_is_none(raw_diabetes):
     ids=["timestamps", "dates", "durations", "zoned", "periods", "list"],
 )
 def test_times_as_a_regressors_target_are_an_error(times):
-    with pytest.raises(ValueError, match="y must be numeric, but holds times"):
+    with pytest.raises(ValueError, match="y must be numeric, but has times"):
         regressor().fit(np.ones((30, 2)), times)
 
 
 def test_times_as_features_are_an_error():
     times = np.arange(60).reshape(30, 2).astype("datetime64[D]")
-    with pytest.raises(ValueError, match="X must be numeric, but holds times"):
+    with pytest.raises(ValueError, match="X must be numeric, but has times"):
         regressor().fit(times, np.arange(30.0))
 
 

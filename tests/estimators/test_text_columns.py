@@ -30,18 +30,24 @@ def polars_frame():
 
 
 COLUMNS = {
-    "object": (lambda: frame(pd.Series(LETTERS, dtype=object)), "column 'city' ('a'"),
-    "str": (lambda: frame(LETTERS), "column 'city' ('a'"),
-    "string": (lambda: frame(pd.Series(LETTERS, dtype="string")), "column 'city' ('a'"),
-    "category": (lambda: frame(pd.Categorical(LETTERS)), "column 'city' ('a'"),
-    "missing": (lambda: frame([None, "b"] * (N // 2)), "column 'city' ('b'"),
-    "mixed": (lambda: frame([1, "b"] * (N // 2)), "column 'city' ('b'"),
-    "polars": (polars_frame, "column 'city' ('a'"),
-    "one of two": (lambda: frame(LETTERS).rename(columns={"x": "city"}), "column 'city' ('a'"),
-    "text array": (lambda: np.array([LETTERS, LETTERS]).T, "2 columns: 0, 1 ('a'"),
-    "bytes": (lambda: np.array([LETTERS]).T.astype("S"), "column 0 ('a'"),
-    "object array": (lambda: np.array([[1, s] for s in LETTERS], dtype=object), "column 1 ('a'"),
-    "lists": (lambda: [[1.0, s] for s in LETTERS], "column 1 ('a'"),
+    "object": (lambda: frame(pd.Series(LETTERS, dtype=object)), "column 'city' (for example 'a'"),
+    "str": (lambda: frame(LETTERS), "column 'city' (for example 'a'"),
+    "string": (lambda: frame(pd.Series(LETTERS, dtype="string")), "column 'city' (for example 'a'"),
+    "category": (lambda: frame(pd.Categorical(LETTERS)), "column 'city' (for example 'a'"),
+    "missing": (lambda: frame([None, "b"] * (N // 2)), "column 'city' (for example 'b'"),
+    "mixed": (lambda: frame([1, "b"] * (N // 2)), "column 'city' (for example 'b'"),
+    "polars": (polars_frame, "column 'city' (for example 'a'"),
+    "one of two": (
+        lambda: frame(LETTERS).rename(columns={"x": "city"}),
+        "column 'city' (for example 'a'",
+    ),
+    "text array": (lambda: np.array([LETTERS, LETTERS]).T, "2 columns: 0, 1 (for example 'a'"),
+    "bytes": (lambda: np.array([LETTERS]).T.astype("S"), "column 0 (for example 'a'"),
+    "object array": (
+        lambda: np.array([[1, s] for s in LETTERS], dtype=object),
+        "column 1 (for example 'a'",
+    ),
+    "lists": (lambda: [[1.0, s] for s in LETTERS], "column 1 (for example 'a'"),
 }
 
 
@@ -75,7 +81,7 @@ def test_documents_in_a_column_are_for_a_vectorizer_of_that_column():
 
 
 def test_numbers_written_as_text_and_rows_of_different_lengths_say_what_to_do():
-    with pytest.raises(ValueError, match=r"'1', which X.astype\(float\) makes a number"):
+    with pytest.raises(ValueError, match=r"'1', which X.astype\(float\) converts to a number"):
         KerasClassifier(epochs=1).fit(np.array([["1", "2"]] * N), Y)
     with pytest.raises(ValueError, match=r"different lengths \(1, 3\).*pad_sequences"):
         KerasClassifier(epochs=1).fit([[1, 2, 3], [1]] * (N // 2), Y)
@@ -83,7 +89,7 @@ def test_numbers_written_as_text_and_rows_of_different_lengths_say_what_to_do():
 
 def test_a_column_of_dates_among_numbers_is_named():
     X = pd.DataFrame({"x": NUMBERS, "day": pd.date_range("2020-01-01", periods=N)})
-    with pytest.raises(ValueError, match=r"X\['day'\] must be numeric, but holds times"):
+    with pytest.raises(ValueError, match=r"X\['day'\] must be numeric, but has times"):
         KerasClassifier(epochs=1).fit(X, Y)
 
 

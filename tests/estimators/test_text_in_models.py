@@ -27,7 +27,7 @@ def never(meta):
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (DOCS, {}, r"X has text \('good film'\), and models on .* take numbers alone: .*Tfidf"),
+        (DOCS, {}, r"X has text \('good film'\), and models on .* need numbers: .*Tfidf"),
         (pd.DataFrame({"text": DOCS}), {}, "X has text in column 'text'"),
         (
             pd.DataFrame({"age": NUMBERS[:, 0], "city": ["Oslo", "Rome", "Bern"] * 10}),
@@ -78,7 +78,7 @@ def looked_up(kind):
 )
 def test_a_lookup_layer_is_an_error_that_names_it(kind):
     pytest.importorskip("tensorflow", reason="Keras does not make lookup layers without it")
-    with pytest.raises(ValueError, match=rf"the model has the {kind} '\w+', and models on") as told:
+    with pytest.raises(ValueError, match=rf"model has the {kind} '\w+', but the backend") as told:
         KerasClassifier(looked_up, kind=kind).fit(NUMBERS.astype(int), Y)
     assert "OrdinalEncoder" in str(told.value)
     assert "KERAS_BACKEND=tensorflow" in str(told.value)
@@ -88,7 +88,7 @@ def test_without_tensorflow_the_error_is_the_same(monkeypatch):
     def build():
         raise ImportError("Layer StringLookup requires TensorFlow. Install it via `pip ...`")
 
-    with pytest.raises(ValueError, match="the model has a StringLookup, and models on"):
+    with pytest.raises(ValueError, match="the model has a StringLookup, but the backend"):
         KerasClassifier(build).fit(NUMBERS, Y)
 
 
@@ -109,5 +109,5 @@ def test_another_error_of_a_builder_comes_through():
 
 
 def test_a_transformer_says_so_too():
-    with pytest.raises(ValueError, match="X has text .* take numbers alone"):
+    with pytest.raises(ValueError, match="X has text .* need numbers"):
         KerasTransformer(never).fit(DOCS)

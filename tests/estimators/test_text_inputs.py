@@ -113,7 +113,7 @@ def test_X_is_no_parameter_and_setting_it_says_so():
     estimator = classifier()
     assert not {"X", "model__X"} & estimator.get_params().keys()
     for name in ("X", "model__X"):
-        with pytest.raises(ValueError, match="filled in with the rows .* rename the argument"):
+        with pytest.raises(ValueError, match="gets the training rows; .* rename the argument"):
             estimator.set_params(**{name: 3})
     with pytest.raises(ValueError, match="rename the argument"):
         classifier(X=3)
@@ -158,7 +158,7 @@ def test_the_store_tells_vocabularies_apart(tmp_path):
 
 @pytest.mark.tensorflow("text and lookup layers are TensorFlow's alone")
 def test_text_that_is_missing_and_numbers_for_text_are_named():
-    with pytest.raises(ValueError, match="X has missing values beside text, None in row 1"):
+    with pytest.raises(ValueError, match="has text and missing values, for example None in row 1"):
         classifier().fit([DOCS[0], None, *DOCS[2:]], Y)
 
     def build():
@@ -170,9 +170,11 @@ def test_text_that_is_missing_and_numbers_for_text_are_named():
             ]
         )
 
-    with pytest.raises(ValueError, match=r"X has numbers \(int64\).*takes text: X.astype\(str\)"):
+    with pytest.raises(
+        ValueError, match=r"X has numbers \(int64\).*needs text: .* X.astype\(str\)"
+    ):
         classifier(build).fit(np.arange(48)[:, None], Y)
-    with pytest.raises(ValueError, match=r"X\['t'\] has 3 beside text"):
+    with pytest.raises(ValueError, match=r"X\['t'\] has text and 3"):
         classifier(build, inputs={"t": "t"}).fit(pd.DataFrame({"t": [3, *DOCS[1:]]}), Y)
 
 

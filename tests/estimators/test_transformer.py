@@ -274,7 +274,7 @@ def test_a_step_of_the_models_own_gets_X_alone(iris):
         -np.mean((again(transformer, X) - X) ** 2), rel=0.1
     )
     transformer.set_params(cls=Alone).fit(X)
-    with pytest.raises(ValueError, match="Alone trains in its own way.* give it a test_step"):
+    with pytest.raises(ValueError, match="Alone has its own train_step.* define test_step"):
         transformer.score(X)
 
 
@@ -318,7 +318,7 @@ def test_several_parts_are_given_back_by_their_names(iris):
     errors = np.mean((given["left"] - left) ** 2), np.mean((given["right"] - right) ** 2)
     assert transformer.score(X) == pytest.approx(-sum(errors), rel=1e-4)
     assert transformer.transform(X).shape == (150, 2)
-    with pytest.raises(ValueError, match="has 1 output, and X has 2 parts to be given back"):
+    with pytest.raises(ValueError, match="has 1 output, but X has 2 parts to reconstruct"):
         network(one_of_two, inputs=columns).fit(X)
 
 
@@ -344,14 +344,14 @@ def test_sparse_rows_are_given_back_dense(digits):
     [
         (
             {"layer": "cod"},
-            "layer='cod' is none of the model's layers; did you mean code",
+            "layer='cod' is not a layer of the model; did you mean code",
         ),
-        ({"layer": None}, "takes the model's second output .* has one: name the layer .*'code'"),
-        ({"layer": 3}, "layer=3 is none of the model's layers.* model__layer"),
+        ({"layer": None}, "the model's second output .* has one output: pass the name .*'code'"),
+        ({"layer": 3}, "layer=3 is not a layer of the model.* model__layer"),
         ({"class_weight": "balanced"}, "class_weight"),
-        ({"model": lambda: Variational(4, 2)}, "Variational has a call of its own: let it return"),
+        ({"model": lambda: Variational(4, 2)}, "Variational has its own call method: return"),
         ({"model": lambda: shared_layer()}, "'code' is called 2 times in the model"),
-        ({"model": lambda: wrong_width()}, r"has shape \(None, 3\), and X, which .* \(4,\)"),
+        ({"model": lambda: wrong_width()}, r"has shape \(None, 3\), but X, which .* \(4,\)"),
     ],
 )
 def test_what_cannot_be_is_an_error_before_training(iris, params, message):
@@ -371,7 +371,7 @@ def wrong_width():
 def test_the_layer_may_be_changed_after_a_fit(iris):
     transformer = network(epochs=0).fit(iris[0]).set_params(layer="dense")
     assert transformer.transform(iris[0]).shape == (150, 16)
-    with pytest.raises(ValueError, match="layer='dens' is none of the model's layers; did you"):
+    with pytest.raises(ValueError, match="layer='dens' is not a layer of the model; did you"):
         transformer.set_params(layer="dens").transform(iris[0])
 
 

@@ -239,7 +239,7 @@ def test_limits_and_switches_of_the_process_count(store, data):
 
 def test_a_limit_on_epochs_makes_fits_unlike_stored_ones(store, data, monkeypatch):
     monkeypatch.setattr(keras.config, "max_epochs", lambda: 1)
-    with pytest.warns(UserWarning, match="told to limit epochs"):
+    with pytest.warns(UserWarning, match="limits epochs or steps"):
         assert not is_known(store, *data)
     assert len(store) == 1
 

@@ -209,7 +209,7 @@ def test_batches_of_different_dtypes_are_an_error_that_names_the_batch(xy):
     def load(rows, y, rng):
         return x[rows] if 0 in rows else x[rows].astype(int)
 
-    with pytest.raises(ValueError, match="for batch . of epoch 1 has dtype .*, and the first"):
+    with pytest.raises(ValueError, match="for batch . of epoch 1 has dtype .*, but the first"):
         training.fit(training.build(mlp, 1), loaded(load), y, batch_size=16)
 
 
@@ -226,5 +226,5 @@ def test_a_model_that_trains_in_a_fit_of_its_own_is_refused(xy):
         return model
 
     rows = loaded(lambda rows, y, rng: x[rows])
-    with pytest.raises(ValueError, match="Own trains in a `fit` of its own, which takes arrays"):
+    with pytest.raises(ValueError, match="Own overrides `fit`, which needs arrays"):
         training.fit(training.build(build, 0), rows, y)
