@@ -21,8 +21,8 @@ def convolution():
     return network(layers.Conv2D(4, 3), layers.MaxPooling2D(), layers.Flatten(), shape=(8, 8, 1))
 
 
-def recurrent(cell="LSTM"):
-    return network(getattr(layers, cell)(6, dropout=0.1), shape=(7, 4))
+def recurrent():
+    return network(layers.LSTM(6, dropout=0.1), shape=(7, 4))
 
 
 def embedding():
@@ -50,7 +50,7 @@ def averaged():
 def rows_of(name):
     rng = np.random.default_rng(0)
     shape = {"convolution": (8, 8, 1), "embedding": (5,), "default": (4,)}.get(name, (4,))
-    if name in ("LSTM", "GRU", "attention"):
+    if name in ("LSTM", "attention"):
         shape = (7, 4)
     X = rng.normal(size=(N, *shape))
     if name == "embedding":
@@ -65,7 +65,6 @@ def estimators():
         "default": KerasClassifier(dropout=0.2, batch_norm=True, **common),
         "convolution": KerasClassifier(convolution, **common),
         "LSTM": KerasClassifier(recurrent, **common),
-        "GRU": KerasClassifier(recurrent, cell="GRU", **common),
         "embedding": KerasClassifier(embedding, **common),
         "attention": KerasClassifier(attention, **common),
         "normalization": KerasClassifier(normalized, **common),

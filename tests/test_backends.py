@@ -129,7 +129,13 @@ print("all the same")
 @pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("writer", "reader"), [("tensorflow", "jax"), ("jax", "tensorflow")])
-def test_a_pickle_of_one_backend_predicts_and_trains_on_another(writer, reader, tmp_path):
+def test_a_pickle_of_one_backend_predicts_and_trains_on_another(
+    writer, reader, tmp_path, tmp_path_factory, monkeypatch
+):
+    # the second direction finds what the first compiled
+    cache = tmp_path_factory.getbasetemp().parent / "jax"
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     file = str(tmp_path / "estimators.pickle")
     run_on(writer, WRITE, file)
     assert run_on(reader, READ, file).strip().endswith("all the same")
