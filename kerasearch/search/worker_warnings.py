@@ -2,7 +2,8 @@
 
 A worker's standard error may be a file on another machine. joblib hands every task of a search to
 the backend's ``submit``, here a copy's, whose tasks give what was warned of back with their scores.
-Threads warn where the search is, and need none of this. Checked with joblib 1.4 to 1.6.
+Threads warn where the search is, and need none of this; nor does a search in one process, whose
+fits come to no backend's ``submit``. Checked with joblib 1.4 to 1.6.
 """
 
 from __future__ import annotations
