@@ -5,7 +5,8 @@ A layer's ``_clear_losses`` has no public name. Checked with Keras 3.10 to 3.15.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -68,9 +69,10 @@ class Step:
         self.state = [spec for group in groups_of_specs for spec in group]
         self.batch = [_spec((n_rows, *a.shape[1:]), a.dtype) for a in data.leaves(arrays)]
         drew = watch_randomness()
-        traced, (returned, after) = jax.make_jaxpr(step, return_shape=True)(
-            groups_of_specs, self.batch
-        )
+        with _placement_noted(model):
+            traced, (returned, after) = jax.make_jaxpr(step, return_shape=True)(
+                groups_of_specs, self.batch
+            )
         model._clear_losses()  # losses of the traced call would keep the trace in memory
         held = {id(variable.value) for group in groups for variable in group}
         if any(id(array) in held for array in jax_audit.arrays_read(traced)):
@@ -101,6 +103,24 @@ class Step:
     def pack(self, returned: Sequence[Any]) -> Any:
         """Pack a flat list into the structure that the step returns."""
         return jax.tree.unflatten(self._structure, list(returned))
+
+
+@contextlib.contextmanager
+def _placement_noted(model: keras.Model) -> Iterator[None]:
+    """Let a model of an older Keras know on which devices its variables are.
+
+    The steps of Keras 3.10 read this, and ``model.fit`` notes it before the first step. The steps
+    of later versions do not read it. There is no public name for it.
+    """
+    note = getattr(model, "_record_training_state_sharding_spec", None)
+    if note is None:
+        yield
+        return
+    note()
+    try:
+        yield
+    finally:
+        model._clear_jax_state_sharding()
 
 
 def _spec(shape: Sequence[int], dtype: Any) -> jax.ShapeDtypeStruct:

@@ -20,6 +20,8 @@ if keras.backend.backend() != "jax":
 
 import jax
 
+from kerasearch.training.jax_step import _placement_noted
+
 
 def _state(model):
     groups = (
@@ -42,7 +44,8 @@ def test_a_step_takes_and_gives_a_state_in_four_groups_and_changes_no_variable()
     with relied_on("the state of a training step", "kerasearch/training/jax_backend.py"):
         model, batch = _built()
         before = model.get_weights()
-        logs, after = model.train_step(_state(model), batch)
+        with _placement_noted(model):
+            logs, after = model.train_step(_state(model), batch)
         assert [len(group) for group in after] == [len(group) for group in _state(model)]
         assert logs.keys() == model.get_metrics_result().keys()
         for a, b in zip(model.get_weights(), before, strict=True):
@@ -54,9 +57,10 @@ def test_evaluation_and_prediction_take_what_they_need_of_it():
     with relied_on("the state of other steps", "kerasearch/training/jax_backend.py"):
         model, batch = _built()
         weights, others, _, metrics = _state(model)
-        _, after = model.test_step((weights, others, metrics), batch)
+        with _placement_noted(model):
+            _, after = model.test_step((weights, others, metrics), batch)
+            output, others_after = model.predict_step((weights, others), batch[:1])
         assert len(after) == 3
-        output, others_after = model.predict_step((weights, others), batch[:1])
         assert output.shape == (16, 3)
         assert len(others_after) == len(others)
 
