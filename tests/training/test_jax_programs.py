@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 
 from kerasearch import training
-from kerasearch.training import data, eligibility, program_cache
+from kerasearch.training import data, eligibility, jax_functions, program_cache
 from kerasearch.training.fingerprint import fingerprint_of_training
 
 from . import zoo
@@ -40,6 +43,31 @@ def test_rows_that_fill_all_batches_need_no_step_for_a_last_one():
     training.clear_programs()
     _fit(training.build(zoo.ZOO["dense"], 0), 64)
     assert _functions() == {(16, 64)}
+
+
+def test_threads_share_what_is_compiled(monkeypatch):
+    training.clear_programs()
+    compiled = []
+    put = jax_functions.Function.put
+
+    def noted_put(function, result):
+        compiled.append(function)
+        put(function, result)
+
+    monkeypatch.setattr(jax_functions.Function, "put", noted_put)
+    models = [training.build(zoo.ZOO["dense"], 0) for _ in range(2)]
+    barrier = threading.Barrier(2)
+
+    def fit(model):
+        barrier.wait(timeout=60)
+        return _fit(model)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(fit, models)
+    assert first.reason == second.reason
+    assert first.history == second.history
+    assert _functions() == {(16, 128), (3, None)}
+    assert len(compiled) == 2
 
 
 def test_convolutions_take_single_steps():
