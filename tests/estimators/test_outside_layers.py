@@ -636,5 +636,5 @@ class HoldsLate(keras.Model):
 
 def test_an_outer_layer_that_a_model_takes_when_it_is_built_is_an_error(data):
     outer = layers.Dense(3)
-    with pytest.raises(ValueError, match="a subclass of keras.Model, holds the layer"):
+    with pytest.raises(ValueError, match="a subclass of keras.Model, has the layer"):
         quick(lambda: HoldsLate(outer)).fit(*data)
