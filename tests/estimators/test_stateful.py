@@ -131,7 +131,7 @@ def test_a_warm_start_begins_with_the_states_reset():
 
 def test_a_fixed_batch_that_does_not_divide_the_rows_names_both_numbers():
     X, y = rows(29)
-    with pytest.raises(ValueError, match=r"batches of 10 rows, .* the 29 rows .* would have 9"):
+    with pytest.raises(ValueError, match=r"batches of 10 rows, but 29 rows .* would have 9"):
         quick().fit(X, y)
     with pytest.raises(ValueError, match=r"batches of 10 rows, .* the 24 rows"):
         cross_val_score(quick(), *rows(36), cv=KFold(3), error_score="raise")
