@@ -140,7 +140,7 @@ def test_a_fixed_batch_that_does_not_divide_the_rows_names_both_numbers():
     network = quick().fit(*rows(20))
     with pytest.raises(ValueError, match=r"batches of 10 rows, but 13 rows"):
         network.predict(X[:13])
-    with pytest.raises(ValueError, match=r"batches of 10 rows, .* the 12 rows"):
+    with pytest.raises(ValueError, match=r"batches of 10 rows, but 12 rows"):
         quick(epochs=1).fit(X[:20], y[:20], X_val=X[:12], y_val=y[:12])
     assert network.predict(X[:13], steps=1).shape == (10,)
 
