@@ -27,7 +27,7 @@ def never(meta):
 @pytest.mark.parametrize(
     ("X", "params", "message"),
     [
-        (DOCS, {}, r"X has text \('good film'\), and models on .* need numbers: .*Tfidf"),
+        (DOCS, {}, r"X has text \('good film'\), but models on .* need numbers: .*Tfidf"),
         (pd.DataFrame({"text": DOCS}), {}, "X has text in column 'text'"),
         (
             pd.DataFrame({"age": NUMBERS[:, 0], "city": ["Oslo", "Rome", "Bern"] * 10}),
