@@ -355,7 +355,7 @@ def test_an_option_that_is_not_there_leads_to_the_right_one(capsys, words, says)
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        (["batch_size=0"], "--param batch_size=0 must be an integer of at least 1; -1 means all rows"),
+        (["batch_size=0"], "--param batch_size=0 must be an integer of at least 1; -1 means all"),
         (["batch_size=32,64,0,16"], "--param batch_size=0 must be an integer of at least 1"),
         (["batch_size=16,2.5,32"], "--param batch_size=2.5 must be an integer"),
         (["dropout=2"], "--param dropout=2 must be a number in [0, 1)"),
