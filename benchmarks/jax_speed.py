@@ -16,7 +16,7 @@ from typing import Any
 from ._processes import machine, measure, print_table
 from .search_speed import big, build_mlp, search, work
 
-# work -> owed ratio to scikeras on TensorFlow, and to model.fit on JAX
+# work -> required ratio to scikeras on TensorFlow, and to model.fit on JAX
 SEARCHES = {"grid": (6, 6), "long": (22, 5), "shapes": (3, 3), "cnn": (3, 3), "lstm": (2.5, 3)}
 # to model.fit on TensorFlow, and to model.fit on JAX
 FITS = {"big": (2.2, 1.0)}
@@ -131,7 +131,7 @@ def main() -> None:
         return
 
     rows, results = [], {}
-    for name, owed in {**SEARCHES, **FITS}.items():
+    for name, required in {**SEARCHES, **FITS}.items():
         if arguments.only and name not in arguments.only:
             continue
         libraries = ("kerasearch", "scikeras" if name in SEARCHES else "keras", "loop")
@@ -144,8 +144,8 @@ def main() -> None:
         ours, *peers = medians.values()
         row = {"work": name, "kerasearch on JAX": f"{ours:.2f} s"}
         columns = ("peer on TensorFlow", "model.fit on JAX")
-        for what, peer, ratio in zip(columns, peers, owed, strict=True):
-            row[what] = f"{peer:.2f} s, {peer / ours:.1f}x (owed {ratio}x)"
+        for what, peer, ratio in zip(columns, peers, required, strict=True):
+            row[what] = f"{peer:.2f} s, {peer / ours:.1f}x (required {ratio}x)"
         rows.append(row)
         print(rows[-1], flush=True)
     if arguments.only is None or "warm" in arguments.only:

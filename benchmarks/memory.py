@@ -13,7 +13,7 @@ from typing import Any
 
 from ._processes import machine, measure, print_table
 
-# name -> (library, what, fits before, fits measured, MiB a fit owed)
+# name -> (library, what, fits before, fits measured, the most MiB a fit allowed)
 WORKS = {
     "one shape": ("kerasearch", "300 fits of one shape after 20", 20, 300, 0.1),
     "distinct shapes": ("kerasearch", "150 fits of distinct shapes after 50", 50, 150, 0.3),
@@ -83,7 +83,7 @@ def main() -> None:
         print(json.dumps(run(arguments.run)))
         return
     rows, results = [], {}
-    for name, (library, what, _, _, owed) in WORKS.items():
+    for name, (library, what, _, _, required) in WORKS.items():
         if arguments.only and name not in arguments.only:
             continue
         results[name] = measure("benchmarks.memory", name)
@@ -92,7 +92,7 @@ def main() -> None:
                 "library": library,
                 "work": what,
                 "MiB a fit": f"{results[name]['MiB a fit']:.2f}",
-                "owed": f"{owed} at most" if owed else "",
+                "required": f"{required} at most" if required else "",
             }
         )
         print(rows[-1], flush=True)

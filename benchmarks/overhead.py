@@ -93,7 +93,7 @@ def main() -> None:
     results = measure("benchmarks.overhead")
     ratio = results["fit"] / results["bare loop"]
     print_table([{"work": name, "ms": f"{value:.1f}"} for name, value in results.items()])
-    print(f"\nfit / bare loop: {ratio:.2f} (at most 1.5 owed)")
+    print(f"\nfit / bare loop: {ratio:.2f} (at most 1.5)")
     print(json.dumps({"machine": machine(), "results": results}))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from ._processes import machine, measure, print_table
 
-# work -> (what it is, owed ratio, ratio aimed at)
+# work -> (what it is, required ratio, ratio aimed at)
 SEARCHES = {
     "grid": ("3 learning rates x 2 batch sizes, MLP(64), digits, 19 fits", 10, 20),
     "shapes": ("12 random MLP shapes, digits, 37 fits", 6, 10),
@@ -277,7 +277,7 @@ def main() -> None:
         return
 
     rows, results = [], {}
-    for name, (what, owed, aim) in {**SEARCHES, **FITS}.items():
+    for name, (what, required, aim) in {**SEARCHES, **FITS}.items():
         if arguments.only and name not in arguments.only:
             continue
         peer = "scikeras" if name in SEARCHES else "keras-jax" if name == "big_jax" else "keras"
@@ -295,7 +295,7 @@ def main() -> None:
                 "kerasearch": f"{ours[worst]:.2f} s",
                 peer if name in SEARCHES else "peer": f"{theirs[worst]:.2f} s",
                 "ratio": f"{ratios[worst]:.1f}x",
-                "owed / aim": f"{owed}x / {aim}x",
+                "required / aim": f"{required}x / {aim}x",
             }
             | {"peer": f"{theirs[worst]:.2f} s ({peer})"}
         )

@@ -159,8 +159,8 @@ def main() -> None:
             )
     print_table(rows)
     hashing = results["hashing"]
-    print(f"\nstoring adds {results['grid, cold']['seconds'] / plain - 1:+.1%} (at most 10 % owed)")
-    print(f"the key of a fit takes {hashing['key_share']:.1%} of it (at most 5 % owed)")
+    print(f"\nstoring adds {results['grid, cold']['seconds'] / plain - 1:+.1%} (at most 10 %)")
+    print(f"the key of a fit takes {hashing['key_share']:.1%} of it (at most 5 %)")
     print(
         f"hashing {hashing['hash_gb_per_s']:.1f} GB/s, copying {hashing['copy_gb_per_s']:.1f} GB/s"
     )

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
-# at opening a database: others may come first with the tables, the marks of their two versions, and
-# the study, each once
+# How often a database is opened. Another process may come first with each of four things that a new
+# database needs: the tables, two marks of versions, and the study.
 _ATTEMPTS = 5
 
 
@@ -31,7 +31,9 @@ def create_study(storage: Any, name: str) -> Study:
     optuna = import_optuna()
     if storage is None:
         return optuna.create_study(direction="maximize")
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    attempts_left = _ATTEMPTS
+    while True:
+        attempts_left -= 1
         try:
             return optuna.create_study(
                 storage=_opened(storage), study_name=name, load_if_exists=True, direction="maximize"
@@ -48,7 +50,6 @@ def create_study(storage: Any, name: str) -> Study:
                 f"storage={shown} could not be opened: {first}. It is a URL such as "
                 "'sqlite:///search.db', or the path of a journal file"
             ) from cause
-    raise AssertionError("unreachable")
 
 
 def masked(text: str, storage: Any) -> str:

@@ -1,4 +1,4 @@
-"""Random numbers that XLA compiles in a third of the time on CPUs, with the same bits.
+"""Random numbers that XLA compiles faster on CPUs, with the same bits.
 
 JAX' generator, Threefry-2x32, has twenty rounds of additions and rotations. On CPUs, JAX writes
 them as a loop, and XLA needs 0.3 to 1.2 s to compile this loop for each shape. Without a loop, the

@@ -201,10 +201,13 @@ def _backend_seeded(seed: int) -> Iterator[None]:
             torch.manual_seed(seed)
             yield
         return
-    from .jax_random import quickly_compiled  # here: on another backend, it is not loaded
+    if keras.backend.backend() == "jax":
+        from .jax_random import quickly_compiled  # here: other backends do not need JAX
 
-    with quickly_compiled():
-        yield
+        with quickly_compiled():
+            yield
+        return
+    yield
 
 
 @contextlib.contextmanager
