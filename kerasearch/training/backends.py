@@ -86,6 +86,8 @@ def no_leak(model: keras.Model) -> contextlib.AbstractContextManager[None]:
 
 
 def free_memory() -> None:
-    """Free the memory that the backend keeps for deleted programs."""
+    """Free the memory that the backend keeps for deleted programs and models."""
     if NAME == "tensorflow":
         tensorflow_memory.free_kernels()
+    elif NAME == "jax":
+        jax_backend.free_operations()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import keras
 
 from . import data
@@ -34,6 +35,17 @@ def trace(
     program = Program(f"{kind}_step", _STATES[kind], base)
     program.extend(model, arrays, constants, batch_size, n_rows)
     return program
+
+
+def free_operations() -> None:
+    """Free the operations that JAX keeps compiled for the shapes of deleted models.
+
+    Each new shape of a weight compiles a few operations, for example to draw initial values. JAX
+    keeps them for ever, about 8 MiB for a model with new shapes, with ``model.fit`` too. The
+    programs are not affected. Other functions of the process are compiled again at their next call,
+    with the same results.
+    """
+    jax.clear_caches()
 
 
 def _trained(model: keras.Model) -> list[list[keras.Variable]]:

@@ -6,10 +6,9 @@ step changes are donated: their memory is reused for the new values.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import jax
@@ -21,12 +20,14 @@ from .jax_step import Step
 
 Values = list[Any]
 
-# only one thread compiles at a time, because threads mostly need the same functions
-_LOCK = threading.Lock()
-
 
 class Function(ABC):
-    """A function that runs a step once or several times, and is compiled at the first call.
+    """A function that runs a step once or several times.
+
+    It is compiled in another thread, from `compile_with` on. The first call waits for the result.
+    XLA does not hold Python's lock and mostly uses one core for a function, so that functions are
+    compiled in parallel with each other and with the next trace. The result depends only on the
+    lowered function and on flags of the process.
 
     Parameters
     ----------
@@ -40,35 +41,20 @@ class Function(ABC):
         self._step = step
         self._donated = [i for i in step.moving if i not in kept]
         self._others = [i for i in range(len(step.state)) if i not in set(self._donated)]
-        self._compiled: Callable[..., Any] | None = None
+        self._compiled: Future[Callable[..., Any]] = Future()
 
     def __call__(self, values: Values, *args: Any) -> tuple[Values, Any]:
         """Run; return all state values, and the result of the last step."""
-        if self._compiled is None:
-            compile_together([self])
-        assert self._compiled is not None
+        compiled = self._compiled.result()
         others = [values[i] for i in self._others]
-        moved, returned = self._compiled(self._to_donate(values), others, *args)
+        moved, returned = compiled(self._to_donate(values), others, *args)
         values = list(values)
         for i, value in zip(self._step.moving, moved, strict=True):
             values[i] = value
         return values, self._step.pack(returned)
 
-    @abstractmethod
-    def _function(self, values: Values, *args: Any) -> tuple[Values, Values]:
-        """Return the changed state values, and the result of the last step."""
-
-    @abstractmethod
-    def _specs(self) -> list[Any]:
-        """Get the specs of the arguments after the values."""
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the function was compiled."""
-        return self._compiled is not None
-
-    def lower(self) -> Any:
-        """Lower the function for compilation."""
+    def compile_with(self, executor: Executor) -> None:
+        """Lower the function in this thread, and compile it in a thread of the executor."""
 
         def function(donated: Values, others: Values, *args: Any) -> tuple[Values, Values]:
             values: Values = [None] * len(self._step.state)
@@ -79,12 +65,19 @@ class Function(ABC):
 
         state = self._step.state
         donated, others = ([state[i] for i in p] for p in (self._donated, self._others))
-        return jax.jit(function, donate_argnums=0).lower(donated, others, *self._specs())
-
-    def put(self, compiled: Callable[..., Any]) -> None:
-        """Set the compiled result of `lower`."""
-        self._compiled = compiled
+        with quickly_compiled():
+            jitted = jax.jit(function, donate_argnums=0)
+            lowered = jitted.lower(donated, others, *self._specs())
         self._step.forget()
+        self._compiled = executor.submit(lowered.compile)
+
+    @abstractmethod
+    def _function(self, values: Values, *args: Any) -> tuple[Values, Values]:
+        """Return the changed state values, and the result of the last step."""
+
+    @abstractmethod
+    def _specs(self) -> list[Any]:
+        """Get the specs of the arguments after the values."""
 
     def _to_donate(self, values: Values) -> Values:
         """Get the values to donate; an array that another variable shares is copied."""
@@ -95,25 +88,6 @@ class Function(ABC):
             jnp.copy(v) if ids.count(id(v)) > 1 else v
             for v in map(values.__getitem__, self._donated)
         ]
-
-
-def compile_together(functions: Iterable[Function]) -> None:
-    """Compile functions in parallel threads, because XLA mostly uses one core for a function.
-
-    The functions are lowered in this thread. The result depends only on the lowered functions and
-    on flags of the process.
-    """
-    with _LOCK:
-        waiting = [function for function in functions if not function.is_compiled]
-        with quickly_compiled():
-            lowered = [function.lower() for function in waiting]
-        if len(waiting) == 1:
-            waiting[0].put(lowered[0].compile())
-        elif waiting:
-            with ThreadPoolExecutor(len(waiting), thread_name_prefix="kerasearch-compile") as pool:
-                compiled = list(pool.map(lambda one: one.compile(), lowered))
-            for function, done in zip(waiting, compiled, strict=True):
-                function.put(done)
 
 
 class StepFunction(Function):

@@ -5,14 +5,16 @@ model with the same fingerprint, unless it depends on other objects (see `jax_au
 
 Shapes are static in JAX. A program therefore has one function for full batches, and one for a
 smaller last batch of an epoch. Functions are traced with the model when the program is chosen, and
-compiled at their first call.
+compiled in other threads from then on.
 
 A variable's ``_value`` has no public name. Checked with Keras 3.10 to 3.15.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -24,7 +26,7 @@ import numpy as np
 from keras.src.backend.common.stateless_scope import StatelessScope
 
 from . import data
-from .jax_functions import Function, LoopFunction, StepFunction, Values, compile_together
+from .jax_functions import Function, LoopFunction, StepFunction, Values
 from .jax_rows import Rows, room_for
 from .jax_rule import why_single_steps
 from .jax_step import Step
@@ -32,8 +34,9 @@ from .step_logs import are_means
 
 # the largest number of functions in a program, because a search may try many batch sizes
 _MAX_FUNCTIONS = 32
-# a rough estimate, because XLA does not tell the size of a compiled function
-_BYTES_PER_OPERATION = 2000
+# XLA does not tell the size of a compiled function. Functions of dense, recurrent, convolutional
+# and normalizing nets took 11,000 to 25,000 bytes for each traced operation.
+_BYTES_PER_OPERATION = 20_000
 
 Groups = Callable[[keras.Model], list[list[keras.Variable]]]
 # the number of rows in a batch, and the `room` of a loop, which is None for a single step
@@ -94,7 +97,7 @@ class Program:
         batch_size: int,
         n_rows: int,
     ) -> None:
-        """Trace the missing functions for this number of rows."""
+        """Trace the missing functions for this number of rows, and begin to compile them."""
         groups = self._groups(model)
         n_state = sum(map(len, groups))
         first_metric = n_state if self._method == "predict_step" else n_state - len(groups[-1])
@@ -104,18 +107,21 @@ class Program:
         if not self._functions:
             self._specs = _specs(groups)
             self._reset = _values_after_reset(model, [v for g in groups for v in g], first_metric)
-        for size in _sizes(batch_size, n_rows):
-            if self._key(arrays, size, batch_size) in self._functions:
-                continue
-            step = Step(model, self._method, groups, arrays, size, constants)
-            self.private = self.private or step.private
-            self.whole_epochs = self.whole_epochs and why_single_steps(step) is None
-            self.n_bytes += len(step.primitives) * _BYTES_PER_OPERATION
-            key = self._key(arrays, size, batch_size)
-            room = key[1]
-            self._functions[key] = (
-                StepFunction(step, kept) if room is None else LoopFunction(step, kept, room)
-            )
+        with _compiling() as executor:
+            for size in _sizes(batch_size, n_rows):
+                if self._key(arrays, size, batch_size) in self._functions:
+                    continue
+                step = Step(model, self._method, groups, arrays, size, constants)
+                self.private = self.private or step.private
+                self.whole_epochs = self.whole_epochs and why_single_steps(step) is None
+                self.n_bytes += len(step.primitives) * _BYTES_PER_OPERATION
+                key = self._key(arrays, size, batch_size)
+                room = key[1]
+                function = (
+                    StepFunction(step, kept) if room is None else LoopFunction(step, kept, room)
+                )
+                function.compile_with(executor)
+                self._functions[key] = function
 
     def fits(self, model: keras.Model) -> bool:
         """Tell whether the model has the variables that this program expects."""
@@ -159,7 +165,6 @@ class Program:
         self, rows: Rows, order: np.ndarray | None, batch_size: int, begin: int, end: int
     ) -> Iterator[tuple[Function, tuple[Any, ...]]]:
         """List the functions to call in order, with their arguments after the state."""
-        compile_together(self._functions.values())
         loop = self._functions.get((batch_size, rows.room))
         if loop is not None and order is not None:
             n_full = min(end, len(order) // batch_size)
@@ -177,6 +182,16 @@ class Program:
             if value is not variable._value:
                 # copy the initial values of metrics, because other models use them too
                 variable._value = jax.numpy.copy(value) if id(value) in shared else value
+
+
+@contextlib.contextmanager
+def _compiling() -> Iterator[Executor]:
+    """Get threads that compile; they end afterwards, without being waited for."""
+    executor = ThreadPoolExecutor(2, thread_name_prefix="kerasearch-compile")
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=False)
 
 
 def _sizes(batch_size: int, n_rows: int) -> list[int]:

@@ -97,7 +97,7 @@ class Step:
         return [after[i] for i in self.moving], outputs[: self._n_returned]
 
     def forget(self) -> None:
-        """Delete the trace, which is not needed after the function is compiled."""
+        """Delete the trace, which is not needed after the function is lowered."""
         self._function = None
 
     def pack(self, returned: Sequence[Any]) -> Any:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MAX_PROGRAMS = 64
 MAX_BYTES = 1 << 30
 # TensorFlow keeps kernels of deleted functions until its whole kernel cache is emptied. This slows
-# down the next call of all other programs. It is therefore not done at every eviction.
+# down the next call of all other programs. JAX keeps operations for the shapes of deleted models in
+# the same way. Memory is therefore not freed at every eviction.
 _EVICTIONS_PER_SWEEP = 16
 
 _FINGERPRINTS = {
@@ -117,7 +118,7 @@ def programs() -> Programs:
 
 
 def clear_programs() -> None:
-    """Empty the cache of compiled programs, and free the memory that TensorFlow keeps for them."""
+    """Empty the cache of compiled programs, and free the memory that the backend keeps for them."""
     CACHE.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -48,13 +49,13 @@ def test_rows_that_fill_all_batches_need_no_step_for_a_last_one():
 def test_threads_share_what_is_compiled(monkeypatch):
     training.clear_programs()
     compiled = []
-    put = jax_functions.Function.put
+    compile_with = jax_functions.Function.compile_with
 
-    def noted_put(function, result):
+    def noted(function, executor):
         compiled.append(function)
-        put(function, result)
+        compile_with(function, executor)
 
-    monkeypatch.setattr(jax_functions.Function, "put", noted_put)
+    monkeypatch.setattr(jax_functions.Function, "compile_with", noted)
     models = [training.build(zoo.ZOO["dense"], 0) for _ in range(2)]
     barrier = threading.Barrier(2)
 
@@ -129,3 +130,39 @@ def test_an_evaluation_of_some_batches_traces_no_other():
     model._symbolic_build(data_batch=data.head(arrays))
     program_cache.choose(program_cache.Work("test", model, arrays, 0, batch_size=16, n_rows=32))
     assert _functions() == {(16, None)}
+
+
+def test_an_interrupt_while_xla_compiles_does_not_wait_for_it(monkeypatch):
+    """A first fit on JAX takes seconds to compile, and Ctrl-C must act within one."""
+    training.clear_programs()
+    model = training.build(zoo.ZOO["dense"], 0)
+    interrupted, waits = [], threading.Event()
+    compile_now = jax.stages.Lowered.compile
+
+    def slow(lowered, *args, **kwargs):
+        if not interrupted:
+            interrupted.append(lowered)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            waits.wait(timeout=60)
+        return compile_now(lowered, *args, **kwargs)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", slow)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            _fit(model)
+    finally:
+        assert not waits.is_set()
+        waits.set()
+    fresh = training.build(zoo.ZOO["dense"], 0)
+    assert _fit(fresh).history["loss"] == _fit(training.build(zoo.ZOO["dense"], 0)).history["loss"]
+
+
+def test_freed_memory_holds_the_operations_of_the_process_and_leaves_the_numbers():
+    add = jax.jit(lambda x: x + 1)
+    add(1.0)
+    assert add._cache_size() == 1
+    before = _fit(training.build(zoo.ZOO["dense"], 0)).history
+    training.clear_programs()
+    assert add._cache_size() == 0
+    assert add(1.0) == 2
+    assert _fit(training.build(zoo.ZOO["dense"], 0)).history == before
