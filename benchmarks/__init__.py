@@ -1,1 +1,1 @@
-"""One script per claim; each prints ratios against a peer run in the same call."""
+"""One script for each claim. It prints ratios to another library that runs in the same call."""

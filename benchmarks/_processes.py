@@ -1,4 +1,4 @@
-"""Runs parts of a benchmark in processes of their own, and describes the machine."""
+"""Run each part of a benchmark in a process of its own, and describe the machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure(module: str, *args: str, timeout: int = 1800, backend: str = "tensor
 
 
 def machine() -> dict[str, str]:
-    """The machine and the versions, for the record of a measurement."""
+    """Describe the machine and the versions of the packages, to record with the figures."""
     versions = {}
     for package in PACKAGES:
         try:

@@ -1,7 +1,8 @@
-"""Searches replayed on a table of trainings: what each would have found after so many epochs.
+"""Replay searches on a table of fits, to see what each search finds with a number of epochs.
 
-A search is an iterator of steps, a candidate and the rung it is trained up to. It sees validation
-scores alone, and no step costs epochs that its candidate had before.
+A search is an iterator of steps. A step is a candidate and the rung up to which the candidate is
+trained. A search sees only validation scores. A step costs only the epochs by which it continues
+the earlier training of its candidate.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from ._table import EPOCHS, GRID, SHAPE, SPACE, Table
 
 Steps = Iterator[tuple[int, int]]
 LAST = len(EPOCHS) - 1
-N_TRIALS = 96  # as many as the grid has
-_REPEATS = 5  # proposals in a row that were tried before, until TPE gets one drawn at random
+N_TRIALS = 96  # the number of candidates in the grid
+_REPEATS = 5  # after so many known candidates in a row, TPE gets a random new candidate
 
 
 def grid(table: Table, seed: int) -> Steps:
-    """Run the whole grid in a random order, which is kinder to it than its own."""
+    """Run the whole grid in a random order, which is better for the grid than its own order."""
     return _in_order(np.random.default_rng(seed).permutation(points(GRID)))
 
 
@@ -41,7 +42,10 @@ def sobol(table: Table, seed: int) -> Steps:
 
 
 def tpe(table: Table, seed: int) -> Steps:
-    """Ask Optuna, whose numbers are places in the lists; what it proposes twice costs nothing."""
+    """Ask Optuna for candidates. A candidate that Optuna proposes again costs nothing.
+
+    Optuna sees the index of a number in its list, and not the number itself.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -79,9 +83,9 @@ def tpe(table: Table, seed: int) -> Steps:
 
 
 def halving(table: Table, seed: int) -> Steps:
-    """27 candidates with one epoch, the best nine with three, and so on; and once more.
+    """Train 27 candidates for one epoch, the best nine for three epochs, and so on; then repeat.
 
-    This is the schedule of scikit-learn's halving, and the widest bracket of Hyperband.
+    This is the schedule of scikit-learn's halving and the widest bracket of Hyperband.
     """
     return _brackets(table, seed, [LAST])
 
@@ -101,34 +105,36 @@ METHODS: dict[str, Callable[[Table, int], Steps]] = {
 
 
 def points(levels: dict[str, list[Any]]) -> np.ndarray:
-    """The candidates of a grid."""
+    """Return the candidates of a grid."""
     places = [[SPACE[name].index(value) for value in levels[name]] for name in SPACE]
     return np.array([index(point) for point in product(*places)])
 
 
 def index(places: Any) -> int:
-    """The candidate with these places in the lists of `SPACE`."""
+    """Return the candidate whose values have these indices in the lists of `SPACE`."""
     return int(np.ravel_multi_index(tuple(places), SHAPE))
 
 
 def curves(table: Table, method: str, seeds: range, n_trials: int) -> np.ndarray:
-    """Validation and test score of the pick after 1, 2, ... times the most epochs.
+    """Score the picked candidate after budgets of 1, 2, ... full trainings.
 
     Returns
     -------
     ndarray of shape (n_seeds, 2, n_trials)
-        The pick is the best of those with the most epochs. What is worse than a constant guess
-        counts as that guess; a search that ran out keeps its pick.
+        The validation score and the test score of the picked candidate. Among the candidates
+        with the most epochs, a search picks the candidate with the best validation score. A score
+        that is worse than the score of a constant guess is replaced by the score of the guess. A
+        search that has no more candidates keeps its pick.
     """
     return np.array([curve(table, METHODS[method](table, seed), n_trials) for seed in seeds])
 
 
 def curve(table: Table, steps: Steps, n_trials: int) -> np.ndarray:
-    """One row of `curves`."""
+    """Return the scores of one search, which are one row of `curves`."""
     decisive = np.nan_to_num(table.validation, nan=-np.inf)
     had: dict[int, int] = {}
     spent, best = 0, (-1, -np.inf)
-    picks: list[tuple[int, int]] = []  # after each unit of epochs
+    picks: list[tuple[int, int]] = []  # the picked candidate and rung after each full budget
     pick = (0, 0)
     for candidate, rung in steps:
         before = had.get(candidate, 0)
@@ -154,7 +160,7 @@ def _in_order(candidates: np.ndarray) -> Steps:
 
 
 def _brackets(table: Table, seed: int, which: Any) -> Steps:
-    """Run brackets of Hyperband, round after round."""
+    """Run brackets of Hyperband again and again."""
     from kerasearch import hyperband_schedule
 
     schedule = hyperband_schedule(max_resources=EPOCHS[LAST], factor=3)
@@ -167,7 +173,7 @@ def _brackets(table: Table, seed: int, which: Any) -> Steps:
 
 
 def bracket_of(table: Table, rungs: pd.DataFrame, alive: np.ndarray) -> Steps:
-    """Run one bracket, from the candidates of its first rung on."""
+    """Run one bracket, which begins with the candidates `alive`."""
     scores = np.nan_to_num(table.validation, nan=-np.inf)
     for n, epochs in zip(rungs["n_candidates"], rungs["n_resources"], strict=True):
         rung = EPOCHS.index(epochs)

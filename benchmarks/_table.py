@@ -1,7 +1,7 @@
-"""A table of real trainings: every point of a space of networks, on four data sets.
+"""A table of real fits: every point of a space of networks, on four data sets.
 
-Searches are then replayed on it as often as one likes. The space is whole in it, so that what a
-search proposes is there, and no neighbor stands in for it.
+Searches can be replayed on the table many times. The table has every point of the space, so it has
+the score of every candidate that a search can propose.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 DATASETS = ("digits", "breast_cancer", "wine", "diabetes")
 EPOCHS = (1, 3, 9, 27)
-# The first two are free once a network is traced; each combination of the others is traced anew.
+# The first two need no new tracing. Each combination of the other values is traced separately.
 SPACE: dict[str, list[Any]] = {
     "learning_rate": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
     "batch_size": [16, 64, 256],
@@ -29,7 +29,8 @@ SPACE: dict[str, list[Any]] = {
     "optimizer": ["adam", "sgd"],
 }
 FREE = ("learning_rate", "batch_size")
-# What a first grid has: the names that come to mind, round values, the others at their defaults.
+# A typical first grid: it varies well-known hyperparameters over round values, and keeps the
+# defaults of the other hyperparameters.
 GRID: dict[str, list[Any]] = {
     "learning_rate": [1e-4, 1e-3, 1e-2, 1e-1],
     "batch_size": [16, 64],
@@ -46,10 +47,11 @@ _COLUMNS = [f"{part}_{kind}_{e}" for e in EPOCHS for part in ("val", "test") for
 
 @dataclass(frozen=True)
 class Table:
-    """One data set's trainings, candidates in the order of `product` over `SPACE`.
+    """The scores of all candidates on one data set, in the order of `product` over `SPACE`.
 
-    `validation` and `test` have shape (n_candidates, n_rungs), NaN where a fit diverged; a score is
-    accuracy or R2, or else the negative loss. The floors are what a constant guess scores.
+    `validation` and `test` have the shape (n_candidates, n_rungs). They are NaN where a fit
+    diverged. A score is the accuracy, R2, or the negative loss. The floors are the scores of a
+    constant guess.
     """
 
     name: str
@@ -61,7 +63,7 @@ class Table:
 
     @classmethod
     def read(cls, folder: Path, name: str, by: str = "score", swap: bool = False) -> Table:
-        """Read scores or losses; `swap` lets the held-out part choose, and tests on the other."""
+        """Read scores or losses. `swap` exchanges the validation part and the test part."""
         points = list(product(*SPACE.values()))
         frame = pd.read_csv(_file(folder, name)).set_index(list(SPACE)).loc[points]
         kind, sign = ("s", 1) if by == "score" else ("l", -1)
@@ -75,14 +77,21 @@ class Table:
 
 @dataclass(frozen=True)
 class Data:
-    """Thirds of a data set: to train on, to choose by, held out. Scaled by the first."""
+    """The training part, validation part and test part of a data set, which are thirds.
+
+    All parts are scaled by the mean and the standard deviation of the training part.
+    """
 
     classification: bool
     X: dict[str, np.ndarray]
     y: dict[str, np.ndarray]
 
     def scores(self, part: str, predicted: np.ndarray) -> tuple[float, float]:
-        """Accuracy and cross-entropy of probabilities; R2 and squared error of numbers."""
+        """Return a score and a loss of predictions.
+
+        These are the accuracy and the cross-entropy of probabilities, or R2 and the mean squared
+        error of numbers.
+        """
         from sklearn.metrics import log_loss, mean_squared_error, r2_score
 
         y = self.y[part]
@@ -94,7 +103,7 @@ class Data:
         return accuracy, log_loss(y, predicted, labels=labels)
 
     def guess(self, part: str) -> tuple[float, float]:
-        """Scores of guessing alike for each row: the class shares, or the mean."""
+        """Score the same guess for each row: the class frequencies, or the mean."""
         n = len(self.y[part])
         if not self.classification:
             return self.scores(part, np.full(n, self.y["train"].mean()))
@@ -127,10 +136,10 @@ def load(name: str) -> Data:
 
 
 def make(folder: Path, names: tuple[str, ...], n_jobs: int) -> None:
-    """Train what the folder's files lack, and add it to them network by network."""
+    """Train the networks that the files of a folder lack, and add each network to its file."""
     from joblib import Parallel, delayed
 
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # the processes share the cores
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # because the processes share the cores
     folder.mkdir(parents=True, exist_ok=True)
     networks = [n for n in SPACE if n not in FREE]
     frames, missing = {}, []
@@ -156,7 +165,10 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _write(frame: pd.DataFrame, path: Path) -> None:
-    """Write in one order and with five digits; whole, whenever it is stopped."""
+    """Write sorted rows with five significant digits.
+
+    A process that is stopped meanwhile leaves the old file whole.
+    """
     partial = path.with_name(f"partial-{path.name}")
     frame.sort_values(list(SPACE)).to_csv(
         partial, index=False, float_format="%.5g", compression={"method": "gzip", "mtime": 0}
@@ -175,7 +187,10 @@ def _train(name: str, network: dict[str, Any]) -> tuple[str, list[dict[str, Any]
 
 
 def _scores(data: Data, params: dict[str, Any]) -> dict[str, float]:
-    """Train a candidate, from rung to rung through a fit store; NaN from where it diverged on."""
+    """Train a candidate from rung to rung, with a fit store.
+
+    From the rung on at which the candidate diverges, its scores are NaN.
+    """
     from kerasearch import FitStore, KerasClassifier, KerasRegressor
     from kerasearch.exceptions import DivergenceError
 

@@ -1,8 +1,9 @@
 """The searches of `search_speed` on JAX, against scikeras on TensorFlow and ``model.fit`` on JAX.
 
-Run ``python -m benchmarks.jax_speed``. Every measurement is a process of its own; the peers take
-turns. Times are of the search alone, without imports and data. The fairest peer is a loop that a
-user of Keras on JAX would write: ``model.fit`` for each candidate and fold.
+Run ``python -m benchmarks.jax_speed``. Each measurement runs in a process of its own, and the
+libraries take turns. The times are the times of the search, without imports and the loading of
+data. The fairest comparison is a loop that a user of Keras on JAX would write: it calls
+``model.fit`` for each candidate and fold.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from typing import Any
 from ._processes import machine, measure, print_table
 from .search_speed import big, build_mlp, search, work
 
-# work -> required ratio to scikeras on TensorFlow, and to model.fit on JAX
+# the work, with the required ratios to scikeras on TensorFlow and to model.fit on JAX
 SEARCHES = {"grid": (6, 6), "long": (22, 5), "shapes": (3, 3), "cnn": (3, 3), "lstm": (2.5, 3)}
-# to model.fit on TensorFlow, and to model.fit on JAX
+# the work, with the required ratios to model.fit on TensorFlow and to model.fit on JAX
 FITS = {"big": (2.2, 1.0)}
 BACKENDS = {"kerasearch": "jax", "scikeras": "tensorflow", "keras": "tensorflow", "loop": "jax"}
 
 
 def loop(name: str) -> dict[str, Any]:
-    """A search as a loop over candidates and folds."""
+    """Search with a loop over candidates and folds."""
     import keras
     import numpy as np
     from sklearn.metrics import accuracy_score
@@ -62,7 +63,7 @@ def loop(name: str) -> dict[str, Any]:
 
 
 def warm() -> dict[str, float]:
-    """A warm fit of 10 epochs over the bare compiled functions: milliseconds of both."""
+    """Time a warm fit of 10 epochs and its bare compiled functions, in milliseconds."""
     import keras
     import numpy as np
     from sklearn.datasets import load_digits
@@ -94,7 +95,7 @@ def warm() -> dict[str, float]:
 
 
 def _bare_loop(program: Any, model: Any, rows: Any, n_rows: int) -> float:
-    """The seconds that the functions of a program take by themselves for 10 epochs."""
+    """Return the seconds that the functions of a program alone take for 10 epochs."""
     import numpy as np
 
     variables = [variable for group in program._groups(model) for variable in group]

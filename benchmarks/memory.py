@@ -1,7 +1,8 @@
-"""How much resident memory a fit leaves behind, here and on scikeras.
+"""How much the resident memory grows with each fit of kerasearch and of scikeras.
 
-Run ``python -m benchmarks.memory``. Each measurement is a process of its own: some fits to warm
-up, then the growth over many more, garbage collected before each reading.
+Run ``python -m benchmarks.memory``. Each measurement runs in a process of its own. The process runs
+some fits first, and then measures its growth over many more fits. It collects garbage before each
+reading.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from ._processes import machine, measure, print_table
 
-# name -> (library, what, fits before, fits measured, the most MiB a fit allowed)
+# name -> (library, description, fits before, fits measured, allowed MiB for each fit)
 WORKS = {
     "one shape": ("kerasearch", "300 fits of one shape after 20", 20, 300, 0.1),
     "distinct shapes": ("kerasearch", "150 fits of distinct shapes after 50", 50, 150, 0.3),

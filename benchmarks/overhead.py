@@ -1,6 +1,7 @@
-"""What the engine adds to the bare compiled loop, and how long a prediction takes.
+"""How much time a fit adds to the bare compiled loop, and how long a prediction takes.
 
-Run ``python -m benchmarks.overhead``. All in one process, medians of several rounds.
+Run ``python -m benchmarks.overhead``. All measurements run in one process. The figures are medians
+of several rounds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ._processes import machine, measure, print_table
 
 
 def run(rounds: int = 15) -> dict[str, float]:
-    """Measure in this process; milliseconds."""
+    """Measure in this process, and return milliseconds."""
     from sklearn.datasets import load_digits
 
     from kerasearch import KerasClassifier, training

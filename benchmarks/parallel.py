@@ -1,7 +1,8 @@
-"""What `n_jobs` gives: one process, threads, and joblib's processes, for short and for long fits.
+"""How fast a search is in one process, in threads and in joblib's processes.
 
-``python -m benchmarks.parallel`` prints a table of ratios to one process, each search in a process
-of its own; "warm" is the second search with the same worker processes.
+``python -m benchmarks.parallel`` measures short fits and long fits. It prints a table of ratios to
+the time in one process. Each measurement runs in a process of its own. "warm" is the second search
+with the same worker processes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from typing import Any
 from ._processes import machine, measure, print_table
 
 WAYS = ("one process", "threads", "processes")
-# candidates, epochs of each, and rows: 72 fits of a fraction of a second, and 12 of some seconds
+# the candidates, the epochs of a candidate and the rows: 72 fits of a fraction of a second each,
+# and 12 fits of some seconds each
 WORK = {"short fits": (24, 5, 600), "long fits": (4, 120, 1797)}
 
 
 def run(way: str, work: str) -> dict[str, float]:
-    """Search twice, and give the seconds of both."""
+    """Search twice, and return the seconds of both searches."""
     import joblib
     from sklearn.datasets import load_digits
     from sklearn.model_selection import GridSearchCV
@@ -32,7 +34,7 @@ def run(way: str, work: str) -> dict[str, float]:
     X, y = (X[:rows] / 16).astype("float32"), y[:rows]
     rates = [10 ** (-1 - 3 * i / n) for i in range(n)]
     estimator = KerasClassifier(hidden_layer_sizes=(64,), epochs=epochs, random_state=0)
-    estimator.fit(X[:64], y[:64])  # TensorFlow is imported, whichever way
+    estimator.fit(X[:64], y[:64])  # TensorFlow is imported before the clock starts
     search = GridSearchCV(estimator, {"optimizer__learning_rate": rates}, cv=3, refit=False)
     backend = "threading" if way == "threads" else "loky"
     seconds, scores = [], []

@@ -1,12 +1,16 @@
-"""The same searches on kerasearch, KerasTuner and plain Optuna with Keras: time and test score.
+"""The times and test scores of the same searches with kerasearch, KerasTuner and plain Optuna.
 
-Run ``python -m benchmarks.peers_search``. Same networks, space, rows (digits, in thirds), epochs
-and number of trials; of Hyperband one pass. Each trial is scored on one validation part, since
-KerasTuner has no folds; kerasearch's random search runs with three folds too. Each library's best
-candidate is then trained once more, on training and validation part together, and scored on the
-rows held out. Every measurement is a process of its own, and the peers take turns. Times are of
-the search alone, without imports, data and last training. Where a library can do without
-validation in every epoch, it does. ``--repeat`` takes more seeds; scores are then means.
+Run ``python -m benchmarks.peers_search``. All libraries use the same networks, space, rows (digits,
+split into thirds), epochs and number of trials. Hyperband runs one pass.
+
+Each trial is scored on one validation part, because KerasTuner has no folds. The random search of
+kerasearch runs with three folds too. The best candidate of each library is trained once more on the
+training part and the validation part together. It is then scored on the test part. A library does
+not validate in every epoch if it can search without this validation.
+
+Each measurement runs in a process of its own, and the libraries take turns. The times are the times
+of the search, without imports, the loading of data and the last fit. ``--repeat`` takes more seeds,
+and the scores are then means.
 """
 
 from __future__ import annotations
@@ -44,7 +48,7 @@ SEARCHES = {
         "optuna": "Optuna and `model.fit`, `HyperbandPruner`",
     },
 }
-CHOICES: dict[str, list[Any]] = {  # beside the learning rate and the number of layers
+CHOICES: dict[str, list[Any]] = {  # besides the learning rate and the number of layers
     "batch_size": [16, 64, 256],
     "units": [8, 16, 32, 64, 128],
     "activation": ["relu", "tanh"],
@@ -80,14 +84,14 @@ def build(
     dropout: float = 0.0,
     l2: float = 0.0,
 ) -> Any:
-    """Build the networks of all three libraries."""
+    """Build the network, which is the same in all three libraries."""
     from kerasearch import mlp
 
     return mlp(meta, (units,) * layers, activation, dropout, l2=l2)
 
 
 def compiled(values: dict[str, Any]) -> Any:
-    """Build one that is ready for ``model.fit``."""
+    """Build a network and compile it for ``model.fit``."""
     import keras
 
     optimizer = keras.optimizers.get(values["optimizer"])
@@ -100,7 +104,7 @@ def compiled(values: dict[str, Any]) -> Any:
 
 
 def counter(epochs_trained: list[int]) -> Any:
-    """Count epochs of ``model.fit``."""
+    """Make a callback that counts the epochs of ``model.fit``."""
     import keras
 
     class Counter(keras.callbacks.Callback):
@@ -182,7 +186,7 @@ def keras_tuner(work: str, seed: int, trials: int, epochs: int) -> dict[str, flo
             )
         else:
             kind = keras_tuner.RandomSearch
-            if work == "bayesian":  # it would begin with three for each dimension, TPE with ten
+            if work == "bayesian":  # its default is three for each dimension; TPE has ten
                 kind = functools.partial(keras_tuner.BayesianOptimization, num_initial_points=10)
             tuner = kind(Tuned(), objective, max_trials=trials, **settings)
         with timed() as times:
@@ -229,7 +233,7 @@ def plain_optuna(work: str, seed: int, trials: int, epochs: int) -> dict[str, fl
         keras.backend.clear_session()
         settings = {"batch_size": values["batch_size"], "epochs": epochs, "verbose": 0}
         callbacks = [counter(epochs_trained)]
-        if work == "hyperband":  # the others need no score before the end
+        if work == "hyperband":  # the other searches need no score before the last epoch
             callbacks.append(Report(trial))
             settings["validation_data"] = parts["val"]
         model = compiled(values)
@@ -244,7 +248,7 @@ def plain_optuna(work: str, seed: int, trials: int, epochs: int) -> dict[str, fl
 
     kind = optuna.samplers.TPESampler if work == "bayesian" else optuna.samplers.RandomSampler
     study = optuna.create_study(
-        study_name="peers",  # the pruner draws the bracket of a trial from it
+        study_name="peers",  # the pruner hashes it to choose the bracket of a trial
         direction="maximize",
         sampler=kind(seed=seed),
         pruner=optuna.pruners.HyperbandPruner(1, epochs, 3) if work == "hyperband" else None,
@@ -259,7 +263,10 @@ def plain_optuna(work: str, seed: int, trials: int, epochs: int) -> dict[str, fl
 
 
 def test_score(parts: dict[str, Any], values: dict[str, Any], epochs: int) -> float:
-    """Train the best once more, on training and validation part, as our searches do."""
+    """Train the best candidate once more, and score it on the test part.
+
+    Like the searches of kerasearch, this fit uses the training part and the validation part.
+    """
     model = compiled(values)
     model.fit(*parts["both"], epochs=epochs, batch_size=values["batch_size"], verbose=0)
     return model.evaluate(*parts["test"], verbose=0, return_dict=True)["accuracy"]
@@ -267,7 +274,7 @@ def test_score(parts: dict[str, Any], values: dict[str, Any], epochs: int) -> fl
 
 @contextmanager
 def timed() -> Iterator[dict[str, float]]:
-    """Measure wall time and processor time; a shared machine bends the second less."""
+    """Measure wall time, and processor time, which depends less on other work of the machine."""
     times: dict[str, float] = {}
     wall, processor = time.perf_counter(), time.process_time()
     yield times
@@ -283,7 +290,10 @@ def result(
 
 
 def rows(work: str, found: dict[str, list[dict[str, float]]]) -> list[dict[str, str]]:
-    """Make a table of one kind of search: medians of times and their ratios, means of the rest."""
+    """Make the table of one kind of search.
+
+    Times and their ratios are medians, and all other figures are means.
+    """
     made = []
     times = {
         library: {
@@ -329,7 +339,7 @@ def main() -> None:
     found: dict[str, dict[str, list[dict[str, float]]]] = {
         work: {library: [] for library in SEARCHES[work]} for work in args.only
     }
-    # Else KerasTuner's Gaussian process wastes its time on threads where the machine is shared.
+    # With more threads, KerasTuner's Gaussian process becomes slower on a shared machine.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     options = ["--trials", str(args.trials), "--epochs", str(args.epochs)]
     for seed in range(args.repeat):

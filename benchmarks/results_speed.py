@@ -1,6 +1,7 @@
-"""How long reading a search takes: a table of 10,000 candidates, a report of 500.
+"""How long it takes to make a table of 10,000 candidates and a report on 500 candidates.
 
-Run ``python -m benchmarks.results_speed``. All in one process, medians of several rounds.
+Run ``python -m benchmarks.results_speed``. All measurements run in one process. The figures are
+medians of several rounds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from ._processes import machine, measure, print_table
 
 
 def search(n_candidates: int, n_folds: int, n_parameters: int = 8) -> dict[str, Any]:
-    """Make a ``cv_results_``: numbers, logarithms, words and tuples as hyperparameters."""
+    """Make a ``cv_results_``.
+
+    The hyperparameters are floats on a logarithmic scale, integers, strings and tuples.
+    """
     rng = np.random.default_rng(0)
     draws: list[Callable[[], Any]] = [
         lambda: float(10 ** rng.uniform(-5, -1)),
@@ -49,7 +53,7 @@ def search(n_candidates: int, n_folds: int, n_parameters: int = 8) -> dict[str, 
 
 
 def run(rounds: int = 3) -> dict[str, float]:
-    """Measure in this process; seconds, and the size of the report in MB."""
+    """Measure in this process, and return seconds and the size of the report in MB."""
     from kerasearch import report, summarize
 
     found: dict[str, float] = {}

@@ -1,11 +1,13 @@
 """What grid, random, Sobol, Bayesian search, halving and Hyperband find with the same epochs.
 
-Run ``python -m benchmarks.search_quality``. On four data sets every point of a space of networks
-is trained once, and kept under ``--table``; a second run only reads it. The searches are then
-replayed, each many times, and compared by the held-out test score of what they pick on validation
-data. ``--figure FILE`` draws them; ``--by loss`` chooses and scores by the negative loss;
-``--swap`` chooses on the test part and scores on the validation part, to see what is left of a
-finding on other rows. ``--table benchmarks/tables`` has the trainings that the README tells of.
+Run ``python -m benchmarks.search_quality``. On each of four data sets, the script trains every
+point of a space of networks once. It stores the scores in the folder ``--table``, and a second run
+only reads them. The script then replays each search many times. It compares the searches by the
+test score of the candidate that they pick by its validation score.
+
+``--figure FILE`` draws the scores. ``--by loss`` chooses and scores by the negative loss.
+``--swap`` chooses on the test part and scores on the validation part, which shows whether a result
+holds on other rows. ``--table benchmarks/tables`` uses the table of the figures in the README.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from ._replay import LAST, METHODS, N_TRIALS, curves, points
 from ._table import DATASETS, EPOCHS, GRID, SHAPE, SPACE, Table, make
 
 FULL = EPOCHS[LAST]
-SHOWN = (4, 8, 16, 32, 64, 96)  # budgets, in trainings of the most epochs
-N_RANDOM = 4 * N_TRIALS  # as long as random search is followed to see when it catches up
-PASSES = (4, 14)  # budgets: a run of halving takes 3, a pass of Hyperband 13.2 trainings
+SHOWN = (4, 8, 16, 32, 64, 96)  # budgets, as numbers of full trainings
+N_RANDOM = 4 * N_TRIALS  # the most trials in which random search may reach a score
+PASSES = (4, 14)  # budgets; halving takes 3 trainings, and a pass of Hyperband 13.2
 PARTS = ("validation", "test")
-Curves = dict[str, np.ndarray]  # by method, (n_repetitions, validation and test, n_trials)
+Curves = dict[str, np.ndarray]  # for each method: (n_repetitions, validation and test, n_trials)
 
 
 def main() -> None:
@@ -67,7 +69,7 @@ def main() -> None:
 
 
 def replay(tables: dict[str, Table], repetitions: int, n_jobs: int) -> dict[str, Curves]:
-    """Replay each search so many times on each data set."""
+    """Replay each search on each data set, `repetitions` times."""
     from joblib import Parallel, delayed
 
     size = 25
@@ -85,7 +87,7 @@ def replay(tables: dict[str, Table], repetitions: int, n_jobs: int) -> dict[str,
 
 
 def quality(name: str, found: Curves, part: str) -> list[dict[str, str]]:
-    """Mean score against the budget, with 95 % confidence intervals over the repetitions."""
+    """Return mean scores by budget, with 95 % confidence intervals over the repetitions."""
     rows = []
     for method, values in found.items():
         mean, half = _mean(values[:, PARTS.index(part)])
@@ -95,7 +97,7 @@ def quality(name: str, found: Curves, part: str) -> list[dict[str, str]]:
 
 
 def random_and_grid(table: Table, found: Curves) -> dict[str, str]:
-    """How many random trials reach the grid, and the mean of grids that are drawn at random?"""
+    """Count the random trials that reach the grid, and the mean of grids drawn at random."""
     score = np.nan_to_num(table.validation[:, LAST], nan=-np.inf)
     best = score[points(GRID)].max()
     n, good = len(score), int((score >= best).sum())
@@ -117,12 +119,12 @@ def random_and_grid(table: Table, found: Curves) -> dict[str, str]:
 
 
 def what_matters(table: Table) -> dict[str, str]:
-    """Share of the variance of validation scores that each hyperparameter explains alone.
+    """Compute the share of the variance of validation scores that each hyperparameter explains.
 
-    Then what they explain only together, and what learning rate and optimizer have of that.
-
-    The table is whole, so that the shares are exact. Beside them, how often `importance` on 64
-    random candidates names the strongest.
+    The next two columns are the share that hyperparameters explain only in combination, and the
+    part of this share that belongs to learning rate and optimizer. All shares are exact, because
+    the table has every point of the space. The last column counts how often `importance` names the
+    strongest hyperparameter from 64 random candidates.
     """
     from kerasearch import importance
 
@@ -148,7 +150,7 @@ def what_matters(table: Table) -> dict[str, str]:
 
 
 def why(table: Table) -> dict[str, str]:
-    """What the table says of reasons: of Adam, of early scores, of scores on other rows."""
+    """Look for reasons: the share of Adam, the ranks of early scores, and scores on other rows."""
     from scipy.stats import spearmanr
 
     scores = np.fmax(table.validation, table.validation_floor)
@@ -167,9 +169,10 @@ def why(table: Table) -> dict[str, str]:
 
 
 def savings(name: str, found: Curves) -> list[dict[str, str]]:
-    """How many times the epochs does random search need for the same mean score?
+    """Compute how many times as many epochs random search needs for the same mean score.
 
-    And the other way round: the epochs for what random search has after 64 trials.
+    The last column of each part has the epochs that the search needs for the mean score that random
+    search has after 64 trials.
     """
     rows = []
     for method in ("halving", "Hyperband"):
@@ -185,7 +188,7 @@ def savings(name: str, found: Curves) -> list[dict[str, str]]:
 
 
 def tpe_and_random(name: str, found: Curves) -> dict[str, str]:
-    """TPE less random, with 95 % confidence intervals of the difference."""
+    """Return the mean of TPE minus the mean of random search, with 95 % confidence intervals."""
     row = {"data": name}
     for part, label in enumerate(PARTS):
         for k in (16, 32, 64):
@@ -234,12 +237,15 @@ def draw(found: dict[str, Curves], path: Path, by: str) -> None:
 
 
 def _mean(values: np.ndarray) -> tuple[Any, Any]:
-    """Mean over repetitions, and half of its 95 % confidence interval."""
+    """Return the mean over repetitions, and half the width of its 95 % confidence interval."""
     return values.mean(axis=0), 1.96 * values.std(axis=0, ddof=1) / math.sqrt(len(values))
 
 
 def _drawn_grid(table: Table, seed: int) -> tuple[float, float]:
-    """Validation and test of the pick of 96 points: 3 learning rates, 2 values of 5 others."""
+    """Return the validation score and the test score of the pick of a random grid.
+
+    The grid has 96 points: 3 learning rates, and 2 values of 5 other hyperparameters.
+    """
     rng = np.random.default_rng(seed)
     rate, others = "learning_rate", [name for name in SPACE if name != "learning_rate"]
     wide = set(rng.choice(others, 5, replace=False))
@@ -254,9 +260,9 @@ def _drawn_grid(table: Table, seed: int) -> tuple[float, float]:
 
 
 def _reached(goal: np.ndarray, curves: np.ndarray, unit: float, digits: int) -> str:
-    """Tell at which budget the mean of curves reaches the mean of a goal.
+    """Return the budget at which the mean of curves reaches the mean of a goal.
 
-    The interval holds 95 % of what repetitions drawn with replacement give.
+    The interval is a 95 % bootstrap interval over the repetitions.
     """
     rng = np.random.default_rng(0)
 
@@ -275,12 +281,12 @@ def _reached(goal: np.ndarray, curves: np.ndarray, unit: float, digits: int) -> 
 
 
 def _best(scores: np.ndarray, share: float) -> np.ndarray:
-    """Those among the best, and what ties with the last of them."""
+    """Mark the best share of the scores, with all scores that tie with the last of them."""
     return scores >= np.quantile(scores, 1 - share)
 
 
 def _draws(n: int, good: int, chance: float) -> int | None:
-    """Draws without replacement until one of the good ones is there with this chance."""
+    """Count draws without replacement until a good candidate is drawn with this probability."""
     none = 1.0
     for drawn in range(N_RANDOM):
         none *= max(n - good - drawn, 0) / (n - drawn)

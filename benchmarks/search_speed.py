@@ -1,8 +1,9 @@
 """The same searches on kerasearch, scikeras and KerasTuner, and single fits against ``model.fit``.
 
-Run ``python -m benchmarks.search_speed``. Every measurement is a process of its own; the peers
-take turns. Times are of the search alone, without imports and data. ``--only`` names some of the
-works, ``--repeat`` takes the median of several rounds.
+Run ``python -m benchmarks.search_speed``. Each measurement runs in a process of its own, and the
+libraries take turns. The times are the times of the search, without imports and the loading of
+data. ``--only`` selects some of the searches and fits. ``--repeat`` takes the median of several
+rounds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from ._processes import machine, measure, print_table
 
-# work -> (what it is, required ratio, ratio aimed at)
+# name -> (description, required ratio, desired ratio)
 SEARCHES = {
     "grid": ("3 learning rates x 2 batch sizes, MLP(64), digits, 19 fits", 10, 20),
     "shapes": ("12 random MLP shapes, digits, 37 fits", 6, 10),
@@ -93,7 +94,7 @@ def build_lstm(meta: dict[str, Any]) -> Any:
 
 
 def work(name: str) -> tuple[Callable[..., Any], dict[str, Any], dict[str, Any], Any]:
-    """Builder, settings of the estimator, grid and data of a search."""
+    """Return the builder, the settings of the estimator, the grid and the data of a search."""
     from sklearn.datasets import load_digits
 
     X, y = load_digits(return_X_y=True)
@@ -126,7 +127,7 @@ def work(name: str) -> tuple[Callable[..., Any], dict[str, Any], dict[str, Any],
 
 
 def search(library: str, name: str) -> dict[str, Any]:
-    """Run one search of scikit-learn's on one library's estimator."""
+    """Run one of scikit-learn's searches with the estimator of one library."""
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
     if library == "scikeras":
@@ -153,7 +154,7 @@ def search(library: str, name: str) -> dict[str, Any]:
 
 
 def keras_tuner(name: str) -> dict[str, Any]:
-    """The first search on KerasTuner: the same trials, one holdout in place of three folds."""
+    """Run the first search with KerasTuner: the same trials, on one holdout and not three folds."""
     import keras
     import keras_tuner
 
@@ -190,7 +191,7 @@ def keras_tuner(name: str) -> dict[str, Any]:
 
 
 def big(library: str, jit_compile: Any) -> dict[str, Any]:
-    """One fit of a large network, by ``model.fit`` or here."""
+    """Time one fit of a large network, by ``model.fit`` or by kerasearch."""
     if library == "keras-jax":
         os.environ["KERAS_BACKEND"] = "jax"
     import keras
@@ -219,14 +220,14 @@ def big(library: str, jit_compile: Any) -> dict[str, Any]:
 
 
 def zoo(library: str) -> dict[str, Any]:
-    """A first fit of every model of the exactness list; seconds by model."""
+    """Time the first fit of each model of the exactness list, and return seconds by model."""
     import keras
 
     from kerasearch import training
     from tests.training import zoo as models
 
     seconds = {}
-    for name in ["dense", *models.ZOO]:  # once for the process to warm up
+    for name in ["dense", *models.ZOO]:  # the first fit warms the process up
         x, y = keras.tree.map_structure(np.asarray, models.arrays(name, 1000))
         settings = {k: v for k, v in models.FIT[name].items() if k == "class_weight"}
         training.clear_programs()
@@ -250,7 +251,7 @@ def run(library: str, name: str) -> dict[str, Any]:
 
 
 def compare(name: str, libraries: tuple[str, ...], repeat: int) -> dict[str, Any]:
-    """Measure libraries in turn; their medians."""
+    """Measure the libraries in turn, and return the medians."""
     rounds: dict[str, list[dict[str, Any]]] = {library: [] for library in libraries}
     for _ in range(repeat):
         for library in libraries:

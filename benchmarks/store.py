@@ -1,7 +1,8 @@
-"""What a fit store costs and what it saves, in searches of scikit-learn's own classes.
+"""How much time a fit store costs and saves in scikit-learn's own searches.
 
-Run ``python -m benchmarks.store``. Every search is a process of its own, imports and data are not
-timed; the searches with and without a store take turns, and medians of several rounds are compared.
+Run ``python -m benchmarks.store``. Each search runs in a process of its own. The times do not
+include imports and the loading of data. The searches with a store and without a store take turns,
+and the benchmark compares medians of several rounds.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ._processes import machine, measure, print_table
 
 
 def run(work: str, store: str) -> dict[str, float]:
-    """Run one search in this process; `store` is a directory, or "none"."""
+    """Run one search in this process. `store` is a directory or "none"."""
     from sklearn.datasets import load_digits
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
     from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV
@@ -70,7 +71,7 @@ def run(work: str, store: str) -> dict[str, float]:
     started = time.perf_counter()
     search.fit(X, y)
     seconds = time.perf_counter() - started
-    if search.return_train_score:  # scored twice, on the test rows first
+    if search.return_train_score:  # each fit is scored twice, on its test rows first
         trained = trained[::2]
     return {
         "seconds": seconds,
@@ -80,7 +81,7 @@ def run(work: str, store: str) -> dict[str, float]:
 
 
 def _hashing(estimator: Any, X: Any, y: Any) -> dict[str, float]:
-    """Time the key of a fit against the fit, and hashing of a large array against copying it."""
+    """Time the key of a fit and the fit, and the hashing and the copying of a large array."""
     import numpy as np
 
     from kerasearch.training import data, fit_key
@@ -109,7 +110,7 @@ def _hashing(estimator: Any, X: Any, y: Any) -> dict[str, float]:
         fits.append(time.perf_counter() - started)
         model = estimator._build_model(X, y)
         arrays = data.as_keras_takes_them(X, y)
-        prepare(model, arrays, 0)  # which the fit needs anyway
+        prepare(model, arrays, 0)  # a fit without a store needs this too, so it is not timed
         started = time.perf_counter()
         fit_key.key_of(model, arrays, settings)
         keys.append(time.perf_counter() - started)
@@ -168,7 +169,7 @@ def main() -> None:
 
 
 def _round() -> dict[str, dict[str, float]]:
-    """Run each search once; the scores must not depend on the store."""
+    """Run each search once, and check that the scores do not depend on the store."""
     found: dict[str, dict[str, float]] = {}
 
     def search(name: str, work: str, store: str | Path) -> None:

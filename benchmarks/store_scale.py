@@ -1,7 +1,7 @@
-"""What it takes to find, to save and to tabulate fits, by how many there are.
+"""How long it takes to look up, save and tabulate fits, by the number of fits in the store.
 
-``python -m benchmarks.store_scale`` prints a table: medians of one process, which begins with the
-store that is there, as ratios to the smallest store.
+``python -m benchmarks.store_scale`` prints a table of ratios to the smallest store. The times are
+medians of one process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def key(n: int) -> str:
 
 
 def measure(path: Path, n_fits: int, begin: int) -> dict[str, float]:
-    """Fill the store up to a number of fits, and measure with another object for it."""
+    """Fill the store up to a number of fits, and measure with a new object for the same store."""
     filling = FitStore(path)
     for n in range(begin, n_fits):
         filling.save(key(n), 2, RECORD, ARRAYS)

@@ -1,9 +1,9 @@
-"""How many bytes a search on Dask sends: two workers, X of 50 MB, by what the system counts.
+"""How many bytes a search on Dask sends, with two workers and an X of 50 MB.
 
-``python -m benchmarks.traffic`` prints, for each search, megabytes over the loopback interface and
-how many times X that is; beside it the same with joblib alone, without
-`kerasearch/search/dask_data.py`. Other programs that talk over loopback count too, so run it when
-there are none.
+``python -m benchmarks.traffic`` prints two figures for each search: the megabytes that the
+operating system counts on the loopback interface, and their ratio to the size of X. It prints the
+same figures for joblib alone, without `kerasearch/search/dask_data.py`. The bytes of other programs
+that use the loopback interface are counted too, so run the benchmark when no such program runs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WAYS = ("kerasearch", "joblib alone")
 
 
 class Nearest(ClassifierMixin, BaseEstimator):
-    """A classifier that takes as long as it is told, as what is counted is no training."""
+    """A classifier whose fit only waits, because the benchmark counts bytes and not training."""
 
     def __init__(self, weight: float = 1.0, epochs: int = 1) -> None:
         self.weight, self.epochs = weight, epochs
@@ -38,7 +38,7 @@ class Nearest(ClassifierMixin, BaseEstimator):
 
 
 def run(name: str, way: str) -> dict[str, float]:
-    """Search, and count the bytes meanwhile."""
+    """Search, and count the bytes that are sent during the search."""
     import joblib
     import psutil
     from distributed import Client, LocalCluster
