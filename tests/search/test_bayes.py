@@ -469,7 +469,7 @@ def test_a_study_of_other_data_or_another_estimator_is_refused_before_a_fit(iris
             bayes(**settings).fit(*data)
     with pytest.raises(ValueError, match="scores of another estimator"):
         bayes(estimator=Learner(tag="other"), **settings).fit(X, y)
-    with pytest.raises(ValueError, match="searched quality, this space has quality, tag; use"):
+    with pytest.raises(ValueError, match="searched quality, but this space has quality, tag; use"):
         bayes({"quality": uniform(0, 1), "tag": ["a", "b"]}, **settings).fit(X, y)
     assert Learner.log == []
     # what is searched is the study's, and the space may grow
