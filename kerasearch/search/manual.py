@@ -290,7 +290,7 @@ class ManualSearchCV(IncrementalSearchCV):
         return float(np.std(self._fold_scores(trial)))
 
     def _differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-        """List the parameters that differ. A trial has the estimator's value if it does not set one."""
+        """List the parameters that differ. An unset parameter has the estimator's value."""
         own = self.estimator.get_params(deep=True)
         texts = []
         for name in dict.fromkeys([*new, *old]):

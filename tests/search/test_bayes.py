@@ -399,7 +399,7 @@ def test_the_gaussian_process_sampler_says_that_it_needs_torch(iris):
             sampler = optuna.samplers.GPSampler(seed=0)
         except ImportError:
             pytest.skip("this Optuna says so itself")
-    with pytest.raises(ImportError, match="needs torch, pip install torch"):
+    with pytest.raises(ImportError, match="needs torch; install it: pip install torch"):
         bayes(sampler=sampler).fit(*iris)
 
 
