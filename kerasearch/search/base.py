@@ -51,8 +51,8 @@ _Search = TypeVar("_Search", bound="IncrementalSearchCV")
 
 _ATTEMPTS = 5  # at a batch, if its data are lost because the workers that had them died
 
-# The state of a running search, as its workers get it: private attributes that begin so are sent,
-# and these parameters are not sent.
+# Workers get a copy of a running search. It has the private attributes with these prefixes, and it
+# does not have the values of these parameters.
 _SCIKIT_LEARNS = ("_skl", "_parent_callback")
 _NOT_FOR_WORKERS = ("cv", "study", "sampler", "storage", "warm_start", "enqueue", "space")
 
@@ -190,7 +190,9 @@ class IncrementalSearchCV(GridSearchCV):
             batches.close()  # type: ignore[attr-defined]
         if not running.evaluations:
             if self.stop_reason_ == "interrupted":
-                raise KeyboardInterrupt("stopped before a candidate was finished: no result")
+                raise KeyboardInterrupt(
+                    "stopped before a candidate was finished, so there is no result"
+                )
             raise ValueError("the search had no candidate to evaluate")
         if not any(evaluation.succeeded for evaluation in running.evaluations):
             raise ValueError(all_failed_text([each.folds for each in running.evaluations]))

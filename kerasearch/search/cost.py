@@ -110,7 +110,7 @@ def search_cost(
     n_iter : int, default=None
         The number of candidates that are drawn from a space. Do not pass it with a search.
     epochs : int, default=None
-        The number of epochs of a fit, if neither the space nor the estimator of the search has it.
+        The number of epochs of a fit, if neither the space nor the estimator of the search sets it.
         Early stopping may train fewer epochs.
 
     Returns

@@ -261,8 +261,8 @@ class AskAndTell:
     def _help_on(self, known: Mapping[Hashable, FrozenTrial], repeats: int) -> bool:
         """Put an untried candidate of a small space in the queue; False if there is none.
 
-        Otherwise a sampler may need very long to find the last candidates. If the space is large or
-        a function, the sampler gets another seed, and False is returned after `MOST_REPEATS`.
+        Otherwise a sampler may need a very long time to find the last candidates. If the space is
+        large or a function, the sampler gets another seed, at most `MOST_REPEATS` times.
         """
         untried = self.space.untried(known)
         if untried is None:
@@ -270,7 +270,7 @@ class AskAndTell:
             return repeats < MOST_REPEATS
         if untried:
             encoded = self.space.encode(untried[len(untried) // 2])
-            assert encoded is not None, "a space encodes what it lists"
+            assert encoded is not None, "each listed candidate can be encoded"
             self.study.enqueue_trial(encoded)
         return bool(untried)
 

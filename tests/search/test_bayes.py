@@ -350,7 +350,7 @@ def test_enqueued_candidates_come_first(iris):
         ({"n_iter": 2.5}, ValueError, "n_iter=2.5 must be"),
         ({"n_iter": True}, ValueError, "n_iter=True must be"),
         ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
-        ({"sampler": "tpe"}, TypeError, "sampler must be"),
+        ({"sampler": "tpe"}, TypeError, "sampler=.tpe. must be"),
         ({"storage": "sqlite:////no/such/folder/s.db"}, ValueError, "could not be opened"),
         ({"storage": "nosuch://x"}, ValueError, "could not be opened"),
         ({"storage": "/no/such/folder/s.log"}, ValueError, "could not be opened"),
