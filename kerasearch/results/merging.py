@@ -31,7 +31,7 @@ def merge_searches(*searches: SearchLike, **named: SearchLike) -> dict[str, Any]
     cv_results : dict
         A dict like ``cv_results_`` of one search, with the candidates of all searches: the scores
         of folds, means, standard deviations, times and masked arrays ``param_...``. The ranks are
-        computed anew. There are two further columns:
+        computed again. There are two further columns:
 
         - ``search`` (str): the name of the candidate's search;
         - ``duplicate`` (bool): whether an earlier candidate has the same parameters and the same

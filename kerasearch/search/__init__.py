@@ -1,4 +1,4 @@
-"""Searches beyond scikit-learn's own, on its ``BaseSearchCV``; for any estimator."""
+"""Searches that scikit-learn lacks. They extend its ``BaseSearchCV`` and accept any estimator."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What our searches share: scikit-learn's search, one batch of candidates at a time.
+"""The base class of the searches: scikit-learn's search, one batch of candidates at a time.
 
-This module alone touches the protected side of scikit-learn's searches: ``_run_search``,
+Only this module uses protected members of scikit-learn's searches: ``_run_search``,
 ``evaluate_candidates``, ``_format_results``, ``_select_best_index``, ``_get_scorers``,
 ``_get_routed_params_for_fit``, ``_validate_params`` and ``_skl_callbacks`` of ``BaseSearchCV``, and
-what `halving_schedule` calls of ``BaseSuccessiveHalving``. Canary tests in
-``tests/search/test_base.py`` fail when scikit-learn changes them; it was checked with 1.6 to 1.9.
-
-scikit-learn makes the splits, fits, scores, formats and refits. What is added: each finished batch
-is in ``cv_results_`` at once, a candidate all of whose fits fail costs itself alone and keeps its
-message, and a time budget or Ctrl-C ends the search, not the results.
+the members of ``BaseSuccessiveHalving`` that `halving_schedule` calls. Canary tests in
+``tests/search/test_base.py`` fail if scikit-learn changes them. Checked with versions 1.6 to 1.9.
+scikit-learn makes the splits, fits, scores, formats and refits. This module adds three things.
+Each finished batch is in ``cv_results_`` at once. If all fits of a candidate fail, the search
+continues and keeps the error message. A search that is stopped by a time budget or by Ctrl-C keeps
+its results.
 """
 
 from __future__ import annotations
@@ -49,19 +49,20 @@ from .worker_warnings import Warned, brought_back
 
 _Search = TypeVar("_Search", bound="IncrementalSearchCV")
 
-_ATTEMPTS = 5  # at a batch whose data are lost with the workers that had them
+_ATTEMPTS = 5  # at a batch, if its data are lost because the workers that had them died
 
-# of a running search's state: what its workers get of the private part, and what they do not get
+# Workers get a copy of a running search. It has the private attributes with these prefixes, and it
+# does not have the values of these parameters.
 _SCIKIT_LEARNS = ("_skl", "_parent_callback")
 _NOT_FOR_WORKERS = ("cv", "study", "sampler", "storage", "warm_start", "enqueue", "space")
 
 
 class NoNewCandidates(Exception):
-    """The search had nothing left to evaluate, and has results from before."""
+    """Raised if the search has no new candidates to evaluate, but has results from before."""
 
 
 class _RunningSearch:
-    """What a search knows while it runs."""
+    """The state of a search while it runs."""
 
     def __init__(
         self, X: Any, y: Any, cv: FixedSplits | None, sent: SentData, timeout: float | None
@@ -85,19 +86,20 @@ class _RunningSearch:
 
 
 class IncrementalSearchCV(GridSearchCV):
-    """A search that evaluates what its `_batches` yields.
+    """A search that evaluates the batches of its generator `_batches`.
 
-    A grid search in name alone: `mlflow.sklearn.autolog` logs candidates as runs of their own for
-    instances of `GridSearchCV`, through whose ``fit`` it goes; checked with mlflow 3.17.
+    It is a subclass of `GridSearchCV` for one reason: `mlflow.sklearn.autolog` logs each candidate
+    as a separate run only if the search is an instance of `GridSearchCV`. Checked with mlflow 3.17.
 
-    A subclass implements `_batches`, a generator; when it is resumed, its last batch is in
-    ``self._running.evaluations``. It is closed when the search is stopped.
+    A subclass implements the generator `_batches`. When the generator resumes after a batch, the
+    results of this batch are in ``self._running.evaluations``. The generator is closed when the
+    search is stopped.
 
     Attributes
     ----------
     stop_reason_ : str
-        Why the search ended: ``"finished"``, ``"timeout"``, ``"interrupted"`` (Ctrl-C), or what a
-        subclass adds.
+        The reason why the search ended: ``"finished"``, ``"timeout"``, ``"interrupted"`` (Ctrl-C),
+        or a reason that a subclass adds.
     """
 
     def __init__(self, estimator: Any, **settings: Any) -> None:
@@ -107,15 +109,15 @@ class IncrementalSearchCV(GridSearchCV):
     def _batches(self) -> Iterator[Batch]: ...
 
     def _check_settings(self) -> None:
-        """Raise for wrong settings, before anything is fitted; subclasses check their own too."""
+        """Raise if a setting is wrong, before anything is fitted. Subclasses add their checks."""
         self._validate_params()
 
     @abstractmethod
     def _n_planned(self) -> int | None:
-        """Tell how many candidates there will be at most; None where unknown."""
+        """Get the maximal number of candidates; None if it is not known."""
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Search, then train the best candidate on all the data.
+        """Run the search, then train the best candidate on all the data.
 
         Parameters
         ----------
@@ -124,21 +126,21 @@ class IncrementalSearchCV(GridSearchCV):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             The target.
         **params : dict
-            For the estimator's ``fit``, the splitter and the scorer, as in scikit-learn's
-            searches.
+            Parameters for the estimator's ``fit``, the splitter and the scorer, as in
+            scikit-learn's searches.
 
         Returns
         -------
         self : object
-            The search, fitted.
+            The fitted search.
 
         Raises
         ------
         ValueError
-            If the settings are wrong, or if every fit failed.
+            If a setting is wrong, or if all fits failed.
         KeyboardInterrupt
-            At Ctrl-C before the first candidate was finished: the search is not fitted; or in the
-            last fit, on all rows: the results are there.
+            At Ctrl-C before the first candidate has finished; the search is then not fitted. Also
+            at Ctrl-C during the refit on all rows; the results are then available.
         """
         self._check_settings()
         check_data(X, y, self.scoring)
@@ -162,20 +164,20 @@ class IncrementalSearchCV(GridSearchCV):
         return self
 
     def _sent_data(self) -> SentData:
-        """Get what keeps count of the data that workers have: of one fit, in most searches."""
+        """Get the record of the data that workers have. Most searches have one for each ``fit``."""
         return SentData()
 
     def _drop_results(self) -> None:
-        """Drop the results of an earlier fit, as this one may end before it has any."""
+        """Remove the results of an earlier fit, because this fit may end without results."""
         for name in list(vars(self)):
             if name.endswith("_") and not name.startswith("_"):
                 delattr(self, name)
 
     def _run_search(self, evaluate_candidates: Any, *, callback_ctx: Any = None) -> None:
-        """Evaluate batch after batch, until there are no more or the search is to stop."""
+        """Evaluate the batches, until there are no more or the search must stop."""
         running = self._running
-        if running.cv is None and hasattr(self, "_checked_cv_orig"):  # from scikit-learn 1.7 on
-            running.cv = FixedSplits(self._checked_cv_orig, running.sent)  # of an iterator
+        if running.cv is None and hasattr(self, "_checked_cv_orig"):  # scikit-learn 1.7 and later
+            running.cv = FixedSplits(self._checked_cv_orig, running.sent)  # cv is an iterator
         self.stop_reason_ = "finished"
         batches = self._batches()
         try:
@@ -188,16 +190,18 @@ class IncrementalSearchCV(GridSearchCV):
             batches.close()  # type: ignore[attr-defined]
         if not running.evaluations:
             if self.stop_reason_ == "interrupted":
-                raise KeyboardInterrupt("before a candidate was finished: there is no result")
-            raise ValueError("there was no candidate to evaluate")
+                raise KeyboardInterrupt(
+                    "stopped before a candidate was finished, so there is no result"
+                )
+            raise ValueError("the search had no candidate to evaluate")
         if not any(evaluation.succeeded for evaluation in running.evaluations):
             raise ValueError(all_failed_text([each.folds for each in running.evaluations]))
         self._warn_of_missing_scores()
-        if running.n_seen == 0:  # scikit-learn has nothing to go on with
+        if running.n_seen == 0:  # scikit-learn cannot continue without a new candidate
             raise NoNewCandidates
 
     def _until_late(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Pass batches on until the time is up; the first is evaluated whatever happens."""
+        """Yield batches until the time is up. The first batch is always evaluated."""
         while not (self._running.evaluations and self._running.is_late):
             try:
                 yield next(batches)
@@ -233,7 +237,7 @@ class IncrementalSearchCV(GridSearchCV):
     def _format_results(
         self, candidate_params: Any, n_splits: int, out: Any, more_results: Any = None
     ) -> dict[str, Any]:
-        """Take what is new in scikit-learn's lists, and give the table of all there is."""
+        """Add the new results of scikit-learn's lists; return the table of all results."""
         running = self._running
         new = range(running.n_seen, len(candidate_params))
         running.n_seen = len(candidate_params)
@@ -241,9 +245,10 @@ class IncrementalSearchCV(GridSearchCV):
         return self.cv_results_
 
     def _add_failed_batch(self, n_fits: int, details: str, seconds: float) -> None:
-        """Keep candidates for which scikit-learn only has an error, as no fit succeeded.
+        """Record the candidates of a batch without a successful fit.
 
-        It does not say which error was whose: in a batch of several they share the text.
+        For such a batch scikit-learn raises one error. It does not say which candidate had which
+        error, so that all candidates of the batch get the same text.
         """
         warn(warn_text(n_fits, self.error_score, details), FitFailedWarning)
         fold = {
@@ -267,14 +272,14 @@ class IncrementalSearchCV(GridSearchCV):
         self._update_results(self._running.evaluations)
 
     def _warn_as_workers(self, folds: Sequence[Mapping[str, Any]]) -> None:
-        """Warn of what fits in other processes warned of, once in a search."""
+        """Repeat the warnings of fits in other processes, each once in a search."""
         for one in (one for fold in folds for one in fold.get("warnings", ())):
             if one not in self._running.warned:
                 self._running.warned.add(one)
                 warn(one.message, one.category)
 
     def _update_results(self, evaluations: Sequence[Evaluation]) -> None:
-        """Bring ``cv_results_`` up to date, in place: scikit-learn's `fit` holds the same dict."""
+        """Update ``cv_results_`` in place, because scikit-learn's `fit` uses the same dict."""
         sizes = {len(evaluation.folds) for evaluation in evaluations}
         if len(sizes) > 1:
             raise ValueError(f"candidates have different numbers of folds: {sorted(sizes)}")
@@ -282,7 +287,7 @@ class IncrementalSearchCV(GridSearchCV):
             (fold for e in evaluations for fold in e.folds if not fold["fit_error"]), None
         )
         if scored is None:
-            return  # the names of the scores are not known yet
+            return  # the names of the metrics are not known yet
         self._check_refit(scored["test_scores"])
         folds = [
             with_error_score(fold, scored, self.error_score, self.return_train_score)
@@ -306,18 +311,24 @@ class IncrementalSearchCV(GridSearchCV):
         self.cv_results_.update(table)
 
     def _check_refit(self, scores: Any) -> None:
-        """Raise unless `refit` names one of several scores, once a callable scorer gave them."""
+        """Check `refit` when a callable scorer has returned several metrics.
+
+        Raises
+        ------
+        ValueError
+            If `refit` is not the name of one of the metrics, a function or False.
+        """
         if not isinstance(scores, Mapping) or not self.refit or callable(self.refit):
             return
         if not isinstance(self.refit, str) or self.refit not in scores:
             near = did_you_mean(str(self.refit), scores)
             raise ValueError(
-                f"refit={self.refit!r} must name the metric to choose by: the scorer returns "
-                f"{listed(scores)}{near}; or be a function of cv_results_, or False"
+                f"refit={self.refit!r} must be the name of a metric: the scorer returns "
+                f"{listed(scores)}{near}; or pass a function of cv_results_, or False"
             )
 
     def _mean_score(self, evaluation: Evaluation) -> float:
-        """Average the score that the search goes by."""
+        """Average the score of the search's metric over the folds."""
         return float(np.mean(self._fold_scores(evaluation)))
 
     def _fold_scores(self, evaluation: Evaluation) -> list[float]:
@@ -330,7 +341,8 @@ class IncrementalSearchCV(GridSearchCV):
     ) -> int:
         if callable(refit):
             return super()._select_best_index(refit, refit_metric, results)
-        return int(read(results).order(refit_metric)[0])  # of the most resources, in Hyperband
+        # in Hyperband, the best of the candidates with the largest resource
+        return int(read(results).order(refit_metric)[0])
 
     def _set_best(self) -> None:
         """Set the attributes about the best candidate as scikit-learn's `fit` does."""
@@ -366,7 +378,7 @@ class IncrementalSearchCV(GridSearchCV):
         return best
 
     def _as_search(self, kind: type[_Search], **changes: Any) -> _Search:
-        """Make a search of another class with these settings, but for the changes."""
+        """Make a search of another class with the settings of this search and some changes."""
         names = inspect.signature(BaseSearchCV).parameters
         search = kind(**{name: getattr(self, name) for name in names} | changes)
         if callbacks := getattr(self, "_skl_callbacks", ()):  # scikit-learn 1.9 and later
@@ -384,7 +396,7 @@ class IncrementalSearchCV(GridSearchCV):
 
     @contextmanager
     def _lower_verbosity(self) -> Iterator[None]:
-        """Keep scikit-learn from announcing each batch; more than 1 has it report each fit."""
+        """Suppress scikit-learn's line for each batch. With verbose > 1 it prints each fit."""
         verbose = int(self.verbose)  # type: ignore[has-type]
         self._verbose = verbose
         try:
@@ -402,7 +414,8 @@ class IncrementalSearchCV(GridSearchCV):
         shown = f"{len(scores)}" if total is None else f"{len(scores)}/{total}"
         best = "none yet"
         if hasattr(self, "cv_results_") and np.isfinite(scores).any():
-            best = f"{read(self).best_so_far()[-1]:.6g}"  # of the most resources, in Hyperband
+            # in Hyperband, the best of the candidates with the largest resource
+            best = f"{read(self).best_so_far()[-1]:.6g}"
         these = ", ".join("failed" if np.isnan(score) else f"{score:.6g}" for score in last)
         seconds = time.monotonic() - self._running.begin
         parts = [f"{shown} candidates, best {best}, last {these}", f"{duration(seconds)} spent"]
@@ -410,15 +423,15 @@ class IncrementalSearchCV(GridSearchCV):
         return ", ".join(filter(None, parts))
 
     def _work_done(self) -> tuple[float, float]:
-        """How much of the search is done, and how much there is in all; 0 of 0 if not known."""
+        """Get the finished work and the total work; both are 0 if the total is not known."""
         total = self._n_planned()
         return (0, 0) if total is None else (len(self._running.evaluations), total)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what workers have no use for, as scikit-learn sends the search with each fit.
+        """Omit attributes that workers do not need from the pickle of a running search.
 
-        Its callbacks get to see it, and nobody else. Earlier results, splits and the password of a
-        database are not for every task.
+        scikit-learn sends the search with each fit, and only its callbacks use it. Earlier results,
+        splits and the password of a database should not be sent with each task.
         """
         state = super().__getstate__()
         if "_running" in state:
@@ -429,13 +442,21 @@ class IncrementalSearchCV(GridSearchCV):
 
 
 def halving_schedule(search: Any) -> list[tuple[int, int]]:
-    """Let scikit-learn's successive halving compute its rungs, and train nothing.
+    """Compute the rungs of scikit-learn's successive halving. Nothing is trained.
 
-    For each rung: how many candidates there are, and what each of them gets. The resource must be
-    a parameter, since with ``n_samples`` the rungs depend on the data. Settings that do not go
-    together are the `ValueError` that the search's own ``fit`` raises.
+    The resource must be a parameter, because with ``n_samples`` the rungs depend on the data.
+
+    Returns
+    -------
+    rungs : list of (int, int)
+        The number of candidates and the amount of the resource for each candidate, for each rung.
+
+    Raises
+    ------
+    ValueError
+        If the settings conflict with each other. It is the error of the search's ``fit``.
     """
-    # a seed of its own, or drawing the candidates would move NumPy's global generator
+    # with a fixed seed, because drawing the candidates would change NumPy's global generator
     probe: Any = clone(search).set_params(verbose=0, random_state=0)
     probe._checked_cv_orig, probe.n_splits_ = check_cv(probe.cv), 1
     probe._check_input_parameters(X=None, y=None, split_params={})
@@ -448,12 +469,12 @@ def halving_schedule(search: Any) -> list[tuple[int, int]]:
 def _all_equally_good(
     candidates: Sequence[Any], cv: Any, more_results: Mapping[str, Any], **context: Any
 ) -> dict[str, Any]:
-    """Stand in for the evaluation of candidates: the results that halving looks at."""
+    """Replace the evaluation of candidates: return the results that halving uses, all equal."""
     return {**more_results, "params": candidates, "mean_test_score": np.zeros(len(candidates))}
 
 
 class _NoCallbacks:
-    """Stand in for scikit-learn's context of callbacks."""
+    """Replace scikit-learn's callback context."""
 
     def subcontext(self, **settings: Any) -> _NoCallbacks:
         return self
@@ -466,7 +487,7 @@ class _NoCallbacks:
 
 @contextmanager
 def _task(search: Any, parent: Any, name: str, sequential: bool = True) -> Iterator[Any]:
-    """Tell scikit-learn's callbacks, where there are any, that a task begins and ends."""
+    """Notify scikit-learn's callbacks, if there are any, of the begin and end of a task."""
     if parent is None:
         yield None
         return

@@ -1,4 +1,4 @@
-"""Bayesian search: Optuna proposes, scikit-learn evaluates."""
+"""Bayesian search: Optuna proposes candidates, and scikit-learn evaluates them."""
 
 from __future__ import annotations
 
@@ -38,70 +38,75 @@ if TYPE_CHECKING:
 
     from ..space.branches import Space
 
-# user attributes of a study: whose scores it has
+# user attributes of a study, which describe its scores
 _SCORING = "kerasearch:scoring"
 _PROBLEM = "kerasearch:problem"
-_SECONDS_BETWEEN_LOOKS = 0.1  # at what other processes have finished
-_CHANGE_NO_SCORE = {"n_jobs", "verbose", "store"}  # parameters of an estimator
+_SECONDS_BETWEEN_LOOKS = 0.1  # between two reads of the results of other processes
+_CHANGE_NO_SCORE = {"n_jobs", "verbose", "store"}  # estimator parameters that change no score
 
 
 class BayesSearchCV(IncrementalSearchCV):
-    """Search with Optuna: each candidate is chosen in the light of the scores so far.
+    """Search with Optuna: each new candidate depends on the scores of the earlier candidates.
 
-    Needs the extra: ``pip install 'kerasearch[bayes]'``.
+    The search needs the extra ``bayes``: ``pip install 'kerasearch[bayes]'``.
 
     Parameters
     ----------
     estimator : estimator
-        What to tune.
+        The estimator to tune.
     space : dict, list of dict or callable
-        Lists or distributions by parameter name, as `RandomizedSearchCV` takes them; a list of
-        dicts for alternatives; or a function of an Optuna trial that returns the parameters, for
-        conditions of any depth. The weights of a weighted `choice` are left to the sampler.
+        Lists or distributions by parameter name, as in `RandomizedSearchCV`. A list of dicts gives
+        alternatives. A function of an Optuna trial that returns the parameters allows conditions of
+        any depth. The sampler does not use the weights of a weighted `choice`.
     n_iter : int, default=50
-        Candidates in all. Those that a given or stored study has from this search count, so that
-        the same call again completes what was stopped.
+        The total number of candidates. It includes the candidates of this search that a given or
+        stored study already has, so that the same call completes a search that was stopped.
     timeout : float, default=None
-        Seconds after which no more candidates are begun, and the best so far is trained.
+        The time in seconds after which no new candidate is started. The best candidate so far is
+        then trained on all rows.
     sampler : optuna.samplers.BaseSampler, default=None
-        Where candidates come from; None is TPE, seeded with `random_state`. It is copied. One that
-        is given draws as it likes: what a killed search goes on with may differ. Optuna's Gaussian
-        process needs torch, and draws at random what one of several dicts alone has.
+        The source of the candidates, which is copied. None is Optuna's TPE, seeded with
+        `random_state`. With any other sampler, a search that continues after a kill may propose
+        other candidates. Optuna's Gaussian process needs torch. It draws a parameter at random if
+        not all dicts of a list have this parameter.
     study : optuna.study.Study, default=None
-        A study to go on with, which maximizes. It gets the new trials.
+        A study to continue, which gets the new trials. Its direction must be "maximize".
     storage : str, path or Optuna storage, default=None
-        Where the study is kept: a database, ``"sqlite:///search.db"``, or the path of a journal
-        file. A search with the same storage goes on with it, after a kill too: with the default
-        sampler and a `random_state`, to the same numbers, as the k-th candidate follows from the
-        seed and the results before it alone. Several processes at the same time share it: together
-        they evaluate `n_iter` candidates, none twice, and each waits for the last ones of the
-        others. Other data, another estimator or another scoring than the study's are an error.
-        None keeps it in memory.
+        The storage of the study, such as a database, ``"sqlite:///search.db"``, or the path of a
+        journal file. None keeps the study in memory. A search with the same storage continues the
+        study, also after a kill. With the default sampler and a `random_state` it gives the same
+        numbers, because a candidate depends only on the seed and on the results before it. Several
+        processes may share a storage at the same time. Together they evaluate `n_iter` candidates,
+        none twice, and each process waits until the others have finished. It is an error if the
+        data, the estimator or the scoring differ from the study's.
     study_name : str, default="kerasearch"
-        The study's name in the storage.
+        The name of the study in the storage.
     batch_size : int, default=1
-        Candidates to choose at a time. With `n_jobs` beyond the number of folds, more keep all
-        workers busy, and know less of each other.
+        The number of candidates to choose at a time. If `n_jobs` is larger than the number of
+        folds, a larger batch keeps all workers busy, but candidates of one batch cannot use each
+        other's scores.
     warm_start : finished search, its ``cv_results_``, or a list of them, default=None
-        Earlier results for the sampler to learn from. They do not count as candidates.
+        Earlier results from which the sampler learns. They do not count as candidates.
     enqueue : list of dict, default=None
-        Candidates to evaluate first. What one lacks, the sampler adds.
+        Candidates to evaluate first. The sampler adds the parameters that a dict lacks.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
-        As in `RandomizedSearchCV`. Of several metrics the one that `refit` names is maximized, or
-        else the first. ``verbose=1`` prints a line after each batch, 2 lets Optuna speak too.
+        As in `RandomizedSearchCV`. With several metrics, the metric that `refit` names is
+        maximized, or else the first metric. ``verbose=1`` prints a line after each batch;
+        ``verbose=2`` also shows Optuna's log.
     random_state : int, RandomState instance or None, default=None
-        Seeds the default sampler.
+        The seed of the default sampler.
 
     Attributes
     ----------
     cv_results_, best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_
-        As in `RandomizedSearchCV`; ``cv_results_["error_messages"]`` says why candidates failed,
-        ``cv_results_["warning_messages"]`` what their fits in worker processes warned of.
+        As in `RandomizedSearchCV`. ``cv_results_["error_messages"]`` has the errors of failed
+        candidates, and ``cv_results_["warning_messages"]`` the warnings of fits in worker
+        processes.
     study_ : optuna.study.Study
-        For Optuna's plots and dashboard. A tuple or an object goes by its index in the list; a
-        candidate without a finite score is a failed trial.
+        The study, for Optuna's plots and dashboard. If a value is a tuple or an object, the trial
+        has its index in the list of values. A candidate without a finite score is a failed trial.
     stop_reason_ : str
-        ``"finished"``, ``"timeout"``, ``"interrupted"``, or ``"exhausted"`` where the space or the
+        ``"finished"``, ``"timeout"``, ``"interrupted"``, or ``"exhausted"`` if the space or the
         sampler has no more candidates.
 
     References
@@ -169,7 +174,7 @@ class BayesSearchCV(IncrementalSearchCV):
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        import_optuna()  # or say how to install it
+        import_optuna()  # the error message says how to install Optuna
         check_integer("n_iter", self.n_iter, 1)
         check_integer("batch_size", self.batch_size, 1)
         check_timeout(self.timeout)
@@ -177,12 +182,16 @@ class BayesSearchCV(IncrementalSearchCV):
         if not callable(self.space):
             check_space(self.estimator, self.space)
         if space.n_values < self.n_iter:
-            warn_of_small_space(space.n_values, f"n_iter={self.n_iter}", "each is evaluated once")
+            warn_of_small_space(
+                space.n_values, f"n_iter={self.n_iter}", "each candidate is evaluated once"
+            )
         first = self._first(space)
         earlier = _earlier_trials(space, self.warm_start)
         check_sampler(self.sampler)
         if self.study is not None and self.storage is not None:
-            raise ValueError("study and storage exclude each other: a study has its storage")
+            raise ValueError(
+                "study and storage exclude each other, because a study has a storage; pass only one"
+            )
         with optuna_warnings_only(self.verbose):
             self._opened = self._open_study()
             is_new = add_earlier(self._opened, earlier)
@@ -192,28 +201,28 @@ class BayesSearchCV(IncrementalSearchCV):
 
     @property
     def _is_seeded(self) -> bool:
-        """Whether candidates come from the default sampler, and not from one that is given."""
+        """Whether the candidates come from the default sampler."""
         return self.sampler is None and self.study is None
 
     def _first(self, space: TrialSpace) -> list[dict[str, Any]]:
         return unique(_encoded(space, params, self.estimator) for params in self.enqueue or [])
 
     def _open_study(self) -> Study:
-        """Take the study that is given, find the stored one, or make one."""
+        """Get the given study, load the stored study, or create a study."""
         study = self.study
         if study is None:
             study = create_study(self.storage, self.study_name)
         directions = [direction.name for direction in study.directions]
         if directions != ["MAXIMIZE"]:
             raise ValueError(
-                f"the study's direction is {', '.join(directions)}; scores are maximized: "
+                f"the study's direction is {', '.join(directions)}, but scores are maximized; use "
                 "optuna.create_study(direction='maximize')"
             )
         scoring = _scoring_name(self.scoring, self.refit)
         if study.user_attrs.get(_SCORING, scoring) != scoring:
             raise ValueError(
-                f"the study has scores of scoring={study.user_attrs[_SCORING]}, the search has "
-                f"{scoring}; use another study_name"
+                f"the study has scores of scoring={study.user_attrs[_SCORING]}, but the search "
+                f"has scoring={scoring}; use another study_name"
             )
         study.set_user_attr(_SCORING, scoring)
         if self.sampler is not None:
@@ -221,7 +230,7 @@ class BayesSearchCV(IncrementalSearchCV):
         return study
 
     def _proposals(self, space: TrialSpace) -> SeededProposals:
-        """Make the default sampler."""
+        """Create the default sampler."""
         if self.random_state is None:
             seed = np.random.SeedSequence().generate_state(1)[0]
         else:
@@ -232,7 +241,7 @@ class BayesSearchCV(IncrementalSearchCV):
         return int(min(self.n_iter, TrialSpace(self.space).n_values))
 
     def _check_problem(self, study: Study) -> None:
-        """Raise unless what a study has are scores of this estimator on these data."""
+        """Raise `ValueError` if the scores of a study are of another estimator or other data."""
         if self.study is None and self.storage is None:
             return
         searched = TrialSpace(self.space).names
@@ -247,11 +256,11 @@ class BayesSearchCV(IncrementalSearchCV):
             study.set_user_attr(_PROBLEM, found)
             return
         reason = f"has scores of {' and '.join(other)}"
-        if "searched" in other:  # then what is fixed differs as well
-            reason = f"searched {known['searched']}, this space has {found['searched']}"
+        if "searched" in other:  # then the fixed parameters differ as well
+            reason = f"searched {known['searched']}, but this space has {found['searched']}"
         raise ValueError(
-            f"the study {reason}; use another study_name, and warm_start= to learn from earlier "
-            "results all the same"
+            f"the study {reason}; use another study_name, and pass the earlier search as "
+            "warm_start= to learn from its results"
         )
 
     def _batches(self) -> Iterator[Batch]:
@@ -279,7 +288,7 @@ class BayesSearchCV(IncrementalSearchCV):
             self.stop_reason_ = "exhausted"
 
     def _evaluated(self, optimizer: AskAndTell, trials: Sequence[FrozenTrial]) -> Iterator[Batch]:
-        """Have trials evaluated, and tell the study, even if that is stopped in the middle."""
+        """Evaluate trials, and tell the study their scores, even if the search is stopped."""
         begin = len(self._running.evaluations)
         try:
             yield Batch([optimizer.params(trial) for trial in trials])
@@ -293,7 +302,7 @@ class BayesSearchCV(IncrementalSearchCV):
             self._put_in_order(optimizer)
 
     def _restore(self, optimizer: AskAndTell) -> list[Evaluation]:
-        """Take in candidates of an earlier search on the study, and of other processes."""
+        """Add the results of an earlier search with the study, and of other processes."""
         found = []
         for number, params, folds in optimizer.new_results():
             if self._running.cv is not None:
@@ -307,7 +316,7 @@ class BayesSearchCV(IncrementalSearchCV):
         return self._running.evaluations
 
     def _put_in_order(self, optimizer: AskAndTell) -> None:
-        """Order the results as their candidates were proposed."""
+        """Sort the results in the order in which their candidates were proposed."""
         evaluations = self._running.evaluations
         order = np.argsort(optimizer.numbers)
         if len(order) == len(evaluations) and np.any(order[1:] < order[:-1]):
@@ -325,7 +334,7 @@ class BayesSearchCV(IncrementalSearchCV):
         return super(BayesSearchCV, self._shown())._repr_html_inner()
 
     def _shown(self) -> BayesSearchCV:
-        """Get a search to show, without the password of a database."""
+        """Get a copy of the search for display, without the password of a database."""
         twin = copy.copy(self)
         if isinstance(self.storage, str):
             twin.storage = masked(self.storage, self.storage)
@@ -333,7 +342,7 @@ class BayesSearchCV(IncrementalSearchCV):
 
 
 def _digest(estimator: Any, searched: set[str]) -> str:
-    """Digest the parameters that are not searched, well enough to notice another estimator."""
+    """Digest the parameters that are not searched, to detect another estimator."""
     fixed = {
         name: as_json(value)
         for name, value in estimator.get_params(deep=True).items()
@@ -343,9 +352,9 @@ def _digest(estimator: Any, searched: set[str]) -> str:
 
 
 def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
-    """Write a candidate for Optuna's queue, or say what is wrong with it."""
+    """Encode a candidate for Optuna's queue, or raise an error that says what is wrong with it."""
     if not isinstance(params, Mapping):
-        raise TypeError(f"enqueue must be a list of dicts of parameters; it has {params!r}")
+        raise TypeError(f"enqueue must be a list of dicts of parameters; got {params!r} in it")
     check_candidate(estimator, params)
     encoded = space.encode(params, partial=True)
     if not encoded or (space.function is None and not params.keys() <= space.names):
@@ -354,8 +363,8 @@ def _encoded(space: TrialSpace, params: Any, estimator: Any) -> dict[str, Any]:
 
 
 def _earlier_trials(space: TrialSpace, searches: Any) -> list[FrozenTrial]:
-    """Make trials of the results of earlier searches, where they are in the space."""
-    if searches is None or searches is False:  # what scikit-learn's own `warm_start` may be
+    """Make trials from the results of earlier searches, if they are in the space."""
+    if searches is None or searches is False:  # scikit-learn's `warm_start` may be False
         return []
     trials = []
     for search in searches if isinstance(searches, list | tuple) else [searches]:
@@ -364,20 +373,20 @@ def _earlier_trials(space: TrialSpace, searches: Any) -> list[FrozenTrial]:
         except (TypeError, ValueError) as error:
             raise type(error)(f"warm_start: {error}") from None
         scores = results.mean()
-        # scores with fewer epochs, say, do not compare
+        # scores of candidates with different numbers of epochs, for example, are not comparable
         for i in np.flatnonzero(results.comparable):
             trials.append(space.finished_trial(results.params[i], scores[i]))
     kept = [trial for trial in trials if trial is not None]
     if len(kept) < len(trials):
         warn(
             f"warm_start: {len(trials) - len(kept)} of {len(trials)} candidates are not in the "
-            "space and were left out"
+            "space and are ignored"
         )
     return kept
 
 
 def _scoring_name(scoring: Any, refit: Any) -> str:
-    """Describe the score that is told to the study, well enough to notice another one."""
+    """Describe the score that the study gets, to detect another scoring."""
     if isinstance(scoring, Mapping | list | tuple | set):
         name = f"{sorted(map(str, scoring))}"
         return f"{name}, refit={refit!r}" if isinstance(refit, str) else name
@@ -385,7 +394,7 @@ def _scoring_name(scoring: Any, refit: Any) -> str:
 
 
 def _plain_fold(fold: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy what a fit gave as plain numbers, which any storage can keep."""
+    """Convert the results of a fit to plain numbers, which each storage can keep."""
     names = ("fit_error", "test_scores", "train_scores", "n_test_samples", "fit_time", "score_time")
     return {name: _plain_scores(fold[name]) for name in names if name in fold}
 

@@ -1,4 +1,4 @@
-"""What a search will do, before it runs."""
+"""The cost of a search before it runs: candidates, fits, epochs and compiled programs."""
 
 from __future__ import annotations
 
@@ -23,37 +23,40 @@ from .hyperband import hyperband_schedule, planned_rungs
 if TYPE_CHECKING:
     import pandas as pd
 
-# what a compiled program takes as data; all else is part of it
+# hyperparameters that are inputs of a compiled program; all others are part of the program
 SHARED = frozenset({"learning_rate", "batch_size", "epochs", "random_state", "seed"})
 _MOST_COUNTED = 100_000
 _HEADING = "With one more value of a parameter:"
-_DRAWN_NOTE = "Candidates are drawn: more values, and more parameters, cost no more fits"
+_DRAWN_NOTE = "Candidates are drawn: more values or more parameters do not add fits"
 
 
 @dataclass(frozen=True, repr=False)
 class Cost:
-    """What a search will do. `search_cost` makes it.
+    """The cost of a search, as `search_cost` returns it.
 
     Attributes
     ----------
     n_candidates : int or None
-        Different settings that are tried; None where it depends on the data.
+        The number of distinct candidates; None if it depends on the data.
     n_splits : int
-        Folds: fits of a candidate.
+        The number of folds, which is the number of fits of a candidate.
     n_fits : int or None
-        Fits in all, with the last one on all rows; None where it depends on the data.
+        The total number of fits, with the refit on all rows; None if it depends on the data.
     n_epochs : int or None
-        Epochs in all; None where they are not known. Early stopping, and a store of fits, make
-        fewer. Where epochs are searched and drawn, or the best candidate's are not known, it is
-        what is to be expected.
-    n_programs : int
-        Different combinations of what is neither learning rate, batch size, epochs nor seed:
-        these share a compiled program. The most there can be, if candidates are drawn.
+        The total number of epochs; None if it is not known. Early stopping and a store of fits
+        may reduce it. It is an expected value if the epochs are searched and drawn, or if the
+        epochs of the best candidate are not known.
+    n_programs : int or None
+        The number of programs to compile; None if the number of candidates is not known.
+        Candidates that differ only in learning rate, batch size, epochs or seed share a program.
+        If candidates are drawn, it is an upper bound.
     frame : DataFrame
-        A row for each parameter, and one for all together: ``n_values``, and what there would be
-        with one more value of it: ``n_candidates``, ``n_fits``, ``n_epochs``, ``growth``.
+        A row for each parameter, and a row for all parameters together. ``n_values`` is the number
+        of values of the parameter. ``n_candidates``, ``n_fits``, ``n_epochs`` and ``growth`` are
+        the cost of the search if the parameter had one more value.
     note : str
-        What cannot be told, or how the candidates are reduced; often empty.
+        The reason why a count is not known, or how the search reduces its candidates. It is often
+        empty.
     """
 
     n_candidates: int | None
@@ -93,37 +96,39 @@ class Cost:
 def search_cost(
     search_or_space: Any, cv: Any = None, n_iter: int | None = None, epochs: int | None = None
 ) -> Cost:
-    """Tell what a search will do, before it runs.
+    """Compute the cost of a search before it runs.
 
     Parameters
     ----------
     search_or_space : search, dict or list of dict
-        A search that need not have run: scikit-learn's, or one of this package's that has a
-        space. Or a space alone, which `GridSearchCV` will search, or `RandomizedSearchCV` where
-        `n_iter` is given; with a last fit on all rows.
+        A search of scikit-learn, or a search of this package that has a space. It need not be
+        fitted. Or a space for `GridSearchCV`, or for `RandomizedSearchCV` if `n_iter` is given; the
+        cost then includes a refit on all rows.
     cv : int, splitter or list of splits, default=None
-        Of a space; None is 5 folds. A search has its own.
+        The cross-validation for a space; None means 5 folds. Do not pass it with a search, which
+        has its own `cv`.
     n_iter : int, default=None
-        How many candidates are drawn from a space. A search has its own.
+        The number of candidates that are drawn from a space. Do not pass it with a search.
     epochs : int, default=None
-        Epochs of a fit, where neither the space nor the search's estimator says. Early stopping
-        may make fewer.
+        The number of epochs of a fit, if neither the space nor the estimator of the search sets it.
+        Early stopping may train fewer epochs.
 
     Returns
     -------
-    Cost
+    cost : Cost
+        The numbers of candidates, folds, fits, epochs and programs.
 
     Raises
     ------
     TypeError
-        If it is neither a search nor a space.
+        If `search_or_space` is neither a search nor a space.
     ValueError
-        If `n_iter` is missing for a space with distributions, or a number is not positive; or
-        the number of folds depends on the data.
+        If `n_iter` is missing for a space with distributions, if a number is not positive, if `cv`
+        or `n_iter` is given with a search, or if the number of folds depends on the data.
 
     Examples
     --------
-    The curse of dimensionality:
+    The number of candidates grows fast with the number of parameters:
 
     >>> from kerasearch import search_cost
     >>> space = {"optimizer__learning_rate": [0.1, 0.01], "units": [16, 32, 64]}
@@ -141,7 +146,7 @@ def search_cost(
         check_integer("epochs", epochs, 1)
     if hasattr(search_or_space, "get_params") and hasattr(search_or_space, "estimator"):
         if cv is not None or n_iter is not None:
-            raise ValueError("cv and n_iter are those of the search; give them for a space alone")
+            raise ValueError("a search has its own cv and n_iter; pass them only with a space")
         plan = _read_plan(search_or_space, epochs)
     else:
         branches = as_branches(search_or_space)
@@ -155,17 +160,18 @@ def search_cost(
 
 @dataclass
 class _Plan:
-    """A search, reduced to what its cost follows from."""
+    """The settings of a search that determine its cost."""
 
     branches: list[Branch]
     n_splits: int
     n_iter: int | None = None
     epochs: int | None = None
     refit: bool = True
-    # of a space of so many candidates: how many a rung has, and its epochs if they are the resource
+    # A function of the number of candidates in the space. For each rung it returns the number of
+    # candidates, and the epochs if they are the resource.
     rungs: Callable[[float], list[tuple[int, Any]]] | None = None
     note: str = ""
-    unknown: set[str] = field(default_factory=set)  # counts that cannot be told
+    unknown: set[str] = field(default_factory=set)  # names of counts that are not known
 
     def __post_init__(self) -> None:
         if self.n_iter is not None:
@@ -194,14 +200,17 @@ class _Plan:
         )
 
     def _n_values(self, name: str) -> float:
-        """How many values a parameter has in all branches together."""
+        """Count the distinct values of a parameter in all branches together."""
         specs = [branch[name] for branch in self.branches if name in branch]
         if any(is_distribution(spec) for spec in specs):
             return max(map(_size, specs))
         return len(unique(value for spec in specs for value in spec))
 
     def _grown(self, names: set[str]) -> list[dict[str, float]]:
-        """The sizes with one more value: in one branch where each has values of its own."""
+        """Get the sizes if each of these parameters had one more value.
+
+        If the branches have different values of a parameter, only one branch gets the new value.
+        """
         sizes = [_sizes(branch) for branch in self.branches]
         for name in names:
             having = [i for i, branch in enumerate(self.branches) if name in branch]
@@ -211,7 +220,7 @@ class _Plan:
         return sizes
 
     def _row(self, first: tuple[Any, Any, Any], names: set[str]) -> dict[str, float]:
-        """Count with one more value of each of these parameters."""
+        """Compute the row of the table for one more value of each of these parameters."""
         after = self._counts(self._grown(names))
         grown, before = next(
             ((a, b) for a, b in ((after[1], first[1]), (after[0], first[0])) if a is not None),
@@ -222,7 +231,7 @@ class _Plan:
         return {**row, "growth": grown / before - 1}
 
     def _counts(self, sizes: list[dict[str, float]]) -> tuple[int | None, int | None, int | None]:
-        """Candidates, fits and epochs of a search whose parameters have so many values."""
+        """Count candidates, fits and epochs from the numbers of values of the parameters."""
         n_possible = sum(math.prod(size.values()) for size in sizes)
         if "n_candidates" in self.unknown:
             return None, None, None
@@ -241,7 +250,7 @@ class _Plan:
         return n_candidates, n_fits, None if mean is None else round(n_fits * mean)
 
     def _mean_epochs(self) -> float | None:
-        """Epochs of a fit, on the average of the candidates."""
+        """Get the mean number of epochs of a fit; None if it is not known."""
         weights, means = [], []
         for branch in self.branches:
             n = math.prod(_sizes(branch).values()) if self.n_iter is None else 1.0
@@ -269,14 +278,14 @@ class _Plan:
 
 
 def _read_plan(search: Any, epochs: int | None) -> _Plan:
-    """Read a search by the names of its parameters."""
+    """Read the settings of a search from its parameters."""
     params = search.get_params(deep=False)
     kind = type(search).__name__
     space = next(
         (params[k] for k in ("param_grid", "param_distributions", "space") if k in params), None
     )
     if space is None:
-        raise TypeError(f"cannot tell what {kind} searches: it has neither a grid nor a space")
+        raise TypeError(f"the cost of {kind} is not known: it has neither a grid nor a space")
     branches = as_branches(space)
     if "n_iter" in params:
         check_integer("n_iter", params["n_iter"], 1)
@@ -299,12 +308,12 @@ def _read_plan(search: Any, epochs: int | None) -> _Plan:
 
 
 def _plan_halving(plan: _Plan, search: Any) -> None:
-    """Follow scikit-learn's successive halving, where it does not depend on the number of rows."""
+    """Read scikit-learn's successive halving, unless it depends on the number of rows."""
     is_drawn = hasattr(search, "n_candidates")
     n_possible = sum(math.prod(_sizes(branch).values()) for branch in plan.branches)
     n_candidates: Any = search.n_candidates if is_drawn else n_possible
     if search.resource == "n_samples":
-        plan.note = "Successive halving: how many fits there are depends on the number of rows"
+        plan.note = "Successive halving: the number of fits depends on the number of rows"
         plan.unknown = {"n_fits", "n_candidates"} if n_candidates == "exhaust" else {"n_fits"}
     elif n_candidates != "exhaust" and min(n_candidates, n_possible) > _MOST_COUNTED:
         plan.note = f"Successive halving: not counted beyond {_MOST_COUNTED:,} candidates"
@@ -326,11 +335,11 @@ def _plan_hyperband(plan: _Plan, params: Mapping[str, Any]) -> None:
     schedule = hyperband_schedule(*settings)
     plan.rungs = lambda n: _with_epochs(planned_rungs(*settings, n), str(params.get("resource")))
     plan.n_iter = int(schedule.loc[schedule["rung"] == 0, "n_candidates"].sum())
-    plan.note = "Hyperband; where survivors are continued, fewer epochs are trained"
+    plan.note = "Hyperband: if survivors continue their training, fewer epochs are trained"
 
 
 def _with_epochs(rungs: Iterable[tuple[int, int]], resource: str) -> list[tuple[int, Any]]:
-    """Leave the amounts out where the resource is something other than epochs."""
+    """Replace the amounts by None if the resource is not the number of epochs."""
     return [(n, amount if _is_epochs(resource) else None) for n, amount in rungs]
 
 
@@ -339,27 +348,27 @@ def _check_no_distributions(branches: Iterable[Branch]) -> None:
         for name, spec in branch.items():
             if is_distribution(spec):
                 raise ValueError(
-                    f"{name}: {spec!r} is a distribution: give n_iter, how many candidates will "
-                    "be drawn"
+                    f"{name}: {spec!r} is a distribution; pass n_iter, the number of candidates to "
+                    "draw"
                 )
 
 
 def _n_splits(cv: Any) -> int:
     if hasattr(cv, "__next__"):
-        raise ValueError("cv is an iterator, which counting would use up; give a list of splits")
+        raise ValueError("cv is an iterator, which can be read only once; pass a list of splits")
     try:
         return int(check_cv(cv).get_n_splits())
     except (TypeError, ValueError) as error:
         if cv is None or isinstance(cv, int) or not hasattr(cv, "get_n_splits"):
             raise ValueError(f"cv={cv!r} must be a number of folds or a splitter") from error
         raise ValueError(
-            f"cv={cv!r}: how many splits it makes depends on the data; count them, and give "
-            "search_cost() a space and that number"
+            f"cv={cv!r}: the number of splits depends on the data; count the splits, and pass "
+            "search_cost() a space and cv=<number of splits>"
         ) from error
 
 
 def _own_epochs(estimator: Any, epochs: int | None) -> int | None:
-    """What the estimator says of the epochs of a fit, else `epochs`."""
+    """Get the estimator's number of epochs if it is unique, or else `epochs`."""
     own = {value for name, value in estimator.get_params().items() if _is_epochs(name)}
     counts = [n for n in map(as_integer, own) if n is not None]
     return counts[0] if len(counts) == 1 else epochs

@@ -1,16 +1,18 @@
-"""The data of a search on Dask: sent to every worker, once.
+"""The data of a search on Dask, which are sent to each worker once.
 
 joblib's backend for Dask sends each large argument to one worker, and again with each batch of
-candidates. The worker that dies with the only copy takes the search along. So a search sends its
-rows and splits itself, before joblib comes to them, under their identities, by which joblib's
-backend looks for what was sent before. Dask itself drops the copies of what no task waits for, but
-for one, which may go with its worker: then the search sends everything again, and repeats its batch
-of candidates.
+candidates. If the worker with the only copy dies, the search fails. A search therefore sends its
+rows and splits to all workers, before joblib sends them. joblib's backend looks up sent objects by
+their ``id``, so that it finds these copies. Dask removes all copies but one if no task waits for
+the object, and the worker with the last copy may die. In this case the search sends all data
+again, and repeats the batch of candidates.
 
-Dask's scheduler unpickles what it passes on. What only workers need is sealed, or the scheduler
-would import Keras for it. Checked with joblib 1.4 to 1.6 and distributed 2025.1 to 2026.8; a canary
-in ``tests/cluster/test_dask.py`` fails when they change. Nothing here imports
-Dask: where it is not the active backend, nothing happens.
+Dask's scheduler unpickles the arguments of tasks. Arguments that only workers need are therefore
+sealed, because otherwise the scheduler would import Keras to unpickle them.
+
+Checked with joblib 1.4 to 1.6 and distributed 2025.1 to 2026.8. A canary test in
+``tests/cluster/test_dask.py`` fails if they change. This module does not import Dask. If Dask is
+not the active backend, this module does nothing.
 """
 
 from __future__ import annotations
@@ -24,24 +26,24 @@ import numpy as np
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
-# distributed's error for a task whose data are gone; the second before 2024.11
+# distributed's error for a task whose data are lost; it had the second name before 2024.11
 _CANCELLED = ("FutureCancelledError", "CancelledError")
 
 
 class SentData:
-    """What one search has sent to the workers of a Dask cluster."""
+    """The objects that one search has sent to the workers of a Dask cluster."""
 
     def __init__(self) -> None:
-        self._objects: list[Any] = []  # kept, as they go by their identities
+        self._objects: list[Any] = []  # references, so that the ids of the objects stay valid
         self._futures: dict[int, Any] = {}
         self._client: Any = None
 
     @contextmanager
     def in_use(self, *data: Any) -> Iterator[None]:
-        """Have joblib's Dask backend hand out `data`, and what is sent later, from all workers.
+        """Send `data` to all workers. joblib's Dask backend uses these copies within this context.
 
-        What the user has scattered, by ``scatter=``, is not sent again. The copies go from the
-        workers with this object.
+        Objects that the user has passed to the backend as ``scatter=`` are not sent again. The
+        copies on the workers are removed together with this object.
         """
         backend, _ = get_active_backend()
         if not _is_dask(backend):
@@ -49,7 +51,7 @@ class SentData:
             return
         if self._client is not backend.client:
             self._objects, self._futures, self._client = [], {}, backend.client
-        # a backend of our own, as the user's serves other searches too
+        # a separate backend, because other searches may use the user's backend
         own = type(backend)(
             client=backend.client,
             wait_for_workers_timeout=backend.wait_for_workers_timeout,
@@ -61,10 +63,11 @@ class SentData:
                 self.send(data)
                 yield
         finally:
-            own.data_futures.clear()  # it may outlive the search, and the workers' copies must not
+            # the backend may live longer than the search, but the copies on the workers must not
+            own.data_futures.clear()
 
     def send(self, data: Iterable[Any]) -> None:
-        """Send more to all workers, within `in_use`, but for what was sent before."""
+        """Send objects to all workers, unless they were sent before. Call it within `in_use`."""
         backend, _ = get_active_backend()
         if not _is_dask(backend):
             return
@@ -74,14 +77,14 @@ class SentData:
         new = [one for key, one in by_id.items() if key not in backend.data_futures]
         if not new:
             return
-        # hash: two searches that send equal rows at the same time would cancel each other's
+        # hash=False, because two searches that send equal rows would cancel each other's futures
         sent = backend.client.scatter(new, broadcast=True, hash=False)
         futures = dict(zip(map(id, new), sent, strict=True))
         self._futures |= futures
         backend.data_futures |= futures
 
     def send_again(self, error: BaseException) -> bool:
-        """Send all data again if an error says that a worker took some along; tell whether so."""
+        """Send all data again if `error` says that data are lost; return whether it does."""
         backend, _ = get_active_backend()
         if not _is_dask(backend) or type(error).__name__ not in _CANCELLED:
             return False
@@ -92,21 +95,21 @@ class SentData:
         return True
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SentData, ()  # another process has sent nothing
+        return SentData, ()  # in another process, no data have been sent
 
 
 class _Sealed:
-    """A value as bytes, until a worker opens it."""
+    """A value as bytes, which a worker unpickles."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
 
 
 def sealed(backend: Any) -> Callable[[Any], Any]:
-    """Get what seals the arguments of a task, but for those that the workers have."""
+    """Get a function that seals an argument of a task, unless the workers have its value."""
     if not _is_dask(backend):
         return lambda value: value
-    import cloudpickle  # Dask has it
+    import cloudpickle  # Dask depends on it
 
     def seal(value: Any) -> Any:
         if id(value) in backend.data_futures or isinstance(value, _Sealed | np.ndarray):
@@ -117,7 +120,7 @@ def sealed(backend: Any) -> Callable[[Any], Any]:
 
 
 def unsealed(value: Any) -> Any:
-    """Open a value that was sealed."""
+    """Unpickle a value if it was sealed."""
     return pickle.loads(value.content) if isinstance(value, _Sealed) else value
 
 

@@ -1,4 +1,4 @@
-"""What is evaluated, and what comes of it: a batch of candidates, and a row for each of them."""
+"""A batch of candidates to evaluate, and the evaluation of a candidate: a row of the results."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Batch:
     Attributes
     ----------
     candidates : list of dict
-        Parameters to set on the estimator.
+        The parameters of each candidate, to set on the estimator.
     columns : dict of str to list
-        More columns of ``cv_results_``, one value a candidate.
+        Additional columns of ``cv_results_`` with one value for each candidate.
     unrecorded : dict
-        Parameters to set beside the candidates' own, which are no part of the results.
+        Parameters to set for all candidates, which the results do not show.
     """
 
     candidates: list[dict[str, Any]]
@@ -30,19 +30,19 @@ class Batch:
 
 @dataclass
 class Evaluation:
-    """One candidate with what its fits gave: a row of ``cv_results_``.
+    """One candidate with the results of its fits: a row of ``cv_results_``.
 
     Attributes
     ----------
     params : dict
-        The candidate.
+        The parameters of the candidate.
     folds : list of dict
-        For each fold, what scikit-learn's ``_fit_and_score`` returns: ``test_scores``,
-        ``train_scores`` where asked for, ``n_test_samples``, ``fit_time``, ``score_time``,
-        ``fit_error``; ``warnings`` of a fit in another process. The scores are None where every fit
+        The result of scikit-learn's ``_fit_and_score`` for each fold: ``test_scores``,
+        ``train_scores`` (if requested), ``n_test_samples``, ``fit_time``, ``score_time`` and
+        ``fit_error``. A fit in another process adds ``warnings``. The scores are None if all fits
         of the batch failed.
     columns : dict
-        More columns.
+        The values of additional columns.
     """
 
     params: dict[str, Any]
@@ -51,19 +51,19 @@ class Evaluation:
 
     @property
     def succeeded(self) -> bool:
-        """Whether a fold or more was fitted."""
+        """Whether the fit of at least one fold succeeded."""
         return any(fold["fit_error"] is None for fold in self.folds)
 
 
 def warning_message(folds: Iterable[Mapping[str, Any]]) -> str:
-    """Say what fits of a candidate in other processes warned of; empty where none did."""
+    """Join the warnings of a candidate's fits in other processes; empty if there are none."""
     return "; ".join(dict.fromkeys(str(w.message) for f in folds for w in f.get("warnings", ())))
 
 
 def with_error_score(
     fold: Mapping[str, Any], scored: Mapping[str, Any], error_score: Any, with_train: bool
 ) -> dict[str, Any]:
-    """Give a failed fold the scores that scikit-learn would have put there."""
+    """Fill in the scores of a failed fold as scikit-learn does."""
     known = scored["test_scores"]
     failed = dict.fromkeys(known, error_score) if isinstance(known, dict) else error_score
     done = {name: fold[name] for name in ("fit_error", "n_test_samples", "fit_time", "score_time")}
@@ -74,7 +74,7 @@ def with_error_score(
 
 
 def score_to_refit_by(scores: Any, refit: Any) -> float | None:
-    """Get the score that the search goes by: the one that `refit` names, or else the first."""
+    """Get the score of the metric that `refit` names, or else of the first metric."""
     if not isinstance(scores, Mapping):
         return scores
     return scores[default_metric(scores, refit)]

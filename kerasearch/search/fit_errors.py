@@ -1,8 +1,8 @@
-"""Why fits failed: scikit-learn's messages about it, read and written in one place.
+"""The errors of failed fits: this module reads and writes scikit-learn's messages about them.
 
-scikit-learn keeps no errors in ``cv_results_``; it has them in a warning where some fits of a batch
-failed, and in an error where all did. Both list tracebacks with how many fits had each. A canary
-test in ``tests/search/test_base.py`` fails when scikit-learn words them differently.
+scikit-learn keeps no errors in ``cv_results_``. If some fits of a batch fail, a warning lists the
+errors. If all fits fail, an error lists them. Both list the tracebacks, and the number of fits for
+each. A canary test in ``tests/search/test_base.py`` fails if scikit-learn changes these messages.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _TRACEBACK = "Traceback (most recent call last):\n"
 
 
 def count_errors(message: str) -> Counter[str]:
-    r"""Read how many fits failed with which error.
+    r"""Read the errors of failed fits, and the number of fits with each error.
 
     Parameters
     ----------
     message : str
-        The text of scikit-learn's ``FitFailedWarning``, or of its error where no fit succeeded; or
-        one traceback.
+        The text of scikit-learn's ``FitFailedWarning``, the text of its error if no fit succeeded,
+        or one traceback.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def count_errors(message: str) -> Counter[str]:
 
 
 def error_message(folds: Iterable[Mapping[str, Any]]) -> str:
-    """Say in a line or a few why folds of a candidate have no score; empty where all have."""
+    """Summarize why folds of a candidate have no score; empty if all folds have a score."""
     messages: dict[str, None] = {}
     for fold in folds:
         if fold["fit_error"]:
@@ -58,25 +58,25 @@ def error_message(folds: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _has_nan(scores: Any) -> bool:
-    """Tell whether the score of a fold, or one of its scores by metric, is not a number."""
+    """Tell whether the score of a fold, or one of its scores by metric, is NaN."""
     values = list(scores.values()) if isinstance(scores, Mapping) else [scores]
     return bool(np.isnan(np.asarray(values, dtype=float)).any())
 
 
 def read_all_failed(message: str) -> tuple[int, str] | None:
-    """Read scikit-learn's error where no fit of a batch succeeded.
+    """Read scikit-learn's error for a batch in which no fit succeeded.
 
     Returns
     -------
     failure : (int, str) or None
-        How many fits there were, and the details; None for the text of any other error.
+        The number of fits, and the details of the failures; None for any other error.
     """
     found = _ALL_FAILED.match(message)
     return (int(found[1]), message.partition(_DETAILS)[2]) if found else None
 
 
 def warn_text(n_fits: int, error_score: float, details: str) -> str:
-    """Write scikit-learn's warning for a batch in which every fit failed."""
+    """Write scikit-learn's warning for a batch in which all fits failed."""
     return (
         f"\n{n_fits} fits failed out of a total of {n_fits}.\nThe score of these candidates "
         f"will be set to {error_score}.\n\n{_DETAILS}{details}"
@@ -87,7 +87,7 @@ def all_failed_text(candidates: Sequence[Sequence[Mapping[str, Any]]]) -> str:
     """Write scikit-learn's error for a search without a successful fit, from all folds' errors."""
     n_with: Counter[str] = Counter()
     for folds in candidates:
-        # the folds of a candidate all have the details of its batch
+        # each fold of a candidate has the details of the whole batch
         for n_fits, traceback in _tracebacks(folds[0]["fit_error"], len(folds)):
             n_with[traceback] += n_fits
     listed = "\n".join(
@@ -102,14 +102,14 @@ def all_failed_text(candidates: Sequence[Sequence[Mapping[str, Any]]]) -> str:
 
 
 def _tracebacks(text: str, n_fits: int) -> list[tuple[int, str]]:
-    """Take a message apart: how many fits had which traceback; `n_fits` where it has but one."""
-    _, *parts = _HEAD.split(text)  # before the first, then number and traceback by turns
+    """Split a message into pairs (n, traceback). If it is one traceback, n is `n_fits`."""
+    _, *parts = _HEAD.split(text)  # the text before the first head, then numbers and tracebacks
     found = zip(map(int, parts[::2]), parts[1::2], strict=True)
     return [(n, part.strip("-\n") + "\n") for n, part in found] or [(n_fits, text)]
 
 
 def _last_error(traceback: str) -> str:
-    """Find what the exception says: what follows the indented lines of the last traceback."""
+    """Get the type and message of an exception: the lines after the last indented traceback."""
     lines = traceback.rpartition(_TRACEBACK)[2].splitlines()
     first = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), 0)
     return "\n".join(lines[first:]).strip()

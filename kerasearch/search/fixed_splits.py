@@ -1,4 +1,4 @@
-"""A splitter that splits once, so that all candidates of a search see the same folds."""
+"""A splitter that splits once, so that all candidates of a search use the same folds."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .dask_data import SentData
 
 
 class FixedSplits:
-    """A splitter that splits once, also where `cv` draws its splits.
+    """A splitter that splits once, even if each call of ``cv.split`` draws new splits.
 
-    `n_expected` is how many folds the candidates of an earlier search have, None without one;
-    another number is an error. The rows of the folds are sent to workers through `sent`.
+    `n_expected` is the number of folds in the results of an earlier search; None if there is no
+    earlier search. It is an error if `cv` makes another number of folds. `sent` sends the row
+    indices of the folds to the workers.
     """
 
     def __init__(self, cv: Any, sent: SentData | None = None) -> None:
@@ -24,7 +25,7 @@ class FixedSplits:
         self._splits: list[Any] | None = None
 
     def get_n_splits(self, X: Any = None, y: Any = None, **params: Any) -> int:
-        """How many folds there are."""
+        """Get the number of folds."""
         return self.cv.get_n_splits(X, y, **params)
 
     def split(self, X: Any, y: Any = None, **params: Any) -> list[Any]:
@@ -33,8 +34,8 @@ class FixedSplits:
             self._splits = list(self.cv.split(X, y, **params))
         if self.n_expected not in (None, len(self._splits)):
             raise ValueError(
-                f"cv makes {len(self._splits)} folds, and the study's candidates have "
-                f"{self.n_expected}; use the same cv, or another study_name"
+                f"cv makes {len(self._splits)} folds, but the candidates of the study have "
+                f"{self.n_expected} folds; use the same cv, or another study_name"
             )
         if self.sent is not None:
             self.sent.send(rows for split in self._splits for rows in split)
@@ -44,7 +45,7 @@ class FixedSplits:
 def fixed_splits(
     cv: Any, y: Any, estimator: Any, sent: SentData | None = None
 ) -> FixedSplits | None:
-    """Make `cv` split once; None for an iterator of splits, which needs no such care."""
+    """Make a splitter from `cv` that splits once; None if `cv` is an iterator of splits."""
     if hasattr(cv, "__next__"):
-        return None  # scikit-learn reads it once, and so has the same splits each time
+        return None  # scikit-learn reads an iterator once, and then uses the same splits each time
     return FixedSplits(check_cv(cv, y, classifier=is_classifier(estimator)), sent)

@@ -1,4 +1,4 @@
-"""Hyperband: many candidates with few epochs, and more epochs for the better ones."""
+"""Hyperband: many candidates with few epochs, and more epochs for the better candidates."""
 
 from __future__ import annotations
 
@@ -24,35 +24,38 @@ from .optuna_proposals import propose
 
 
 def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame:
-    """Tell what Hyperband will run.
+    """Compute the schedule of Hyperband: its brackets and rungs.
 
     Parameters
     ----------
     max_resources : int, default=81
-        The most epochs that a candidate gets (R in the paper).
+        The largest number of epochs of a candidate (R in the paper).
     factor : int, default=3
-        Of the candidates of a rung one in `factor` goes on, with `factor` times the epochs.
+        One in `factor` candidates of a rung survives, and gets `factor` times as many epochs (η in
+        the paper).
 
     Returns
     -------
     schedule : DataFrame
-        A row for each rung, in the order of running: ``bracket`` (s in the paper), ``rung`` (i),
-        ``n_candidates`` and ``n_resources``, the epochs that each of them will have had;
-        ``n_new_resources``, those trained in the rung by all of them where survivors are continued.
-        Multiply by the number of folds.
+        A row for each rung, in the order of the search. The columns are ``bracket`` (s in the
+        paper), ``rung`` (i), ``n_candidates`` (the number of candidates), ``n_resources`` (the
+        total number of epochs of each candidate at the end of the rung) and ``n_new_resources``
+        (the number of epochs that the rung trains for all candidates together, if survivors
+        continue their training). With cross-validation, multiply by the number of folds.
 
     Raises
     ------
     ValueError
-        If `factor` is not a whole number of at least 2, or `max_resources` one of at least
-        `factor`.
+        If `factor` is not an integer of at least 2, or if `max_resources` is not an integer of at
+        least `factor`.
 
     References
     ----------
     L. Li, K. Jamieson, G. DeSalvo, A. Rostamizadeh and A. Talwalkar, "Hyperband: A Novel
-    Bandit-Based Approach to Hyperparameter Optimization", JMLR 18 (185), 2018, Algorithm 1. Epochs
-    that are not whole there are rounded down. The paper's Table 1 begins three of its five brackets
-    with fewer candidates (27, 9, 6 for 34, 15, 8) than its Algorithm 1, which is followed here.
+    Bandit-Based Approach to Hyperparameter Optimization", JMLR 18 (185), 2018, Algorithm 1. Numbers
+    of epochs that are not integers are rounded down. The paper's Table 1 differs from its Algorithm
+    1: three of the five brackets begin with fewer candidates (27, 9 and 6; not 34, 15 and 8). This
+    function follows Algorithm 1.
 
     Examples
     --------
@@ -70,8 +73,8 @@ def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame
     max_resources = check_integer("max_resources", max_resources, 1)
     if max_resources < factor:
         raise ValueError(
-            f"max_resources={max_resources} must be at least factor={factor}: there would be one "
-            "rung, which is random search"
+            f"max_resources={max_resources} must be at least factor={factor}: otherwise the "
+            "schedule has only one rung, which is a random search"
         )
     last = 0
     while factor ** (last + 1) <= max_resources:
@@ -91,7 +94,10 @@ def hyperband_schedule(max_resources: int = 81, factor: int = 3) -> pd.DataFrame
 def planned_rungs(
     max_resources: int, factor: int, n_possible: float = math.inf
 ) -> list[tuple[int, int]]:
-    """Tell for each rung how many candidates a space of so many has for it, and their resource."""
+    """List the number of candidates and their resource for each rung.
+
+    `n_possible` is the number of distinct candidates in the space.
+    """
     schedule = hyperband_schedule(max_resources, factor)
     names = ["rung", "n_candidates", "n_resources"]
     rungs, n = [], 0
@@ -102,64 +108,68 @@ def planned_rungs(
 
 
 class HyperbandSearchCV(IncrementalSearchCV):
-    """Search with Hyperband, each rung under cross-validation.
+    """Search with Hyperband, with cross-validation in each rung.
 
-    Candidates are drawn at random. In a bracket all start with a few epochs; the better ones go on
-    with `factor` times as many, until the last have `max_resources`. Brackets differ in how many
-    candidates they start with, and how few epochs those get, as early scores may mislead.
+    Candidates are drawn at random. All candidates of a bracket start with few epochs. The better
+    candidates get `factor` times as many epochs, until the last candidates have `max_resources`
+    epochs. Early scores can be misleading. Therefore the brackets start with different numbers of
+    candidates and epochs.
 
-    A Keras estimator with an integer ``random_state`` continues its training where a rung goes on
-    from the one before: it gets a fit store for the time of the search, unless it has one. Any
-    other estimator is trained from the start in each rung.
+    A Keras estimator with an integer ``random_state`` continues its training from one rung to the
+    next. For this purpose, it gets a fit store during the search, unless it has a store. Any other
+    estimator is trained from the start in each rung.
 
-    The best candidate is chosen among those with the most epochs that have a score, as scores with
-    few epochs do not compare with those with many; ``rank_test_score`` ranks all. A callable
-    `refit` chooses as it likes.
+    Scores with few epochs are not comparable with scores with many epochs. The best candidate is
+    therefore chosen among the candidates that have a score with the largest number of epochs.
+    ``rank_test_score`` ranks all candidates. A callable `refit` may choose any candidate.
 
     Parameters
     ----------
     estimator : estimator
-        What to tune.
+        The estimator to tune.
     space : dict or list of dict
-        Lists or distributions by parameter name, as `RandomizedSearchCV` takes them. The resource
-        must not be among them.
+        Lists or distributions by parameter name, as in `RandomizedSearchCV`. The resource must not
+        be a parameter of the space.
     max_resources : int, default=81
-        The most epochs that a candidate gets.
+        The largest number of epochs of a candidate.
     factor : int, default=3
-        Of the candidates of a rung one in `factor` goes on. `hyperband_schedule` shows
-        what comes of it.
+        One in `factor` candidates of a rung survives. `hyperband_schedule` shows the resulting
+        schedule.
     resource : str, default="epochs"
-        The integer parameter that counts epochs, also ``"max_iter"`` or ``"n_estimators"``. In a
-        pipeline ``"epochs"`` finds ``"clf__epochs"``.
+        The name of the integer parameter that counts epochs, such as ``"epochs"``, ``"max_iter"``
+        or ``"n_estimators"``. In a pipeline, ``"epochs"`` also finds ``"clf__epochs"``.
     sampler : {"random", "bayes"}, default="random"
-        Where candidates come from. ``"bayes"``: from the second bracket on, two in three from
-        Optuna's TPE, which learns from the first rungs of the brackets before, of those with the
-        most epochs where there are ten candidates or more. It needs the extra ``bayes``.
+        The source of the candidates. With ``"bayes"``, Optuna's TPE proposes two thirds of the
+        candidates from the second bracket on. TPE learns from the first rungs of earlier brackets.
+        It uses the largest number of epochs with which at least ten candidates have a score (or
+        twice the number of parameters, if this is more). ``"bayes"`` needs the extra ``bayes``.
     timeout : float, default=None
-        Seconds after which no more candidates are begun, and the best so far is trained.
+        The time in seconds after which no new candidate is started. The best candidate so far is
+        then trained on all rows.
     scoring, n_jobs, refit, cv, verbose, pre_dispatch, error_score, return_train_score
-        As in `RandomizedSearchCV`. Of several metrics, the one that `refit` names decides who goes
-        on, or else the first. ``verbose=1`` prints a line after each batch of candidates.
+        As in `RandomizedSearchCV`. With several metrics, the metric that `refit` names, or else the
+        first metric, selects the survivors. ``verbose=1`` prints a line after each batch of
+        candidates.
     random_state : int, RandomState instance or None, default=None
-        For drawing candidates. The estimator has its own.
+        The seed for the draw of candidates. The estimator has its own `random_state`.
 
     Attributes
     ----------
     cv_results_ : dict
-        A row for each candidate and rung, with the columns ``bracket``, ``rung``, ``n_resources``
-        and ``error_messages`` beside scikit-learn's.
+        A row for each candidate and rung. In addition to scikit-learn's columns it has ``bracket``,
+        ``rung``, ``n_resources`` and ``error_messages``.
     best_estimator_, best_params_, best_score_, best_index_, scorer_, n_splits_, refit_time_
-        As in `RandomizedSearchCV`. ``best_params_`` has the resource.
+        As in `RandomizedSearchCV`. ``best_params_`` includes the resource.
     resource_ : str
         The full name of the resource.
     schedule_ : DataFrame
-        The schedule, from `hyperband_schedule`.
+        The schedule, as from `hyperband_schedule`.
     stop_reason_ : str
         ``"finished"``, ``"timeout"`` or ``"interrupted"``.
 
     See Also
     --------
-    hyperband_schedule : The schedule before anything runs.
+    hyperband_schedule : The schedule of a search, before it runs.
 
     References
     ----------
@@ -236,12 +246,13 @@ class HyperbandSearchCV(IncrementalSearchCV):
         if self.sampler not in ("random", "bayes"):
             raise ValueError(f"sampler={self.sampler!r} must be 'random' or 'bayes'")
         if self.sampler == "bayes":
-            import_optuna()  # says how to install it
+            import_optuna()  # the error message says how to install Optuna
         resource = _resource_name(self.estimator, self.resource)
         for branch in as_branches(self.space):
             if resource in branch:
                 raise ValueError(
-                    f"space has {resource!r}, which is the resource that Hyperband hands out"
+                    f"space has {resource!r}, but Hyperband sets this resource; remove it from "
+                    "space, or pass another resource"
                 )
         check_space(self.estimator, self.space)
         n = n_candidates(as_distributions(self.space))
@@ -249,8 +260,8 @@ class HyperbandSearchCV(IncrementalSearchCV):
         if n < widest:
             warn_of_small_space(
                 n,
-                f"the {widest} that a bracket begins with",
-                "such brackets evaluate each of them",
+                f"the {widest} candidates that a bracket begins with",
+                "such a bracket evaluates each candidate of the space once",
             )
 
     def _n_planned(self) -> int:
@@ -258,12 +269,12 @@ class HyperbandSearchCV(IncrementalSearchCV):
         return sum(n for n, _ in planned_rungs(self.max_resources, self.factor, n_possible))
 
     def _work_done(self) -> tuple[float, float]:
-        plan = self.schedule_  # a candidate costs what it gets
+        plan = self.schedule_  # the work of a candidate is its number of epochs
         done = sum(each.columns["n_resources"] for each in self._running.evaluations)
         return done, float((plan["n_candidates"] * plan["n_resources"]).sum())
 
     def _batches(self) -> Iterator[Batch]:
-        """Run Algorithm 1; the names of its variables are in brackets."""
+        """Run Algorithm 1. Comments have the names of its variables."""
         self.resource_ = _resource_name(self.estimator, self.resource)
         self.schedule_ = hyperband_schedule(self.max_resources, self.factor)
         rng = check_random_state(self.random_state)
@@ -280,8 +291,12 @@ class HyperbandSearchCV(IncrementalSearchCV):
                     break
 
     def _draw_candidates(self, n: int, rng: np.random.RandomState) -> list[dict[str, Any]]:
-        """Draw candidates, none twice where there are lists alone; a part from TPE if asked for."""
-        n = int(min(n, n_candidates(as_distributions(self.space))))  # a small space is drawn whole
+        """Draw candidates, some of them from TPE if `sampler` is "bayes".
+
+        If all parameters have lists, no candidate is drawn twice at random.
+        """
+        # if the space is small, all its candidates are drawn
+        n = int(min(n, n_candidates(as_distributions(self.space))))
         known = self._scored_first_rungs() if self.sampler == "bayes" else []
         if known:
             proposed = propose(self.space, known, n - n // 3, int(rng.randint(2**31 - 1)))
@@ -289,9 +304,9 @@ class HyperbandSearchCV(IncrementalSearchCV):
         return list(ParameterSampler(self.space, n, random_state=rng))
 
     def _scored_first_rungs(self) -> list[tuple[dict[str, Any], float]]:
-        """List candidates and scores with the most epochs of which there are enough.
+        """List candidates and scores for the largest number of epochs that has enough candidates.
 
-        Of first rungs alone: among survivors there are no bad ones to learn from.
+        Only first rungs are used, because later rungs have no bad candidates to learn from.
         """
         enough = max(10, 2 * max(map(len, as_branches(self.space))))
         by_epochs: dict[int, list[tuple[dict[str, Any], float]]] = {}
@@ -306,7 +321,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
     def _rung_batches(
         self, candidates: list[dict[str, Any]], columns: dict[str, int], unrecorded: dict[str, Any]
     ) -> Iterator[Batch]:
-        """Evaluate candidates a few at a time, so that what is finished counts if it stops."""
+        """Evaluate candidates in small batches, so that a search that is stopped has results."""
         n_jobs = joblib.effective_n_jobs(self.n_jobs)
         size = 1 if n_jobs == 1 else 2 * n_jobs
         epochs = {self.resource_: columns["n_resources"]}
@@ -316,14 +331,14 @@ class HyperbandSearchCV(IncrementalSearchCV):
             yield Batch(batch, filled, unrecorded)
 
     def _survivors(self, candidates: list[dict[str, Any]], begin: int) -> list[dict[str, Any]]:
-        """Keep one in `factor`, the best that have a score."""
+        """Keep one in `factor` candidates: the best candidates that have a score."""
         scores = [self._mean_score(evaluation) for evaluation in self._running.evaluations[begin:]]
         ranked = np.argsort([-score for score in scores], kind="stable")  # NaN comes last
         kept = ranked[: len(candidates) // self.factor]
         return [candidates[i] for i in kept if not np.isnan(scores[i])]
 
     def _store_for_rungs(self) -> dict[str, Any]:
-        """Give the estimator a fit store for the search, where it has use for one and has none."""
+        """Get a fit store for the estimator, unless it has a store or cannot use a store."""
         prefix = self.resource_.removesuffix("epochs")
         store = f"{prefix}store"
         known = self.estimator.get_params(deep=True)
@@ -333,9 +348,10 @@ class HyperbandSearchCV(IncrementalSearchCV):
         return {store: FitStore()}
 
     def _one_path_for_rungs(self) -> dict[str, Any]:
-        """Have an estimator that chooses its path by its epochs choose it by the last rung.
+        """Make an estimator with ``jit_compile="auto"`` use the same training path in all rungs.
 
-        Otherwise a rung might not go on from the one before.
+        Its path depends on its epochs. It is set to the path for `max_resources` epochs. Otherwise
+        a rung might not be able to continue the previous rung.
         """
         name = self.resource_.removesuffix("epochs") + "jit_compile"
         searched = any(name in branch for branch in as_branches(self.space))
@@ -345,7 +361,7 @@ class HyperbandSearchCV(IncrementalSearchCV):
 
 
 def _resource_name(estimator: Any, resource: Any) -> str:
-    """Find the one parameter that is called so, in a pipeline too."""
+    """Find the full name of the resource, also in a pipeline."""
     if not isinstance(resource, str):
         raise TypeError(f"resource must be the name of a parameter; got {resource!r}")
     try:

@@ -1,4 +1,4 @@
-"""Manual search: one trial at a time, written down as any search's."""
+"""Manual search: one trial at a time. The results have the same form as in any search."""
 
 from __future__ import annotations
 
@@ -35,32 +35,33 @@ _TABLE = """\
 
 
 class ManualSearchCV(IncrementalSearchCV):
-    """Search by hand: try something, look, try something else.
+    """Search by hand: you choose each candidate after you see the score of the last one.
 
-    `fit` binds the data and trains nothing. `trial` evaluates one candidate under the same
-    cross-validation, on the same folds, each time; the results are those of any search. With a
-    fit store on the estimator, a trial that is made again, in the next session say, is read.
+    `fit` binds the data and trains nothing. `trial` evaluates one candidate with cross-validation,
+    each time on the same folds. The results have the same form as in any search. If the estimator
+    has a fit store, a trial that was evaluated before, for example in an earlier session, is read
+    from the store.
 
     Parameters
     ----------
     estimator : estimator
-        What to tune.
+        The estimator to tune.
     scoring, n_jobs, refit, cv, pre_dispatch, error_score, return_train_score
-        As in `GridSearchCV`. Of several metrics the one that `refit` names is reported, or else the
-        first.
+        As in `GridSearchCV`. With several metrics, the metric that `refit` names is reported, or
+        else the first metric.
     verbose : int, default=1
-        1 prints a line or two for each trial; 0 nothing.
+        1 prints one or two lines for each trial; 0 prints nothing.
 
     Attributes
     ----------
     cv_results_ : dict
-        A row for each trial, with the columns ``note`` and ``error_messages`` beside
-        scikit-learn's. A parameter that a trial did not name is masked.
+        A row for each trial. In addition to scikit-learn's columns it has ``note`` and
+        ``error_messages``. A parameter that a trial did not set is masked.
     best_params_, best_score_, best_index_, scorer_, n_splits_
-        As in `GridSearchCV`, of the trials so far; there from the first trial on.
+        As in `GridSearchCV`, for the trials so far. They exist after the first trial.
     best_estimator_ : estimator
-        The best candidate, trained on all the data when it is first asked for. `predict` and
-        `score` use it.
+        The best candidate, trained on all the data at the first access. `predict` and `score` use
+        it.
 
     Examples
     --------
@@ -102,7 +103,7 @@ class ManualSearchCV(IncrementalSearchCV):
         )
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> ManualSearchCV:
-        """Bind the data, and begin with no trials. Nothing is trained.
+        """Bind the data, and start without trials. Nothing is trained.
 
         Parameters
         ----------
@@ -111,30 +112,31 @@ class ManualSearchCV(IncrementalSearchCV):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             The target.
         **params : dict
-            For the estimator's ``fit``, the splitter and the scorer.
+            Parameters for the estimator's ``fit``, the splitter and the scorer.
 
         Returns
         -------
         self : ManualSearchCV
+            This search.
 
         Warns
         -----
         UserWarning
-            If there were trials, which are gone.
+            If the search had trials, because they are removed.
 
         Raises
         ------
         ValueError
-            If the settings are wrong, or `cv` is an iterator that was read before.
+            If a setting is wrong, or if `cv` is an iterator that was read before.
         """
         self._check_settings()
         check_data(X, y, self.scoring)
         if n_trials := len(getattr(self, "_trials", ())):
-            warn(f"ManualSearchCV: fit begins anew, without the {n_trials} trial(s) so far")
+            warn(f"ManualSearchCV: fit removes the {n_trials} trial(s) so far")
         self._drop_results()
         self._data = (X, y, params)
         self._splitter = _read_once(self.cv)
-        self._sent = SentData()  # for all trials
+        self._sent = SentData()  # one record for all trials
         self._cv = fixed_splits(self._splitter, y, self.estimator, self._sent)
         self._trials: list[Evaluation] = []
         self._best: tuple[Any, Any] | None = None
@@ -146,8 +148,8 @@ class ManualSearchCV(IncrementalSearchCV):
         Parameters
         ----------
         **params : dict
-            By short names (``learning_rate``) or full ones. Everything else is as `estimator` has
-            it: a trial does not go on from the one before.
+            Parameters by short names (``learning_rate``) or full names. All other parameters have
+            the values of `estimator`, and not the values of an earlier trial.
 
         Returns
         -------
@@ -157,18 +159,18 @@ class ManualSearchCV(IncrementalSearchCV):
         Raises
         ------
         NotFittedError
-            Before `fit`.
+            If `fit` was not called.
         ValueError
-            If the estimator has no such parameter, or `refit` does not name one of the metrics
-            that the scorer returns.
+            If the estimator has no such parameter, or if `refit` is not the name of a metric that
+            the scorer returns.
         KeyboardInterrupt
-            At Ctrl-C; the trials before are kept.
+            At Ctrl-C. The earlier trials are kept.
 
         Warns
         -----
         FitFailedWarning, UserWarning
-            With ``verbose=0``, where a fit failed or a score is not finite; else the printed line
-            says so.
+            With ``verbose=0``, if a fit failed or a score is not finite. Otherwise the printed line
+            contains this information.
         """
         trials = self._checked_trials()
         resolved = resolve(self.estimator, {name: [value] for name, value in params.items()})
@@ -183,27 +185,43 @@ class ManualSearchCV(IncrementalSearchCV):
         return score
 
     def note(self, text: str) -> ManualSearchCV:
-        """Write something down beside the last trial.
+        """Add a note to the last trial.
 
         Parameters
         ----------
         text : str
-            Replaces an earlier note of that trial.
+            The note. It replaces an earlier note of this trial.
 
         Returns
         -------
         self : ManualSearchCV
+            This search.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If there is no trial.
         """
         self._last_trial().columns["note"] = str(text)
         self._update_attributes()
         return self
 
     def undo(self) -> ManualSearchCV:
-        """Strike the last trial out.
+        """Remove the last trial.
 
         Returns
         -------
         self : ManualSearchCV
+            This search.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If there is no trial.
         """
         self._last_trial()
         written = _written(self._trials)
@@ -211,14 +229,16 @@ class ManualSearchCV(IncrementalSearchCV):
         self._update_attributes()
         if self.verbose:
             names = ", ".join(f"{name}={written[name][-1]}" for name in gone.params)
-            print(f"trial {len(self._trials) + 1} struck out: {names or 'the defaults'}")
+            print(f"trial {len(self._trials) + 1} removed: {names or 'the defaults'}")
         return self
 
     @property
     def best_estimator_(self) -> Any:
-        """The best candidate so far, trained on all the data when first asked for."""
+        """The best candidate so far, trained on all the data at the first access."""
         if not getattr(self, "_trials", None) or not self.refit:
-            raise AttributeError("best_estimator_ is there after a trial, unless refit=False")
+            raise AttributeError(
+                "best_estimator_ does not exist: it needs a trial, and refit must not be False"
+            )
         key = identity(self.best_params_)
         if self._best is None or self._best[0] != key:
             X, y, params = self._data
@@ -226,18 +246,18 @@ class ManualSearchCV(IncrementalSearchCV):
         return self._best[1]
 
     def _evaluate_candidate(self, candidate: dict[str, Any]) -> Evaluation:
-        """Have a search of this one candidate."""
+        """Evaluate one candidate by a search that has only this candidate."""
         verbose = max(0, self.verbose - 1)
         one = self._as_search(Trial, cv=self._splitter, refit=False, verbose=verbose)
         X, y, params = self._data
         one._candidate, one._cv, one._sent = candidate, self._cv, self._sent
         with warnings.catch_warnings():
-            if self.verbose:  # then the line says it
+            if self.verbose:  # the printed line has this information
                 warnings.simplefilter("ignore", FitFailedWarning)
                 warnings.filterwarnings("ignore", ".*have no finite score")
             try:
                 one.fit(X, y, **params)
-            except ValueError:  # no fit succeeded; a search would have no result
+            except ValueError:  # no fit succeeded; this is an error only for a whole search
                 if not one._evaluations:
                     raise
         (evaluation,) = one._evaluations
@@ -252,7 +272,7 @@ class ManualSearchCV(IncrementalSearchCV):
             self._set_best()
 
     def _describe_last(self, before: int | None) -> str:
-        """Say what the last trial gave, and what sets it apart from the best before it."""
+        """Describe the score of the last trial, and its difference from the best earlier trial."""
         trials = self._trials
         last = trials[-1]
         score = self._mean_score(last)
@@ -270,7 +290,7 @@ class ManualSearchCV(IncrementalSearchCV):
         return float(np.std(self._fold_scores(trial)))
 
     def _differences(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-        """Write the parameters that differ, with the estimator's own where one is not named."""
+        """List the parameters that differ. An unset parameter has the estimator's value."""
         own = self.estimator.get_params(deep=True)
         texts = []
         for name in dict.fromkeys([*new, *old]):
@@ -281,12 +301,12 @@ class ManualSearchCV(IncrementalSearchCV):
 
     def _checked_trials(self) -> list[Evaluation]:
         if not hasattr(self, "_trials"):
-            raise NotFittedError("ManualSearchCV: fit(X, y) comes first, it binds the data")
+            raise NotFittedError("ManualSearchCV: call fit(X, y) first, which binds the data")
         return self._trials
 
     def _last_trial(self) -> Evaluation:
         if not self._checked_trials():
-            raise ValueError("ManualSearchCV: there is no trial yet")
+            raise ValueError("ManualSearchCV: there is no trial yet; call trial() first")
         return self._trials[-1]
 
     def _n_planned(self) -> None: ...
@@ -298,7 +318,7 @@ class ManualSearchCV(IncrementalSearchCV):
         return bool(getattr(self, "_trials", None))
 
     def _repr_html_(self) -> str:
-        """Show the trials as a table, the best in bold."""
+        """Show the trials as a table with the best trial in bold."""
         trials: list[Evaluation] = getattr(self, "_trials", [])
         names = short_names([*dict.fromkeys(name for trial in trials for name in trial.params)])
         written = _written(trials)
@@ -315,12 +335,12 @@ class ManualSearchCV(IncrementalSearchCV):
         return table.render(text=repr(self), heads=heads, rows=rows, best=_best(self, trials))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        """Notebooks ask for this first; scikit-learn's would draw the estimator."""
+        """Show the table in notebooks, where scikit-learn's method would show the estimator."""
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 class Trial(IncrementalSearchCV):
-    """A search of one candidate, for its evaluation."""
+    """A search with one candidate, which evaluates a trial."""
 
     _candidate: dict[str, Any]
     _cv: Any
@@ -340,7 +360,7 @@ class Trial(IncrementalSearchCV):
 
 
 def _written(trials: Sequence[Evaluation]) -> dict[str, list[str]]:
-    """Write the value of each parameter in each trial."""
+    """Convert the value of each parameter in each trial to text."""
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     return {
         name: labels((trial.params.get(name, MISSING) for trial in trials), 1) for name in names
@@ -348,18 +368,19 @@ def _written(trials: Sequence[Evaluation]) -> dict[str, list[str]]:
 
 
 def _read_once(cv: Any) -> Any:
-    """Read an iterator of splits, which the first trial would use up."""
+    """Read an iterator of splits into a list, because only the first trial could read it."""
     if not hasattr(cv, "__next__"):
         return cv
     splits = list(cv)
     if not splits:
         raise ValueError(
-            f"cv={cv!r} is an iterator without splits, as it was read before; give a list of them"
+            f"cv={cv!r} is an iterator without splits, because it was read before; pass a list of "
+            "splits"
         )
     return splits
 
 
 def _best(search: ManualSearchCV, trials: list[Evaluation]) -> int | None:
-    """Find the trial with the best score, None without one."""
+    """Find the index of the trial with the best score; None if no trial has a score."""
     scores = [search._mean_score(trial) for trial in trials]
     return None if not scores or np.isnan(scores).all() else int(np.nanargmax(scores))

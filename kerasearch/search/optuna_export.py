@@ -1,4 +1,4 @@
-"""Any finished search as an Optuna study, for Optuna's plots and dashboard."""
+"""Conversion of a finished search to an Optuna study, for Optuna's plots and dashboard."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ if TYPE_CHECKING:
 
 
 def to_optuna_study(search: Any, metric: str | None = None) -> Study:
-    """Make an Optuna study of a finished search.
+    """Convert a finished search to an Optuna study.
 
     Parameters
     ----------
     search : fitted search, or its ``cv_results_``
-        scikit-learn's, ours, or any other with ``cv_results_``; that may be a DataFrame too.
+        A search of scikit-learn or of this package, or any other search with ``cv_results_``. The
+        ``cv_results_`` may be a dict or a DataFrame.
     metric : str, default=None
-        Which of several metrics; None takes the one that `refit` names, or else the first.
+        The metric. None is the metric that `refit` names, or else the first metric.
 
     Returns
     -------
     study : optuna.study.Study
-        In memory, with one trial a candidate; candidates without a finite score failed. A number
-        ranges over what was tried, on a logarithmic scale where the values are spread so; values
-        that are neither numbers nor text go by how they are written. A `BayesSearchCV` gives its
-        own study.
+        A study in memory with one trial for each candidate. A candidate without a finite score is a
+        failed trial. The range of a numerical hyperparameter goes from its smallest to its largest
+        value in the search. The range is logarithmic if the values are spread logarithmically.
+        Values that are neither numbers nor text are converted to text. For a `BayesSearchCV` with
+        ``metric=None``, it is the search's own study.
 
     Raises
     ------
     ImportError
-        Without Optuna: ``pip install 'kerasearch[bayes]'``.
+        If Optuna is not installed; install it with ``pip install 'kerasearch[bayes]'``.
     TypeError
-        If it is no search.
+        If `search` is not a search.
     NotFittedError
-        If the search was not fitted.
+        If the search is not fitted.
     ValueError
-        If it has no such metric.
+        If the search has no such metric.
 
     Examples
     --------
@@ -79,7 +81,7 @@ def to_optuna_study(search: Any, metric: str | None = None) -> Study:
 
 
 def _column(candidates: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any]:
-    """Get the values of a parameter as Optuna can have them, by the number of the candidate."""
+    """Get the values of a parameter in a form that Optuna accepts, by index of the candidate."""
     having = [i for i, params in enumerate(candidates) if name in params]
     values = [as_python(candidates[i][name]) for i in having]
     reals, integers = [*map(as_real, values)], [*map(as_integer, values)]
@@ -91,7 +93,7 @@ def _column(candidates: Sequence[Mapping[str, Any]], name: str) -> dict[int, Any
 
 
 def _distribution(values: list[Any]) -> BaseDistribution:
-    """Find one of Optuna's distributions that has all the values of a parameter."""
+    """Make an Optuna distribution that contains all values of a parameter."""
     kinds = import_optuna().distributions
     numbers = numeric(values)
     if numbers is None:

@@ -1,4 +1,4 @@
-"""Optuna, which is an optional dependency: imported where it is used, and kept from chatting."""
+"""The import of Optuna, which is an optional dependency, and the level of its log."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ from typing import Any
 
 
 def import_optuna() -> Any:
-    """Import Optuna, or say how to install it.
+    """Import Optuna.
 
     Raises
     ------
     ImportError
-        If it is not installed.
+        If Optuna is not installed. The message says how to install it.
     """
     try:
-        with warnings.catch_warnings():  # of the progress bar in notebooks, which is not used
+        with warnings.catch_warnings():  # a warning about a progress bar that is not used
             warnings.filterwarnings("ignore", "IProgress not found")
             import optuna
     except ImportError:
-        raise ImportError(
-            "Bayesian search is done by Optuna: pip install 'kerasearch[bayes]'"
-        ) from None
+        raise ImportError("Bayesian search needs Optuna: pip install 'kerasearch[bayes]'") from None
     return optuna
 
 
 @contextmanager
 def optuna_warnings_only(verbose: int = 0) -> Iterator[None]:
-    """Keep Optuna's log to warnings for a while, unless `verbose` is 2 or more."""
+    """Restrict Optuna's log to warnings within this context, unless `verbose` is 2 or more."""
     logging = import_optuna().logging
     before = logging.get_verbosity()
     if verbose < 2:

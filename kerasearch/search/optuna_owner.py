@@ -1,4 +1,4 @@
-"""Whose a trial is: a mark by which other processes see whether it is still being evaluated."""
+"""The owner of a trial: a mark shows other processes whether a trial is still being evaluated."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_searching: set[str] = set()  # the searches of this process that go on
+_searching: set[str] = set()  # the running searches of this process
 
 
 class Owner:
-    """A search that evaluates trials, from ``with`` to its end."""
+    """A context in which a search evaluates trials."""
 
     def __init__(self) -> None:
         self._search = uuid.uuid4().hex
@@ -28,25 +28,25 @@ class Owner:
 
     @property
     def mark(self) -> dict[str, Any]:
-        """What to write on a trial."""
+        """The mark that the search writes on its trials."""
         return {**_process(os.getpid()), "search": self._search}
 
 
 def is_alive(mark: Mapping[str, Any]) -> bool | None:
-    """Tell whether the search that left a mark goes on; None where this cannot be known from here.
+    """Tell whether the search that wrote a mark is still running; None if this is not known.
 
-    On another machine anything may be; a process that was there before this machine started, or
-    that is not there any more, is dead.
+    The state of a process on another machine is not known. A process of this machine is dead if it
+    does not exist, or if the machine was restarted after the mark was written.
     """
     pid = mark.get("pid")
-    if pid is None:  # given back
+    if pid is None:  # the search released the trial
         return False
     here = _process(pid)
     if mark["host"] != here["host"]:
         return None
     if mark["boot"] != here["boot"] or not _exists(pid):
         return False
-    if mark["started"] != here["started"]:  # its number is another process's now
+    if mark["started"] != here["started"]:  # another process has this process id now
         return False
     if pid == os.getpid():
         return mark["search"] in _searching
@@ -54,7 +54,7 @@ def is_alive(mark: Mapping[str, Any]) -> bool | None:
 
 
 def _process(pid: int) -> dict[str, Any]:
-    """Tell a process from all others, those that had its number before included."""
+    """Describe a process uniquely, also among earlier processes with the same process id."""
     boot = started = None
     with suppress(OSError, IndexError):  # Linux
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -64,12 +64,12 @@ def _process(pid: int) -> dict[str, Any]:
 
 
 def _exists(pid: int) -> bool:
-    if os.name == "nt":  # there, signal 0 is Ctrl-C
+    if os.name == "nt":  # on Windows, signal 0 is Ctrl-C
         return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    except OSError:  # the process belongs to another user
         return True
     return True

@@ -1,7 +1,8 @@
-"""The default proposals of Bayesian search: each follows from the seed and the results before it.
+"""The default proposals of Bayesian search: each depends only on the seed and earlier results.
 
-Optuna's TPE is asked in a study of its own in memory, made from the results, and with a seed for
-each candidate. So neither the process that asks nor what happened to earlier processes matters.
+Each candidate comes from Optuna's TPE with a new seed, in a temporary study in memory that is made
+from the results. Thus a proposal depends neither on the process nor on the history of earlier
+processes.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import BaseTrial, FrozenTrial
 
-REPEATS = 5  # candidates that were there already, in a row, before the space is looked through
-MOST_REPEATS = 50  # where it cannot be looked through
+REPEATS = 5  # known candidates in a row, before the untried candidates of the space are listed
+MOST_REPEATS = 50  # known candidates in a row, if the candidates of the space cannot be listed
 
 
 class SeededProposals:
@@ -31,11 +32,11 @@ class SeededProposals:
     Parameters
     ----------
     space : TrialSpace
-        What is searched.
+        The search space.
     seed : int
-        Of the search.
+        The seed of the search.
     first : list of dict
-        Trials' parameters with which to begin; what one lacks, the sampler adds.
+        Parameters of the first trials. The sampler adds the parameters that a dict lacks.
     """
 
     def __init__(self, space: TrialSpace, seed: int, first: Sequence[Mapping[str, Any]]) -> None:
@@ -46,16 +47,16 @@ class SeededProposals:
     def propose(
         self, k: int, trials: Sequence[FrozenTrial], known: Container[Hashable]
     ) -> BaseTrial | None:
-        """Propose candidate number `k`; None where there are no more.
+        """Propose candidate number `k` (from 0); None if there are no more candidates.
 
         Parameters
         ----------
         k : int
-            How many candidates there are.
+            The number of candidates so far.
         trials : list of FrozenTrial
-            What the sampler learns from; those that run count as bad ones.
+            The trials from which the sampler learns. A running trial counts as a bad trial.
         known : container of hashable
-            Identities of the candidates that there are.
+            Identities of the candidates so far.
         """
         for attempt in range(MOST_REPEATS):
             if attempt == REPEATS and (untried := self.space.untried(known)) is not None:
@@ -67,7 +68,7 @@ class SeededProposals:
         return None
 
     def _sampler(self, k: int, attempt: int) -> BaseSampler:
-        """Make the sampler; after some repeats one at random, which finds what TPE shuns."""
+        """Make the sampler: TPE, or a random sampler after `REPEATS` attempts."""
         optuna = import_optuna()
         seed = int(np.random.SeedSequence([self.seed, k, attempt]).generate_state(1)[0])
         with warnings.catch_warnings():
@@ -80,7 +81,7 @@ class SeededProposals:
 def propose(
     space: Space, results: Sequence[tuple[Mapping[str, Any], float]], n: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Let TPE propose `n` candidates of a space, from candidates with their scores alone."""
+    """Propose `n` candidates of a space with TPE, which learns from candidates and their scores."""
     trial_space = TrialSpace(space)
     optuna = import_optuna()
     with optuna_warnings_only():
@@ -94,7 +95,7 @@ def propose(
 def _ask(
     trials: Sequence[FrozenTrial], sampler: BaseSampler, first: Mapping[str, Any] | None
 ) -> BaseTrial:
-    """Ask a study of its own that has these trials."""
+    """Ask a temporary study that has these trials for a new trial."""
     with optuna_warnings_only():
         study = import_optuna().create_study(direction="maximize", sampler=sampler)
         study.add_trials(trials)

@@ -1,4 +1,4 @@
-"""Between our spaces and Optuna's trials, in both directions."""
+"""Conversion between candidates of a search space and Optuna's trials, in both directions."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial, FixedTrial, FrozenTrial
 
 _MOST_LISTED = 100_000
-_BRANCH = "branch"  # a trial's parameter: which dict of a list of dicts
+_BRANCH = "branch"  # a trial's parameter: the index in a list of dicts
 
 
 class TrialSpace:
-    """A search space as Optuna sees it.
+    """A search space for Optuna's trials.
 
     Parameters
     ----------
     space : dict, list of dict or callable
-        Distributions by parameter name, or ``space(trial) -> params``.
+        Lists or distributions by parameter name, or a function ``space(trial) -> params``.
     """
 
     def __init__(self, space: Any) -> None:
@@ -42,11 +42,11 @@ class TrialSpace:
 
     @property
     def names(self) -> set[str]:
-        """The parameters that are searched; none are known of a function."""
+        """The names of the searched parameters; empty if the space is a function."""
         return {name for branch in self.branches for name in branch}
 
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:
-        """Ask a trial for a candidate; a finished trial gives the one that it had."""
+        """Get a candidate from a trial; a finished trial gives its own candidate."""
         if self.function is not None:
             params = self.function(trial)
             if not isinstance(params, Mapping):
@@ -61,10 +61,10 @@ class TrialSpace:
         }
 
     def encode(self, params: Mapping[str, Any], partial: bool = False) -> dict[str, Any] | None:
-        """Write a candidate as a trial's parameters; None if it lies outside the space.
+        """Convert a candidate to a trial's parameters; None if it is outside the space.
 
-        Parameters that the space does not have are left out. With `partial`, the candidate may
-        lack some of the space's.
+        Parameters that the space does not have are ignored. With `partial`, the candidate may lack
+        parameters of the space.
         """
         if self.function is not None:
             return dict(params)
@@ -83,24 +83,24 @@ class TrialSpace:
         return None
 
     def finished_trial(self, params: Mapping[str, Any], score: float) -> FrozenTrial | None:
-        """Make a finished trial of a candidate; None if it lies outside the space."""
+        """Convert a candidate to a finished trial; None if it is outside the space."""
         fixed = self.trial_of(params)
         return None if fixed is None else finished_trial(fixed.params, fixed.distributions, score)
 
     def trial_of(self, params: Mapping[str, Any]) -> FixedTrial | None:
-        """Make a trial of a candidate; None if it lies outside the space."""
+        """Convert a candidate to a trial; None if it is outside the space."""
         encoded = self.encode(params)
         if encoded is None:
             return None
         fixed = import_optuna().trial.FixedTrial(encoded)
         try:
             self.suggest(fixed)
-        except (ValueError, KeyError):  # the callable asks for something else
+        except (ValueError, KeyError):  # the function asks for other parameters or values
             return None
         return fixed
 
     def untried(self, known: Container[Hashable]) -> list[dict[str, Any]] | None:
-        """List the candidates that are not `known`; None where they cannot be listed."""
+        """List the candidates that are not in `known`; None if the space cannot be listed."""
         if self.n_values > _MOST_LISTED:
             return None
         return [
@@ -117,7 +117,7 @@ class TrialSpace:
 def finished_trial(
     params: Mapping[str, Any], distributions: Mapping[str, Any], score: float, **more: Any
 ) -> FrozenTrial:
-    """Make a trial of Optuna's that has been evaluated; it failed where the score is not finite."""
+    """Make a finished trial of Optuna. Without a finite score, it is a failed trial."""
     trial = import_optuna().trial
     succeeded = math.isfinite(score)
     return trial.create_trial(
@@ -144,7 +144,7 @@ def _suggest(trial: BaseTrial, name: str, values: Distribution) -> Any:
 
 
 def _suggest_layers(trial: BaseTrial, name: str, layers: LayerSizes) -> tuple[int, ...]:
-    """Depth and widths are parameters of their own, as many widths as there are layers."""
+    """Suggest layer sizes. The depth and each width are separate parameters of the trial."""
     n = trial.suggest_int(f"{name}.depth", *layers.depth)
     if n == 0:
         return ()
@@ -160,7 +160,7 @@ def _suggest_layers(trial: BaseTrial, name: str, layers: LayerSizes) -> tuple[in
 
 
 def _encode(name: str, values: Distribution, value: Any) -> dict[str, Any] | None:
-    """Write one value as the trial's parameters; None if the distribution does not have it."""
+    """Convert one value to the trial's parameters; None if the distribution does not have it."""
     if isinstance(values, Choice):
         known = [identity(v) for v in values.values]
         if identity(value) not in known:
@@ -202,17 +202,17 @@ def _encode_layers(name: str, layers: LayerSizes, value: Any) -> dict[str, Any] 
 
 
 def _midpoint(k: int, low: int, high: int) -> float:
-    """Find the middle of the part of [0, 1] that stands for the integer `k`."""
+    """Get the midpoint of the part of [0, 1] that is mapped to the integer `k`."""
     return (k - low + 0.5) / (high - low + 1)
 
 
 def _log_midpoint(k: int, low: int, high: int) -> float:
-    """Find the same on a logarithmic scale."""
+    """Get the same midpoint on a logarithmic scale."""
     return math.log((k + 0.5) / low) / math.log((high + 1) / low)
 
 
 def are_optunas(values: Sequence[Any]) -> bool:
-    """Tell whether Optuna can have the values themselves: it compares by ``==`` and keeps JSON."""
+    """Tell whether Optuna accepts the values: it compares with ``==`` and stores JSON."""
     simple = all(type(v) in (type(None), bool, int, float, str) for v in values)
     distinct = len(set(values)) == len(values) == len(unique(values)) if simple else False
-    return distinct and all(value == value for value in values)  # NaN is no value of Optuna's
+    return distinct and all(value == value for value in values)  # False for NaN

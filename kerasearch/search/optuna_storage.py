@@ -1,4 +1,4 @@
-"""Where studies are kept: in memory, in a database, or in a journal file that survives kills."""
+"""The storage of studies: memory, a database, or a journal file, which stays valid after a kill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .optuna_import import import_optuna
 
 try:
     import fcntl
-except ImportError:  # Windows: Optuna's own lock, which a killed process may hold for 30 seconds
+except ImportError:  # Windows: Optuna's lock is used, which stays for 30 seconds after a kill
     fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16
 
-# How often a database is opened. Another process may come first with each of four things that a new
-# database needs: the tables, two marks of versions, and the study.
+# The number of attempts to open a database. A new database needs four things: the tables, two
+# version marks and the study. Another process may create each of them first.
 _ATTEMPTS = 5
 
 
 def create_study(storage: Any, name: str) -> Study:
-    """Make a study, or load the one of that name from a storage."""
+    """Create a study, or load the study with this name from a storage."""
     optuna = import_optuna()
     if storage is None:
         return optuna.create_study(direction="maximize")
@@ -40,11 +40,11 @@ def create_study(storage: Any, name: str) -> Study:
             )
         except Exception as error:
             if attempts_left and _is_race(error):
-                time.sleep(0.5)  # another process is making the same tables
+                time.sleep(0.5)  # another process is creating the same tables
                 continue
             first = masked(str(error).partition("\n")[0], storage)
             shown = masked(repr(storage), storage)
-            # what SQLAlchemy says may hold the URL as well
+            # SQLAlchemy's message may contain the URL as well
             cause = error if masked(str(error), storage) == str(error) else None
             raise ValueError(
                 f"storage={shown} could not be opened: {first}. It is a URL such as "
@@ -53,7 +53,7 @@ def create_study(storage: Any, name: str) -> Study:
 
 
 def masked(text: str, storage: Any) -> str:
-    """Write ``***`` for the passwords of a storage's URL, wherever `text` has them.
+    """Replace the passwords of a storage's URL by ``***`` in `text`.
 
     Examples
     --------
@@ -66,33 +66,33 @@ def masked(text: str, storage: Any) -> str:
         return text
     for password in _passwords(storage):
         for spelling in {password, unquote(password), quote(password, safe="")}:
-            # with what is around it, or a short one would be found in other words
+            # The match includes the neighboring characters. Otherwise a short password would also
+            # match parts of other words.
             text = re.sub(f"(?<=[:=]){re.escape(spelling)}(?=$|[@&\\s'\")])", "***", text)
     return text
 
 
 def _passwords(url: str) -> list[str]:
-    """Find the passwords of a URL: before the host, and among the settings at its end."""
+    """Find the passwords of a URL: before the host, and in the settings at its end."""
     _, separator, rest = url.partition("://")
     if not separator:
         return []
     place, _, settings = rest.partition("?")
     user, _, password = place.rpartition("@")[0].partition(":")
-    found = [] if user.startswith("/") else [password]  # a path may have both signs too
+    found = [] if user.startswith("/") else [password]  # a path may have both signs as well
     pairs = (setting.partition("=") for setting in settings.split("&"))
     found += [value for name, _, value in pairs if "passw" in name.lower()]
     return [one for one in found if one]
 
 
 def _is_race(error: BaseException | None) -> bool:
-    """Tell whether a statement failed in a database that was reached.
+    """Tell whether an error is a failed statement in a database, and not a failed connection.
 
-    Nothing else can be wrong with the first statements but that another process has made the same
-    tables meanwhile, or locks them. Which class that is, and what it says, differs from one
-    database to another; without a connection there is no statement. Checked with SQLAlchemy 2.0 to
-    2.1.
+    The first statements can fail only if another process has created the same tables, or has locked
+    them. The class and the text of this error depend on the database. An error without a
+    connection has no statement. Checked with SQLAlchemy 2.0 to 2.1.
     """
-    from sqlalchemy.exc import DBAPIError  # Optuna has it
+    from sqlalchemy.exc import DBAPIError  # Optuna depends on SQLAlchemy
 
     if isinstance(error, DBAPIError):
         return error.statement is not None
@@ -112,7 +112,7 @@ def _opened(storage: Any) -> Any:
 
 
 def _journal_lock(path: str) -> Any:
-    """Make a lock that the kernel takes back from a killed process, where there can be one."""
+    """Make a lock that the kernel releases if the process is killed; None if it is not possible."""
     if fcntl is None:
         return None
     try:
@@ -124,11 +124,11 @@ def _journal_lock(path: str) -> Any:
 
 
 class _JournalLock:
-    """Lock a journal itself, and cut off a line that its writer could not finish.
+    """Lock the journal file, and remove an incomplete last line.
 
-    Optuna's own locks are files, which a killed process leaves behind; and a half line, from a kill
-    or a full disk, would make the next line, and with it the study, unreadable. For
-    `optuna.storages.journal.JournalFileBackend`, checked with Optuna 4.0 and 5.0.
+    Optuna's own locks are files, which remain after a kill. A kill or a full disk can also leave an
+    incomplete line. It would make the next line, and thus the study, unreadable. The lock is for
+    `optuna.storages.journal.JournalFileBackend`. Checked with Optuna 4.0 and 5.0.
     """
 
     def __init__(self, path: str) -> None:
@@ -136,8 +136,8 @@ class _JournalLock:
         self._file: Any = None
 
     def acquire(self) -> bool:
-        """Wait until nobody else writes."""
-        file = open(self._path, "r+b")  # noqa: SIM115 - closing it gives the lock back
+        """Wait until no other process writes, and lock the file."""
+        file = open(self._path, "r+b")  # noqa: SIM115 - closing the file releases the lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             _cut_off_half_a_line(file)
@@ -148,13 +148,13 @@ class _JournalLock:
         return True
 
     def release(self) -> None:
-        """Let others write."""
+        """Release the lock."""
         file, self._file = self._file, None
         file.close()
 
 
 def _cut_off_half_a_line(file: Any) -> None:
-    """Shorten a file to its last whole line."""
+    """Truncate a file after its last complete line."""
     end = size = file.seek(0, os.SEEK_END)
     while end > 0:
         begin = max(0, end - _CHUNK)

@@ -1,8 +1,9 @@
-"""A search's candidates in a study: those of this process, of others, and of dead ones.
+"""The candidates of a search in a study: of this process, of other processes, and of dead ones.
 
-A candidate is one trial, which says who evaluates it and what its batch knew. It is added as a
-whole, so a kill leaves nothing half asked, and counts from then on. The trials of a dead process
-are taken up by the next one, under their numbers.
+A candidate is one trial. Its mark says which search evaluates it, and how many candidates were
+finished before its batch. A trial is added in one step, so that a kill leaves no incomplete trial.
+It counts as a candidate as soon as it is added. Another process evaluates the trials of a dead
+process and keeps their numbers.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 # user attributes of a trial
-_CANDIDATE = "kerasearch:candidate"  # whose it is, and how many were finished before its batch
-_FOLD_RESULTS = "kerasearch:folds"  # what its fits gave
-_EARLIER = "kerasearch:earlier"  # its number among earlier results, which are no candidates
+_CANDIDATE = "kerasearch:candidate"  # its owner, and the candidates finished before its batch
+_FOLD_RESULTS = "kerasearch:folds"  # the results of its fits
+_EARLIER = "kerasearch:earlier"  # its index in the earlier results, which are not candidates
 
 
 class AskAndTell:
@@ -38,22 +39,22 @@ class AskAndTell:
     Parameters
     ----------
     study : optuna.study.Study
-        Where the trials are.
+        The study with the trials.
     space : TrialSpace
-        What is searched.
+        The search space.
     estimator : estimator
-        Whose parameters the candidates are.
+        The estimator whose parameters the candidates set.
     n_planned : int
-        Candidates in all.
+        The total number of candidates.
     owner : Owner
-        The search.
+        The search that owns new trials.
     proposals : SeededProposals or None
-        Where new candidates come from; None is the study's own sampler.
+        The source of new candidates; None is the study's sampler.
 
     Attributes
     ----------
     numbers : list of int
-        Of the trials that are in the results, in their order there.
+        The numbers of the trials in the results, in the order of the results.
     is_exhausted : bool
         Whether the sampler has no more candidates.
     """
@@ -79,7 +80,7 @@ class AskAndTell:
         self._states = import_optuna().trial.TrialState
 
     def next_batch(self, size: int) -> list[FrozenTrial]:
-        """Get up to `size` trials: those that a dead process left, or else new ones."""
+        """Get up to `size` trials: first the trials of dead processes, then new trials."""
         self._fail_repeated()
         trials = self._take_up(size)
         n_finished = sum(trial.state.is_finished() for trial in self._candidates())
@@ -105,26 +106,26 @@ class AskAndTell:
         return self._read(trial)[0]
 
     def tell(self, trial: FrozenTrial, folds: Sequence[Any], score: float) -> None:
-        """Tell the study what a candidate's fits gave; without a finite score it failed."""
+        """Tell the study the results of a candidate. Without a finite score, the trial failed."""
         self.numbers.append(trial.number)
         if self._write(trial, _FOLD_RESULTS, folds):
             self._finish(trial, score)
 
     def give_back(self, trial: FrozenTrial) -> None:
-        """Leave a trial that was not evaluated to whoever goes on with the study."""
+        """Release a trial that was not evaluated, so that another process may evaluate it."""
         if isinstance(self.study._storage, import_optuna().storages.InMemoryStorage):
             self._finish(trial, math.nan)
             return
         self._write(trial, _CANDIDATE, {**trial.user_attrs[_CANDIDATE], "pid": None})
 
     def new_results(self) -> Iterator[tuple[int, dict[str, Any], list[Any]]]:
-        """Find candidates that were evaluated and are not in the results: number, params, folds."""
+        """Find evaluated candidates that the results lack: trial number, parameters and folds."""
         for trial in self._candidates():
             if trial.state.is_finished() and trial.number not in self.numbers:
                 yield trial.number, self.params(trial), trial.user_attrs[_FOLD_RESULTS]
 
     def _candidates(self) -> list[FrozenTrial]:
-        """Get the trials that count, in order: the first of each candidate."""
+        """Get the first trial of each candidate, in order. Only these trials count."""
         return self._first_of_each(self._attempts())
 
     def _first_of_each(self, attempts: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -134,10 +135,10 @@ class AskAndTell:
         return list(first.values())
 
     def _attempts(self) -> list[FrozenTrial]:
-        """Get the trials with results, or being evaluated.
+        """Get the trials that have results or are being evaluated.
 
-        Two processes may add the same candidate at the same time. Whoever was later fails its own
-        trial, unless it is killed before it can.
+        Two processes may add the same candidate at the same time. The later process then marks its
+        own trial as failed, unless it is killed before.
         """
         return [
             trial
@@ -147,9 +148,10 @@ class AskAndTell:
         ]
 
     def _fail_repeated(self) -> None:
-        """Fail what a killed process added after another, so that no sampler learns from it.
+        """Mark repeated trials of killed processes as failed, so that no sampler learns from them.
 
-        The study is read once: what another process adds between two looks would be failed.
+        The study is read only once. With a second read, a trial that another process adds between
+        the two reads would be marked as failed.
         """
         attempts = self._attempts()
         numbers = {trial.number for trial in self._first_of_each(attempts)}
@@ -158,10 +160,10 @@ class AskAndTell:
                 self._finish(trial, math.nan)
 
     def _take_up(self, size: int) -> list[FrozenTrial]:
-        """Take trials over that nobody evaluates any more.
+        """Take over trials that no process evaluates any more.
 
-        Those of which that is not known come last, when there is nothing else to do: to evaluate
-        one twice is harmless, as the first result stays.
+        If this is not known for a trial, it is taken over only when there is no other work. It is
+        harmless to evaluate a trial twice, because the first result is kept.
         """
         candidates = self._candidates()
         planned = candidates[: self.n_planned]  # a killed process may have added one too many
@@ -177,7 +179,7 @@ class AskAndTell:
         return _CANDIDATE, {**trial.user_attrs.get(_CANDIDATE, {}), **self.owner.mark}
 
     def _new_trial(self, n_finished: int) -> FrozenTrial | None:
-        """Add a candidate that no process had before this one; None where there are enough."""
+        """Add a candidate that no process added before; None if there are enough candidates."""
         mark = {**self.owner.mark, "finished": n_finished}
         for attempt in itertools.count(1):
             known = self._known()
@@ -190,13 +192,14 @@ class AskAndTell:
             planned = self._candidates()[: self.n_planned]
             if new.number in (trial.number for trial in planned):
                 return new
-            self._finish(new, math.nan)  # another process was faster
-            # the same seed and results give the same proposals: not in step with it again
+            self._finish(new, math.nan)  # another process has added the same candidate before
+            # The same seed and results give the same proposal. A random pause avoids that both
+            # processes propose at the same time again.
             time.sleep(random.SystemRandom().uniform(0, min(2, 0.05 * 2 ** min(attempt, 9))))
         raise AssertionError("unreachable")
 
     def _propose(self, known: Mapping[Hashable, FrozenTrial], mark: Any) -> FrozenTrial | None:
-        """Add a trial with the next candidate that follows from those that are there."""
+        """Add a trial with the next candidate of the seeded proposals."""
         assert self.proposals is not None
         proposed = self.proposals.propose(len(known), self._teaching(), known)
         if proposed is None:
@@ -212,9 +215,10 @@ class AskAndTell:
         return storage.get_trial(storage.create_new_trial(self.study._study_id, trial))
 
     def _teaching(self) -> list[FrozenTrial]:
-        """Get what proposals learn from, without what is kept of the fits.
+        """Get the trials from which proposals learn, without the results of single fits.
 
-        Whoever adds earlier results may be killed in the middle, and others may do so too.
+        A process may be killed while it adds earlier results, and another process may add them
+        again. Only the first trial of each earlier result is therefore used.
         """
         trials, earlier = [], set()
         for trial in self.study.get_trials(deepcopy=False):
@@ -236,7 +240,7 @@ class AskAndTell:
         return trials
 
     def _ask(self, known: Mapping[Hashable, FrozenTrial], mark: Any) -> FrozenTrial | None:
-        """Ask the study for a candidate that is new; tell it the scores of those that are not."""
+        """Ask the study for a new candidate. If a candidate is known, the study gets its score."""
         repeats = 0
         while not self.is_exhausted and (repeats < REPEATS or self._help_on(known, repeats)):
             trial = self.study.ask()
@@ -255,10 +259,10 @@ class AskAndTell:
         return None
 
     def _help_on(self, known: Mapping[Hashable, FrozenTrial], repeats: int) -> bool:
-        """Put an untried candidate of a small space in the queue; False if none is left.
+        """Put an untried candidate of a small space in the queue; False if there is none.
 
-        Without this, a sampler may take for ever to hit upon the last ones. In a large space, or
-        one that is a function, the sampler gets another seed, and after a while it is given up.
+        Otherwise a sampler may need a very long time to find the last candidates. If the space is
+        large or a function, the sampler gets another seed, at most `MOST_REPEATS` times.
         """
         untried = self.space.untried(known)
         if untried is None:
@@ -266,7 +270,7 @@ class AskAndTell:
             return repeats < MOST_REPEATS
         if untried:
             encoded = self.space.encode(untried[len(untried) // 2])
-            assert encoded is not None, "a space encodes what it lists"
+            assert encoded is not None, "each listed candidate can be encoded"
             self.study.enqueue_trial(encoded)
         return bool(untried)
 
@@ -280,7 +284,7 @@ class AskAndTell:
             ) from error
 
     def _check(self, params: Mapping[str, Any], known: Mapping[Hashable, FrozenTrial]) -> None:
-        """Check the first candidate of a function; other spaces were checked as a whole."""
+        """Check the first candidate of a space that is a function; other spaces were checked."""
         if self.space.function is not None and not known:
             check_candidate(self.estimator, params)
 
@@ -291,7 +295,7 @@ class AskAndTell:
         return self._read(trial)[1]
 
     def _read(self, trial: FrozenTrial) -> tuple[dict[str, Any], Hashable]:
-        """Get a trial's candidate and the identity of that, once for each trial."""
+        """Get the candidate of a trial and its identity. Both are computed once for each trial."""
         if trial.number not in self._candidate_of:
             try:
                 params = self.space.suggest(trial)
@@ -318,16 +322,18 @@ class AskAndTell:
         try:
             self.study.tell(trial.number, skip_if_finished=True, **outcome)
         except RuntimeError as error:
-            if "Study.stop" in str(error):  # what a sampler does that has no more candidates
+            if "Study.stop" in str(error):  # a sampler without further candidates stops the study
                 self.is_exhausted = True
             elif not self.study.trials[trial.number].state.is_finished():
-                raise  # else two processes took a dead one's trial up, and the other was faster
+                raise
+            # otherwise two processes took over the same trial, and the other one has finished first
 
 
 def add_earlier(study: Study, trials: Sequence[FrozenTrial]) -> bool:
-    """Add earlier results to a new study; False if the study is not new.
+    """Add earlier results to a new study; return False if the study is not new.
 
-    It is new as long as it has nothing else, so what a killed process began is completed.
+    A study is new as long as it has only earlier results. If a process was killed while it added
+    them, the next process adds the missing results.
     """
     there = [trial.user_attrs.get(_EARLIER) for trial in study.get_trials(deepcopy=False)]
     if None in there:
@@ -340,13 +346,21 @@ def add_earlier(study: Study, trials: Sequence[FrozenTrial]) -> bool:
 
 
 def check_sampler(sampler: object) -> None:
-    """Say which package a sampler lacks, before it is first used in the middle of a search."""
+    """Check a sampler and the packages that it needs, before the search starts.
+
+    Raises
+    ------
+    TypeError
+        If `sampler` is not an Optuna sampler.
+    ImportError
+        If a package that the sampler needs is not installed. The message names it.
+    """
     optuna = import_optuna()
     if sampler is not None and not isinstance(sampler, optuna.samplers.BaseSampler):
-        raise TypeError(f"sampler must be one of optuna.samplers, an instance; got {sampler!r}")
+        raise TypeError(f"sampler={sampler!r} must be an instance of a class in optuna.samplers")
     for kind, package, install in (
         ("GPSampler", "torch", "pip install torch"),
         ("CmaEsSampler", "cmaes", "pip install cmaes"),
     ):
         if type(sampler).__name__ == kind and find_spec(package) is None:
-            raise ImportError(f"sampler: Optuna's {kind} needs {package}, {install}")
+            raise ImportError(f"sampler: Optuna's {kind} needs {package}; install it: {install}")

@@ -9,25 +9,31 @@ from typing import Any
 
 from .._utils.checks import check_number
 
-# How far the clock of this process is ahead of a search's, by search. Each task tells it, but too
-# large by the time that it was on its way: the least of all is kept.
+# The difference between the clock of this process and the clock of the search, by search. Each task
+# gives an estimate, which is too large by the transfer time of the task. The smallest one is kept.
 _ahead: dict[str, float] = {}
 
-_EVALUATION = "candidate-split-evaluation"  # scikit-learn's name of one fit of a search
+_EVALUATION = "candidate-split-evaluation"  # scikit-learn's name for one fit of a search
 
 
 class TimeBudget:
-    """Begin no more fits of a search after some time, for scikit-learn's own searches.
+    """Start no more fits of a search after some time, for scikit-learn's own searches.
 
-    A callback for scikit-learn 1.9 and later, registered with ``set_callbacks``. A search goes on
-    without fits once the time is up: the candidates left are failed ones (``error_score``), the
-    best of the others is trained. At least one candidate should be finished by then. A fit that
-    has begun is not stopped. `BayesSearchCV` and `HyperbandSearchCV` have a `timeout` instead.
+    The time budget is a callback for scikit-learn 1.9 and later. Register it with
+    ``set_callbacks``. When the time is up, the remaining fits are not started and count as failed
+    (``error_score``). The best of the finished candidates is then trained. At least one candidate
+    should be finished by then. A fit that has started is not stopped. `BayesSearchCV` and
+    `HyperbandSearchCV` have a parameter `timeout` instead.
 
     Parameters
     ----------
     seconds : float
-        From the beginning of ``fit``.
+        The time budget in seconds from the start of ``fit``; it must be positive.
+
+    Raises
+    ------
+    ValueError
+        If `seconds` is not a positive number.
 
     Examples
     --------
@@ -43,14 +49,14 @@ class TimeBudget:
         self._deadline, self._search = math.inf, ""
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Start the clock."""
+        """Set the deadline at the start of the search."""
         self._deadline, self._search = time.monotonic() + self.seconds, uuid.uuid4().hex
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Do nothing; scikit-learn calls it at the end of the search."""
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Fail a fit that would begin too late.
+        """Raise an error if a fit would start after the deadline.
 
         Raises
         ------
@@ -58,17 +64,17 @@ class TimeBudget:
             If the time is up.
         """
         if context.task_name == _EVALUATION and time.monotonic() > self._deadline:
-            raise TimeoutError(f"the time budget of {self.seconds} seconds was spent")
+            raise TimeoutError(f"the time budget of {self.seconds} seconds is used up")
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         """Do nothing; scikit-learn calls it after each task."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Take the time along: clocks of machines differ, and this one counts from anywhere."""
+        """Pickle the present time as well, because monotonic clocks of processes are different."""
         return {**vars(self), "_now": time.monotonic()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Translate the deadline to the clock of this process."""
+        """Convert the deadline to the clock of this process."""
         ahead = time.monotonic() - state.pop("_now")
         vars(self).update(state)
         if self._search:

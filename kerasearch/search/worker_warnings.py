@@ -1,9 +1,10 @@
-"""What fits in worker processes warn of, brought to the process of the search.
+"""The warnings of fits in worker processes, which are repeated in the process of the search.
 
-A worker's standard error may be a file on another machine. joblib hands every task of a search to
-the backend's ``submit``, here a copy's, whose tasks give what was warned of back with their scores.
-Threads warn where the search is, and need none of this; nor does a search in one process, whose
-fits come to no backend's ``submit``. Checked with joblib 1.4 to 1.6.
+The standard error of a worker may be a file on another machine. joblib passes each task of a search
+to the method ``submit`` of its backend. This module replaces the backend by a copy, whose tasks
+return their warnings with their scores. Threads do not need this, because they warn in the process
+of the search. A search in one process does not need it either, because its fits are not passed to
+``submit``. Checked with joblib 1.4 to 1.6.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .dask_data import sealed, unsealed
 
 
 class Warned(NamedTuple):
-    """A warning, for the way from one process to another."""
+    """A warning that can be sent from one process to another."""
 
     category: type[Warning]
     message: str
@@ -31,13 +32,13 @@ class Warned(NamedTuple):
 
 @contextmanager
 def brought_back() -> Iterator[None]:
-    """Have what processes warn of in a search's fits brought back: ``"warnings"`` of their dict."""
+    """Collect the warnings of fits in other processes as ``"warnings"`` in the dict of each fit."""
     backend, _ = get_active_backend()
     if getattr(backend, "supports_sharedmem", False):
         yield
         return
-    # as the user's serves other searches too; `copy` would go by Dask's pickle, which forgets what
-    # was sent to its workers
+    # A copy, because other searches may use the user's backend. The module `copy` would use the
+    # pickle method of the Dask backend, which loses the references to the objects on its workers.
     own = object.__new__(type(backend))
     vars(own).update(vars(backend))
     for name in ("submit", "apply_async"):  # the second before joblib 1.5
@@ -48,7 +49,7 @@ def brought_back() -> Iterator[None]:
 
 
 def _submit(submit: Any, backend: Any, tasks: Any, callback: Any = None) -> Any:
-    if hasattr(tasks, "items"):  # of joblib's `BatchedCalls`
+    if hasattr(tasks, "items"):  # joblib's `BatchedCalls` has this attribute
         seal = sealed(backend)
         tasks.items = [
             (_Recording(function), [*map(seal, args)], {n: seal(v) for n, v in kwargs.items()})
@@ -58,7 +59,7 @@ def _submit(submit: Any, backend: Any, tasks: Any, callback: Any = None) -> Any:
 
 
 class _Recording:
-    """A function whose dict has, under ``"warnings"``, what it warned of as well."""
+    """A function that returns a dict, with the warnings of the call added as ``"warnings"``."""
 
     def __init__(self, function: Any) -> None:
         self.function = function
@@ -73,7 +74,7 @@ class _Recording:
 
 
 class _Recorder(Recorder):
-    """Stands in for ``warnings.showwarning`` while a thread of this process records."""
+    """A replacement of ``warnings.showwarning`` while a thread of this process records."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -111,7 +112,7 @@ _recorder = _Recorder()
 
 @contextmanager
 def _recorded() -> Iterator[list[Warned]]:
-    """Record what this thread warns of; the filters stay, which scikit-learn sends along."""
+    """Record the warnings of this thread. The filters, which scikit-learn sends, are kept."""
     warned = _recorder.begin()
     try:
         yield warned

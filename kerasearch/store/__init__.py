@@ -1,7 +1,7 @@
-"""Finished fits as files. Knows neither Keras nor scikit-learn.
+"""Finished fits as files. This package knows neither Keras nor scikit-learn.
 
-What makes two fits the same, and how a stored one goes on, is in ``training/fit_key.py``
-and ``training/stored_fits.py``.
+``training/fit_key.py`` decides which two fits are the same. ``training/stored_fits.py`` continues
+a stored fit.
 """
 
 from .fit_store import FitStore, absolute

@@ -1,4 +1,4 @@
-"""A claim on what one process computes, so that others wait for it instead of computing it too."""
+"""A lock on a computation: other processes wait for its result and do not repeat the work."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: there are no claims, and computing twice is harmless
+except ImportError:  # Windows has no claims; a computation may run twice, which is harmless
     fcntl = None  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Hold the claim that the file `path` stands for, waiting for whoever holds it.
+    """Hold the claim of the file `path`. If another process or thread holds it, wait.
 
-    The claim is an advisory lock (``flock``), which the kernel takes back from a process that dies.
-    Where there can be none (a read-only directory, a file system without locks), nobody waits.
+    The claim is an advisory lock (``flock``). The kernel releases the lock of a process that dies.
+    If locks are not possible (a read-only directory, a file system without locks), the context
+    starts without a claim, and nobody waits.
 
     Parameters
     ----------
     path : Path
-        An empty file, made and removed here; its directory must exist.
+        An empty file. This function creates and removes it. Its directory must exist.
     """
     held = None
     try:
@@ -33,12 +34,12 @@ def claimed(path: Path) -> Iterator[None]:
     finally:
         if held is not None:
             with contextlib.suppress(OSError):
-                path.unlink()  # before the lock goes: whoever waits for it sees that it is gone
+                path.unlink()  # before the release: waiting processes then see that it is removed
             os.close(held)
 
 
 def _acquire(path: Path) -> int | None:
-    """Wait until nobody holds the claim, and get the open file that is locked now."""
+    """Wait until nobody else holds the claim; return the open and locked file."""
     while fcntl is not None:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -48,7 +49,7 @@ def _acquire(path: Path) -> int | None:
         except BaseException:  # an interrupt while waiting
             os.close(file)
             raise
-        os.close(file)  # its holder has removed it: another one may have been made since
+        os.close(file)  # the last holder removed this file, and a new one may exist: try again
     return None
 
 

@@ -1,4 +1,4 @@
-"""The directory of a store: named files, each written whole or not at all."""
+"""The directory of a store: named files, each of which is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from typing import BinaryIO, NamedTuple
 from . import claim
 
 _SUFFIX = ".npz"
-# The first letters of a name, which are hexadecimal digits, name the folder of its file. So a
-# folder has 25 files of 100,000, and to list it takes as long as to list an empty one.
+# A name begins with hexadecimal digits. Its first letters are the name of the folder of the file.
+# With 100,000 files a folder has about 25 files, so that a listing of the folder is fast.
 _N_LETTERS = 3
-# what a killed process left half-written is removed by a later one, when surely nobody writes it
+# A killed process leaves an incomplete file. A later process removes the file when it is older than
+# this, because then no process can still be writing it.
 _STALE_SECONDS = 3600.0
-# for what reasons a directory that cannot be made now may be made later: no room, a faulty disk
+# errors after which the directory may be created later: the disk is full or has a fault
 _MAY_PASS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class File(NamedTuple):
-    """What is known of a file without opening it."""
+    """Name, size in bytes, and time of the last use (POSIX time in seconds) of a file."""
 
     name: str
     n_bytes: int
@@ -34,15 +35,15 @@ class File(NamedTuple):
 
 
 class Directory:
-    """Files in 4,096 folders below a directory, each written whole or not at all.
+    """Files in 4,096 folders of a directory. Each file is written completely or not at all.
 
     Parameters
     ----------
     root : Path
-        Where it is; `open`, or the first write, makes it.
+        The path of the directory. `open` or the first write creates it.
     make : bool, default=True
-        Whether it may be made. A directory that somebody else has made and will remove must not
-        come into being again.
+        Whether the directory may be created. Pass False if another process created the directory
+        and will remove it, because it must not be created again.
     """
 
     def __init__(self, root: Path, make: bool = True) -> None:
@@ -52,26 +53,31 @@ class Directory:
         self._ahead: float | None = None
 
     def check(self) -> None:
-        """Raise OSError where the directory can be neither read nor made. Nothing is written."""
+        """Raise OSError if the directory can be neither read nor created. Nothing is written."""
         if not self._make:
             return
         place = self._fits
         while not os.path.lexists(place) and place != place.parent:
             place = place.parent
-        status = place.stat()  # follows links: an error for one that leads nowhere, or in a circle
+        status = place.stat()  # follows links: a broken or circular link raises OSError
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
         needed = os.R_OK if place == self._fits else os.W_OK
-        # in a file system of the kernel's own not even the administrator makes directories
+        # in a file system such as /proc not even the administrator can create directories
         is_kernels = not status.st_mode & 0o222 and not shutil.disk_usage(place).total
         if is_kernels or not os.access(place, needed | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
     def open(self) -> None:
-        """Make the directory where there is none; OSError if that can never be done.
+        """Create the directory if it does not exist.
 
-        Reading needs no writing: a directory that is there may be on a disk that is full or
-        read-only. Writing then fails where something is to be written.
+        An existing directory may be on a disk that is full or read-only, because its fits can
+        still be read. In this case only a later write fails.
+
+        Raises
+        ------
+        OSError
+            If the directory does not exist and can never be created.
         """
         if self._is_open or not self._make:
             return
@@ -87,14 +93,14 @@ class Directory:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is not there, and may not be made."""
+        """Whether the directory does not exist and must not be created."""
         return not self._make and not self._fits.is_dir()
 
     def now(self) -> float:
-        """Tell the time by the clock of the file system, by which files have their times.
+        """Get the time of the file system's clock, which also sets the times of the files.
 
-        The clocks of the machines that share it may be hours apart. Where it cannot be asked, it is
-        this machine's.
+        The clocks of machines that share the file system may differ by hours. If the file system's
+        clock cannot be read, the clock of this machine is used.
         """
         if self._ahead is None:
             asked, begin = self._fits / f".{uuid.uuid4().hex}.tmp", time.monotonic()
@@ -113,25 +119,25 @@ class Directory:
         return self._ahead + time.monotonic()
 
     def remove_left_over(self) -> None:
-        """Remove what killed processes have left half-written, when surely nobody writes it."""
+        """Remove incomplete files of killed processes that are older than an hour."""
         for left_over in self._fits.rglob(".*.tmp"):
             with contextlib.suppress(OSError):
                 if self.now() - left_over.stat().st_mtime > _STALE_SECONDS:
                     left_over.unlink()
 
     def open_own(self, name: str) -> int:
-        """Open a file beside the folders of fits, made where it is not there."""
+        """Open a file next to the folders of fits; create it if it does not exist."""
         self._fits.mkdir(parents=self._make, exist_ok=True)
         return os.open(self._fits / name, os.O_RDWR | os.O_CREAT, 0o666)
 
     def files(self) -> Iterator[File]:
-        """Every file, in no order."""
+        """Iterate over all files, in no particular order."""
         for folder in _entries(self._fits):
             if len(folder.name) == _N_LETTERS:
                 yield from self._in_folder(folder.path)
 
     def named(self, prefix: str) -> list[str]:
-        """The names that begin so."""
+        """List the names that begin with `prefix`."""
         return [
             entry.name.removesuffix(_SUFFIX)
             for entry in _entries(self._fits / prefix[:_N_LETTERS])
@@ -139,7 +145,7 @@ class Directory:
         ]
 
     def used(self, name: str) -> float | None:
-        """When a file was used last; None if it is not there."""
+        """Get the time of the last use of a file; None if the file does not exist."""
         try:
             return self._path(name).stat().st_mtime
         except FileNotFoundError:
@@ -147,12 +153,12 @@ class Directory:
 
     @contextlib.contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
-        """Open a file; FileNotFoundError if it is not there."""
+        """Open a file for reading; raise FileNotFoundError if it does not exist."""
         with self._path(name).open("rb") as file:
             yield file
 
     def write(self, name: str, write: Callable[[BinaryIO], None]) -> int:
-        """Write a file under another name, then rename it; return its size in bytes."""
+        """Write a file under a temporary name, then rename it; return its size in bytes."""
         path = self._path(name)
         path.parent.mkdir(parents=self._make, exist_ok=True)
         unfinished = path.with_name(f".{name}.{uuid.uuid4().hex}.tmp")
@@ -169,20 +175,20 @@ class Directory:
 
     @contextlib.contextmanager
     def claimed(self, name: str) -> Iterator[None]:
-        """Hold the claim on a name, waiting for whoever holds it."""
+        """Hold the claim on a name; wait while another process or thread holds it."""
         path = self._path(name)
-        with contextlib.suppress(OSError):  # then nothing can be written either
+        with contextlib.suppress(OSError):  # without the folder, the write will fail as well
             path.parent.mkdir(parents=self._make, exist_ok=True)
         with claim.claimed(path.with_name(f".{name}.lock")):
             yield
 
     def touch(self, name: str) -> None:
-        """Note that a file was used now."""
+        """Set the time of the last use of a file to now."""
         with contextlib.suppress(OSError):
             os.utime(self._path(name))
 
     def remove(self, name: str) -> int:
-        """Remove a file, which need not be there; return how many bytes that gives back."""
+        """Remove a file if it exists; return the number of bytes that this frees."""
         path = self._path(name)
         try:
             n_bytes = path.stat().st_size
@@ -192,7 +198,7 @@ class Directory:
         return n_bytes
 
     def describe(self, name: str) -> str:
-        """What to call a file in a message."""
+        """Get the path of a file for a message."""
         return str(self._path(name))
 
     def _path(self, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""FitStore: finished fits by key and number of epochs, bounded in bytes. Knows no Keras."""
+"""FitStore: finished fits by key and number of epochs, with a bound in bytes."""
 
 from __future__ import annotations
 
@@ -29,22 +29,25 @@ MAX_BYTES = 10 * 2**30
 
 
 class FitStore:
-    """Finished fits, so that none is ever trained twice.
+    """A store of finished fits, so that no fit is trained twice.
 
-    Hand it, or the path of a directory, to an estimator as ``store=``. Each fit with an integer
-    `random_state` is then looked up before it is trained, and stored when it is done; a shorter
-    fit of the same is continued. Several processes may use a directory at once: one that comes to
-    a fit which another one is training waits for it.
+    Pass a store, or the path of a directory, to an estimator as ``store=``. Each fit with an
+    integer `random_state` is then looked up before it is trained, and stored when it has finished.
+    If the store has the same fit with fewer epochs, training continues from there. Several
+    processes may use a directory at the same time. A process that needs a fit which another
+    process is training waits for the result.
 
     Parameters
     ----------
     path : str or path-like, default=None
-        A directory, made at the first fit. None makes a temporary one, which threads and processes
-        of this machine share, as in a search with ``n_jobs``. It is removed when this object is
-        gone, and at the latest at the end of the process that made it.
+        A directory, which is created at the first fit. None creates a temporary directory, which
+        the threads and processes of this machine share, for example in a search with ``n_jobs``.
+        The temporary directory is removed when this object is garbage-collected, or at the latest
+        at the end of the process that created it.
     max_bytes : int, default=10 GiB
-        Bound on the size. The fits not used for longest go first; what was used within the last
-        hour never does, so that a running search keeps what it has.
+        Bound on the size in bytes. Fits are evicted in the order of their last use, the oldest use
+        first. A fit that was used within the last hour is never evicted, so that a running search
+        keeps its fits.
 
     Attributes
     ----------
@@ -53,27 +56,30 @@ class FitStore:
 
     Notes
     -----
-    A store is pickled as its path. A temporary one that is unpickled after its directory was
-    removed, or on another machine, stores nothing, with a warning. Where the process that made a
+    A store is pickled as its path. If a temporary store is unpickled on another machine, or after
+    its directory was removed, it gives a warning and stores nothing. If the process that created a
     temporary directory is killed, the directory stays in the folder of temporary files (see
-    `tempfile.gettempdir`), and may be removed by hand.
+    `tempfile.gettempdir`), and you can remove it by hand.
 
-    The clocks of machines that share a store may differ: ages go by the file system's own clock.
+    The clocks of machines that share a store may differ. The age of a fit is therefore measured
+    with the clock of the file system.
 
-    A fit is a zip of ``.npy`` arrays and a JSON text, read without pickle. It is written to a
-    temporary name and renamed, so that a kill leaves a whole file or none. A damaged file is named
-    in a warning, and its fit is trained and stored anew.
+    A fit is a zip of ``.npy`` arrays and a JSON text, and is read without pickle. It is written
+    under a temporary name and then renamed, so that a kill leaves a complete file or no file. A
+    warning names a damaged file, and its fit is trained and stored again.
 
-    The last bit of a fit depends on the kind of processor and, for convolutions, on TensorFlow's
-    number of threads (about 1e-8 of a weight). Neither makes another fit, so that machines can
-    share a store: what is read has the bits of the machine that trained it.
+    The last bit of a weight depends on the type of the processor and, for convolutions, on the
+    number of TensorFlow's threads (a relative difference of about 1e-8). Neither is part of the
+    key, so that machines can share a store. A fit that is read has the bits of the machine that
+    trained it.
 
-    What the code of a model, a loss or a callback reads counts as far as its names lead: globals,
-    closures, defaults, attributes, modules of the user's, and one attribute deep the modules of
-    libraries. Code that reads a clock, the environment, the system or a file keeps its fit out of
-    the store. Outside these bounds lies what a library's own functions read in turn (a setting
-    made by a call such as ``numpy.seterr``), what lies deeper in a library's modules, and modules
-    that code reaches other than by a name of its own, as by an attribute of an object.
+    The code of a model, a loss or a callback is part of the key, and so are the values that this
+    code reads by name: globals, closures, defaults, attributes, modules of the user, and the
+    direct attributes of modules of libraries. A fit is not stored if its code reads a clock, the
+    environment, the system or a file. The key does not cover three kinds of values: values that
+    the functions of a library read (such as a setting made by ``numpy.seterr``), values deeper in
+    the modules of a library, and modules that code does not reach by a name, but for example by an
+    attribute of an object.
 
     Examples
     --------
@@ -104,19 +110,20 @@ class FitStore:
         self._warned: set[str] = set()
         self._room = Room(self._directory, self.max_bytes)
         if path is None:
-            self._directory.open()  # other processes must not make it
+            self._directory.open()  # created here, because other processes must not create it
             _TEMPORARY[str(self.path)] = self
 
     @classmethod
     def of(cls, store: FitStore | str | os.PathLike[str] | None) -> FitStore | None:
-        """The store that an estimator's ``store=`` stands for; one for each path.
+        """Get and open the store of an estimator's ``store=``; equal paths give the same store.
 
         Raises
         ------
         TypeError
-            If it is neither a store, a path nor None.
+            If `store` is neither a store, a path nor None.
         OSError
-            If the directory can be neither read nor made. One that is there need not be writable.
+            If the directory can be neither read nor created. An existing directory need not be
+            writable.
         """
         opened = _store_for(store)
         if opened is not None:
@@ -127,24 +134,24 @@ class FitStore:
 
     @classmethod
     def check(cls, store: FitStore | str | os.PathLike[str] | None) -> None:
-        """Raise, as `of` does, for a ``store=`` that can never be one; nothing is made."""
+        """Raise the errors of `of` if ``store=`` can never be a store; nothing is created."""
         opened = _store_for(store)
         if opened is not None:
             with opened._names_itself():
                 opened._directory.check()
 
-    # -------------------------------------------------------------- for its readers
+    # -------------------------------------------------------------- for users
 
     def __len__(self) -> int:
         return sum(1 for _ in self._files())
 
     def __iter__(self) -> Iterator[StoredFit]:
-        """Each fit, the oldest first."""
+        """Iterate over the fits, the oldest first."""
         fits = [fit for file in self._files() if (fit := self._describe(file)) is not None]
         return iter(sorted(fits, key=lambda fit: (fit.created, fit.key, fit.epochs)))
 
     def __bool__(self) -> bool:
-        return True  # an empty store is a store
+        return True  # an empty store is a valid store, unlike None
 
     def frame(self) -> pd.DataFrame:
         """Tabulate the fits, the oldest first.
@@ -152,50 +159,51 @@ class FitStore:
         Returns
         -------
         frame : DataFrame
-            A row a fit: ``fit`` (its short name, which ``{fit}`` in a callback's path becomes), a
-            column ``param_...`` for each parameter that was not at its default, ``n_rows``,
-            ``epochs``, ``seconds`` of training, the last value of each metric, ``path`` taken,
-            ``divergence``, ``created``, ``n_bytes``.
+            A row for each fit. The columns are ``fit`` (the short name, which replaces ``{fit}`` in
+            the path of a callback), ``param_...`` for each parameter that did not have its default,
+            ``n_rows``, ``epochs``, ``seconds`` (the training time), the last value of each metric,
+            ``path`` (the training loop), ``divergence``, ``created`` and ``n_bytes``.
         """
         return tables.fits_table(self)
 
     def training_history(self) -> pd.DataFrame:
-        """Every epoch of every fit.
+        """Tabulate the metrics of each epoch of each fit.
 
         Returns
         -------
         curves : DataFrame
-            Tidy, with the columns ``candidate`` (fits with equal parameters but `epochs`), ``fold``
-            (a number for each set of rows, in the order of first use), ``n_rows``, the parameters
-            as in `frame`, here with their defaults where fits have these, ``epoch`` (from 1),
-            ``metric`` and ``value``. Of several lengths of one fit, the longest.
+            A tidy table. The columns are ``candidate`` (an index; the fits of a candidate have
+            equal parameters except `epochs`), ``fold`` (index of the distinct training set,
+            numbered by first use), ``n_rows``, the parameters as in `frame` (a default is filled
+            in), ``epoch`` (from 1), ``metric`` and ``value``. If a fit is stored with several
+            numbers of epochs, the table has the longest fit.
         """
         return tables.epochs_table(self)
 
     def prune(
         self, max_bytes: int | None = None, older_than: timedelta | float | None = None
     ) -> int:
-        """Remove fits, those not used for longest first.
+        """Remove fits in the order of their last use, the oldest use first.
 
         Parameters
         ----------
         max_bytes : int, default=None
-            Remove until the store is no larger.
+            Remove fits until the store has at most this size in bytes.
         older_than : timedelta, or float in seconds, default=None
-            Remove what was not used for longer than this.
+            Remove each fit whose last use is longer ago than this.
 
         Returns
         -------
         n_removed : int
-            How many were removed.
+            The number of removed fits.
 
         Raises
         ------
         ValueError
-            If neither is given, or one is negative or no number.
+            If both arguments are None, or if an argument is negative or not a number.
         """
         if max_bytes is None and older_than is None:
-            raise ValueError("prune wants max_bytes, older_than or both")
+            raise ValueError("prune() needs an argument: pass max_bytes, older_than or both")
         if max_bytes is not None:
             max_bytes = check_integer("max_bytes", max_bytes, at_least=0)
         seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
@@ -215,30 +223,30 @@ class FitStore:
         return n_removed
 
     def clear(self) -> None:
-        """Remove every fit; other files in the directory stay."""
+        """Remove all fits. Other files in the directory are not removed."""
         for file in self._files():
             self._directory.remove(file.name)
         self._room.count_anew()
 
     def verify(self, remove: bool = False) -> dict[str, str]:
-        """Read every fit in full.
+        """Read all fits completely, and find damaged files.
 
         Parameters
         ----------
         remove : bool, default=False
-            Whether to remove what is damaged.
+            Whether to remove damaged files.
 
         Returns
         -------
         damaged : dict of str to str
-            What is wrong, by file; empty if all is well.
+            A description of the damage by path of the file. It is empty if no file is damaged.
         """
         damaged = {}
         for file in self._files():
             try:
                 with self._directory.reading(file.name) as content:
                     check_record(file.name, file_format.read(content)[0])
-            except FileNotFoundError:  # removed meanwhile
+            except FileNotFoundError:  # another process removed it meanwhile
                 continue
             except file_format.DamagedFile as error:
                 damaged[self._directory.describe(file.name)] = str(error)
@@ -252,10 +260,10 @@ class FitStore:
             arguments.append(f"max_bytes={self.max_bytes}")
         return f"FitStore({', '.join(arguments)})"
 
-    # --------------------------------------------------------------- for the engine
+    # --------------------------------------------------------------- for the training engine
 
     def lengths(self, key: str) -> list[int]:
-        """The numbers of epochs that there are of a fit, the longest first."""
+        """List the numbers of epochs with which a fit is stored, the largest first."""
         try:
             parsed = [parse_file_name(name) for name in self._directory.named(f"{key}-")]
         except OSError as error:
@@ -274,15 +282,16 @@ class FitStore:
         Parameters
         ----------
         key, epochs : str, int
-            Which.
+            The key and the number of epochs of the fit.
         wanted : callable, default=always
-            Told the record, it says whether the fit is to be read: its ``arrays`` lists the dtype
-            and the shape of each array, before any memory is taken for them.
+            ``wanted(record)`` returns whether the arrays shall be read. ``record["arrays"]`` has
+            the dtype and the shape of each array, before memory is allocated for the arrays.
 
         Returns
         -------
         fit : tuple or None
-            None where it is not wanted, or was removed; with a warning, where it is damaged.
+            The record and the arrays. None if the fit is not wanted or was removed. None, with a
+            warning, if its file is damaged.
         """
         name = file_name(key, epochs)
 
@@ -298,7 +307,7 @@ class FitStore:
         except (file_format.DamagedFile, OSError) as error:
             self.warn(
                 f"{self._directory.describe(name)} is damaged ({error}); the fit is trained again "
-                "and the file replaced"
+                "and the file is replaced"
             )
             return None
         if arrays is None:
@@ -309,7 +318,7 @@ class FitStore:
     def save(
         self, key: str, epochs: int, record: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> None:
-        """Store a fit, or warn once and go on where that is impossible."""
+        """Store a fit. If this is not possible, warn once and continue."""
         if self._warn_if_gone():
             return
         name = file_name(key, epochs)
@@ -322,27 +331,28 @@ class FitStore:
             if not self._room.make(n_bytes):
                 self.warn(
                     f"{self!r} is full of fits used within the last hour "
-                    f"(max_bytes={self.max_bytes}); what is trained from here on is not stored"
+                    f"(max_bytes={self.max_bytes}); new fits are not stored"
                 )
                 return
             size = self._directory.write(name, lambda file: file_format.write(file, record, arrays))
             self._room.add(size)
-        except (OSError, TypeError, ValueError) as error:  # no room; or no number in a history
+        # the disk is full, or a value in a history is not a number
+        except (OSError, TypeError, ValueError) as error:
             self.warn(
-                f"{self!r} cannot be written ({_reason(error)}); fits are trained and not stored"
+                f"{self!r} cannot be written ({_reason(error)}); fits are trained but not stored"
             )
             return
 
     def claimed(self, key: str) -> contextlib.AbstractContextManager[None]:
         """Hold the claim on a fit while it is trained; threads and processes wait for each other.
 
-        A process that dies gives its claim back. Where the file system has no locks there are no
-        claims, and a fit may be trained twice, which is harmless.
+        The claim of a process that dies is released. If the file system has no locks, there are no
+        claims. A fit may then be trained twice, which is harmless.
         """
         return self._directory.claimed(key)
 
     def discard(self, key: str, epochs: int, checkpoint: str | None = None) -> None:
-        """Remove a fit, which need not be there; of several writers', this checkpoint alone."""
+        """Remove a fit if it exists; if `checkpoint` is given, only with that checkpoint."""
         name = file_name(key, epochs)
         try:
             if checkpoint is not None:
@@ -356,7 +366,7 @@ class FitStore:
             self.warn(f"{self!r} cannot be changed ({_reason(error)})")
 
     def warn(self, message: str) -> None:
-        """Warn of the same once."""
+        """Give a warning, but the same message only once."""
         if message not in self._warned:
             self._warned.add(message)
             warn(message)
@@ -372,7 +382,7 @@ class FitStore:
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickled, (absolute(self.path), self.max_bytes, self._is_temporary)
 
-    # ----------------------------------------------------------------------- inside
+    # ----------------------------------------------------------------------- private
 
     @contextlib.contextmanager
     def _names_itself(self) -> Iterator[None]:
@@ -384,12 +394,12 @@ class FitStore:
             raise OSError(error.errno, message) from error
 
     def _warn_if_gone(self) -> bool:
-        """Warn where this is a temporary store without its directory; tell whether it is."""
+        """Warn if this is a temporary store without its directory; return whether it is."""
         if self._directory.is_gone:
             self.warn(
                 f"the temporary directory of {self!r} was made on another machine, or was removed: "
-                "fits are trained from their beginning and not stored. With store= and the path of "
-                "a directory that all machines share, they are"
+                "fits are trained from the first epoch and are not stored. To store them, pass "
+                "the path of a directory that all machines share as store="
             )
         return self._directory.is_gone
 
@@ -404,20 +414,21 @@ class FitStore:
         except FileNotFoundError:
             return None
         except (file_format.DamagedFile, OSError) as error:
-            self.warn(f"{self._directory.describe(file.name)} is damaged ({error}) and left out")
+            self.warn(f"{self._directory.describe(file.name)} is damaged ({error}) and is ignored")
             return None
         return StoredFit.of(file, record)
 
 
-# one store in this process for each directory and bound: its warnings and its count are one
+# This process has one store for each directory and bound, so that each warning is given once and
+# the size is counted once.
 _BY_PATH: dict[tuple[str, int], FitStore] = {}
-# temporary stores, as long as somebody uses them
+# temporary stores that are in use
 _TEMPORARY: weakref.WeakValueDictionary[str, FitStore] = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
 
 
 def absolute(path: str | os.PathLike[str]) -> str:
-    """The directory that a path means here and now, for other processes and places."""
+    """Make a path absolute, so that it is valid in other processes and working directories."""
     return os.path.abspath(os.path.expanduser(path))
 
 
@@ -428,7 +439,7 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _store_for(store: FitStore | str | os.PathLike[str] | None) -> FitStore | None:
-    """The store that an estimator's ``store=`` stands for, not opened yet."""
+    """Get the store of an estimator's ``store=``, which is not opened yet."""
     if isinstance(store, str | os.PathLike):
         return _store_of_path(store, MAX_BYTES)
     if store is not None and not isinstance(store, FitStore):
@@ -437,7 +448,7 @@ def _store_for(store: FitStore | str | os.PathLike[str] | None) -> FitStore | No
 
 
 def _store_of_path(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
-    """The store of a directory: one in this process for each bound."""
+    """Get the store of a directory. This process has one store for each directory and bound."""
     with _OPENING:
         key = absolute(path), max_bytes
         if key not in _BY_PATH:
@@ -446,20 +457,20 @@ def _store_of_path(path: str | os.PathLike[str], max_bytes: int) -> FitStore:
 
 
 def _unpickled(path: str, max_bytes: int, is_temporary: bool) -> FitStore:
-    """The store that was pickled, in the process that made it or in another one."""
+    """Get the store that was pickled in this or in another process."""
     if not is_temporary:
         return _store_of_path(path, max_bytes)
     with _OPENING:
         key = path, max_bytes
         store = _TEMPORARY.get(path) or _BY_PATH.get(key)
         if store is None:
-            # kept: a worker's copies live from task to task
+            # the copy is kept, because a worker needs it for its next tasks
             store = _BY_PATH[key] = _copy_of_temporary(path, max_bytes)
         return store
 
 
 def _copy_of_temporary(path: str, max_bytes: int) -> FitStore:
-    """The temporary store of another process; where that is gone, nothing is stored."""
+    """Open the temporary store of another process. If it is removed, no fit is stored."""
     store = FitStore(path, max_bytes)
     store._is_temporary = True
     store._directory = Directory(Path(path), make=False)
@@ -468,5 +479,5 @@ def _copy_of_temporary(path: str, max_bytes: int) -> FitStore:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong without the file's name, each of which would be a warning of its own."""
+    """Describe an error without the name of the file, so that the same warning is given once."""
     return getattr(error, "strerror", None) or str(error)

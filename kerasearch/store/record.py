@@ -1,4 +1,4 @@
-"""What is known of a stored fit: its file's name, the fields of its record, and their check."""
+"""The record of a stored fit: the name of its file, its fields, and their checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .file_format import DamagedFile
 _EPOCHS_DIGITS = 8
 _NAME_DIGITS = 8
 _FIRST_TIME, _LAST_TIME = (t.replace(tzinfo=UTC).timestamp() for t in (datetime.min, datetime.max))
-# what every reader of a record relies on
+# fields that each reader of a record needs
 _FIELDS: dict[str, Any] = {
     "key": str,
     "epochs": int,
@@ -28,45 +28,47 @@ _FIELDS: dict[str, Any] = {
     "divergence": dict | None,
     "arrays": dict,
 }
-# what older records lack
+# fields that older records lack
 _NEW_FIELDS: dict[str, Any] = {"defaults": dict}
 _DIVERGENCE_FIELDS: dict[str, Any] = {"message": str, "epoch": int, "at_once": bool}
 
 
 @dataclass(frozen=True)
 class StoredFit:
-    """What a store knows of one fit.
+    """The description of one stored fit.
 
     Attributes
     ----------
     key : str
-        Digest of everything that decides the outcome but the number of epochs.
+        Digest of everything that determines the result of the fit, except the number of epochs.
     epochs : int
-        The `epochs` asked for; early stopping may have trained fewer.
+        The requested number of epochs. Early stopping may have trained fewer.
     name : str
-        What ``{fit}`` becomes in the paths of its callbacks. The first digits of the key for a fit
-        that was stored without one.
+        The name that replaces ``{fit}`` in the paths of callbacks. If the fit was stored without a
+        name, it is the first digits of the key.
     parameters : dict of str to object
-        The estimator's parameters that were not at their defaults, values other than numbers,
-        text, booleans and lists of them as text.
+        The estimator's parameters that did not have their defaults. Numbers, text, booleans and
+        lists of them are kept; other values are converted to text.
     defaults : dict of str to object
-        The other parameters; empty for a fit stored before they were kept.
+        The parameters that had their defaults. It is empty for a fit of an older version, which
+        did not store them.
     n_rows : int
-        Rows that were trained on.
+        The number of training rows.
     data : str
-        Digest of these rows, target and weights: equal for two fits on the same fold.
+        Digest of the training rows, the target and the weights. Two fits on the same fold have
+        equal digests.
     seconds : float
-        Time spent on training, all epochs together.
+        Training time of all epochs together, in seconds.
     history : dict of str to list
-        As in ``history_`` of the estimator.
+        The history, as in the estimator's ``history_``.
     path : {"compiled", "model.fit"}
-        Which loop trained.
+        The training loop that was used.
     divergence : str or None
-        The message of the error, for a fit that diverged.
+        The error message of a fit that diverged; None for any other fit.
     created, used : datetime
-        When it was stored, and when it was last written or read.
+        The time at which the fit was stored, and the time at which it was last written or read.
     n_bytes : int
-        Its size.
+        The size of the file in bytes.
     """
 
     key: str
@@ -86,7 +88,7 @@ class StoredFit:
 
     @classmethod
     def of(cls, file: File, record: Mapping[str, Any]) -> StoredFit:
-        """Describe a fit by its file and its record, which `check_record` has seen."""
+        """Describe a fit from its file and its record. `check_record` must have passed before."""
         divergence = record["divergence"]
         return cls(
             key=record["key"],
@@ -107,24 +109,24 @@ class StoredFit:
 
 
 def file_name(key: str, epochs: int) -> str:
-    """The name of a fit's file, without its ending."""
+    """Get the name of a fit's file without its suffix."""
     return f"{key}-{epochs:0{_EPOCHS_DIGITS}d}"
 
 
 def parse_file_name(name: str) -> tuple[str, int] | None:
-    """The key and epochs in the name of a file; None for a file that is not a store's."""
+    """Read the key and the epochs from the name of a file; None if it is not the name of a fit."""
     key, dash, epochs = name.partition("-")
     is_ours = dash and epochs.isdecimal() and all(c in "0123456789abcdef" for c in key)
     return (key, int(epochs)) if is_ours else None
 
 
 def check_record(name: str, record: Mapping[str, Any]) -> None:
-    """Check that a record has all that its readers rely on, and is that of the file `name`.
+    """Check that a record has all necessary fields, and that it belongs to the file `name`.
 
     Raises
     ------
     DamagedFile
-        If it is not; the message says what is wrong.
+        If a check fails. The message says what is wrong.
     """
     _check_fields(record, _FIELDS)
     _check_fields(record, {name: kind for name, kind in _NEW_FIELDS.items() if name in record})
@@ -132,15 +134,15 @@ def check_record(name: str, record: Mapping[str, Any]) -> None:
         _check_fields(record["divergence"], _DIVERGENCE_FIELDS)
     _check_fields(record["history"], dict.fromkeys(record["history"], list))
     if not _FIRST_TIME <= record["created"] < _LAST_TIME:
-        raise DamagedFile(f"it was created at {record['created']}")
+        raise DamagedFile(f"its time of creation, {record['created']}, is out of range")
     if parse_file_name(name) != (record["key"], record["epochs"]):
-        raise DamagedFile("it holds another fit than its name says")
+        raise DamagedFile("the fit in it does not match its file name")
 
 
 def _check_fields(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
     missing = sorted(fields.keys() - record.keys())
     if missing:
-        raise DamagedFile(f"it has no {', '.join(missing)}")
+        raise DamagedFile(f"its record lacks {', '.join(missing)}")
     for name, kind in fields.items():
         if not isinstance(record[name], int | float if kind is float else kind):
-            raise DamagedFile(f"its {name} is a {type(record[name]).__name__}")
+            raise DamagedFile(f"its field {name} has type {type(record[name]).__name__}")

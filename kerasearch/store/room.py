@@ -1,9 +1,9 @@
-"""Room for one more fit: how many bytes a store has, and which fits go where that is too many.
+"""Room for one more fit: the size of a store in bytes, and the eviction of fits above its bound.
 
-The number of bytes is kept in a file of the store, so that nobody lists the fits in order to store
-one more, however many there are. It is counted anew once a day, and before anything is evicted: a
-killed process, or somebody who removes files by hand, leaves it wrong until then. Fits that may go
-are listed once and taken from that list as room is needed.
+The size is kept in a file of the store. Thus a new fit can be stored without a listing of all fits.
+The size is counted again once a day, and before a fit is evicted. Until then it may be wrong,
+because a process was killed or a user removed files by hand. The fits that may be evicted are
+listed once. Fits are taken from this list when room is needed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .record import parse_file_name
 
 try:
     import fcntl
-except ImportError:  # Windows: two processes at the same moment may miscount until the next day
+except ImportError:  # Windows: two simultaneous processes may make the count wrong for a day
     fcntl = None  # type: ignore[assignment]
 
-# What was used within this time is not evicted: a running search, or one that was killed just now,
-# keeps what it has. A store that is full of such fits takes no more.
+# Fits that were used within this time are not evicted. So a search that is running, or was killed a
+# short time ago, keeps its fits. If a store is full of such fits, new fits are not stored.
 PROTECTED_SECONDS = 3600.0
 _SECONDS_PER_COUNT = 86400.0
 _NAME = "n_bytes"
@@ -34,37 +34,37 @@ class Room:
     Parameters
     ----------
     directory : Directory
-        Where the fits are.
+        The directory of the fits.
     max_bytes : int
-        The bound.
+        The bound in bytes.
     """
 
     def __init__(self, directory: Directory, max_bytes: int) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._may_go: list[File] = []  # that used last first
+        self._may_go: list[File] = []  # sorted by last use; the least recently used is last
 
     def make(self, n_bytes: int) -> bool:
-        """Evict until `n_bytes` more have room; tell whether they have.
+        """Evict fits until there is room for `n_bytes` more; return whether there is.
 
         Raises
         ------
         OSError
-            Where nothing can be written.
+            If the directory cannot be written.
         """
         with self._lock:
             if self._has(n_bytes, self.add(0)):
                 return True
             if self._evict_for(n_bytes):
                 return True
-            if self._may_go:  # they are too young
+            if self._may_go:  # all of them were used too recently
                 return False
             self._count()
             return self._evict_for(n_bytes)
 
     def add(self, n_bytes: int) -> int:
-        """Note that the store has so many bytes more, and tell how many it has."""
+        """Add `n_bytes` to the size of the store, and return the new size in bytes."""
         with self._open_total() as file:
             total, counted = _read(file)
             if not 0 <= self._directory.now() - counted < _SECONDS_PER_COUNT:
@@ -75,7 +75,7 @@ class Room:
             return total
 
     def count_anew(self) -> None:
-        """Count, after many fits were removed."""
+        """Count the size again, after many fits were removed."""
         with contextlib.suppress(OSError), self._lock:
             self._count()
 
@@ -85,7 +85,7 @@ class Room:
     def _evict_for(self, n_bytes: int) -> bool:
         while self._may_go:
             file = self._may_go[-1]
-            if self._directory.used(file.name) == file.used:  # else used since, or removed
+            if self._directory.used(file.name) == file.used:  # neither used since then nor removed
                 if self._directory.now() - file.used < PROTECTED_SECONDS:
                     return False
                 if self._has(n_bytes, self.add(-self._directory.remove(file.name))):
@@ -108,7 +108,7 @@ class Room:
 
     @contextlib.contextmanager
     def _open_total(self) -> Iterator[int]:
-        """Open the file with the number, for this process and thread alone."""
+        """Open and lock the file with the size, so that no other process or thread changes it."""
         file = self._directory.open_own(_NAME)
         try:
             if fcntl is not None:
@@ -120,7 +120,7 @@ class Room:
 
 
 def _read(file: int) -> tuple[int, float]:
-    """Read the total and when it was counted; never, where there is nothing to be read."""
+    """Read the size and the time of its count; the time is -inf if the file has no valid text."""
     try:
         total, counted = os.pread(file, 100, 0).split()
         return int(total), float(counted)
@@ -129,5 +129,5 @@ def _read(file: int) -> tuple[int, float]:
 
 
 def _write(file: int, total: int, counted: float) -> None:
-    # always so long; all digits of the time, as a rounded one may lie in the future
+    # The text has a fixed length. The time has all digits: a rounded time may be in the future.
     os.pwrite(file, f"{max(0, total):020d} {counted!r:>24}\n".encode(), 0)

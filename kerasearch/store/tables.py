@@ -1,4 +1,4 @@
-"""Stored fits as tables: a row for each fit, or for each epoch of each."""
+"""Stored fits as tables with a row for each fit, or with a row for each epoch of each fit."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def fits_table(fits: Iterable[StoredFit]) -> pd.DataFrame:
-    """A row for each fit; see ``FitStore.frame``."""
+    """Make a table with a row for each fit; see ``FitStore.frame``."""
     return _table([_fit_row(fit) for fit in fits])
 
 
 def epochs_table(fits: Iterable[StoredFit]) -> pd.DataFrame:
-    """A row for each epoch and metric; see ``FitStore.training_history``."""
-    import pandas as pd  # here: storing fits needs no pandas
+    """Make a table with a row for each epoch and metric; see ``FitStore.training_history``."""
+    import pandas as pd  # imported here, because pandas is not needed to store fits
 
     longest: dict[str, StoredFit] = {}
     folds: dict[str, int] = {}
@@ -54,10 +54,10 @@ def epochs_table(fits: Iterable[StoredFit]) -> pd.DataFrame:
 def history_rows(
     history: Mapping[str, Any], validation_freq: Any = None
 ) -> Iterator[tuple[int, str, float]]:
-    """Walk through a history: epoch, metric and value.
+    """Iterate over a history: epoch (from 1), metric and value.
 
-    The values of ``validation_freq`` are those of the epochs at whose ends they were measured.
-    Where that setting is not known, they are taken to be as far apart as there is room for.
+    `validation_freq` determines the epochs of the validation metrics. If it is None, the epochs
+    are assumed to be equally spaced, with the largest possible distance.
     """
     n_epochs = max(map(len, history.values()), default=0)
     for metric, values in history.items():
@@ -66,7 +66,7 @@ def history_rows(
             every = validation_freq or n_epochs // len(values)
             epochs = sorted(every) if isinstance(every, list | tuple) else count(every, every)
         for epoch, value in zip(epochs, values, strict=False):
-            if np.ndim(value) == 0:  # a metric that is a vector is no curve
+            if np.ndim(value) == 0:  # a metric with vector values has no curve
                 yield epoch, metric, float(value)
 
 
@@ -91,7 +91,7 @@ def _fit_row(fit: StoredFit) -> dict[str, Any]:
 
 
 def _parameter_columns(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Parameters by the names of their columns; lists as tuples, which can be grouped by."""
+    """Map column names to parameters. Lists become tuples, which pandas can group by."""
     return {
         f"param_{name}": tuple(value) if isinstance(value, list) else value
         for name, value in parameters.items()
@@ -99,14 +99,14 @@ def _parameter_columns(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Make a table in which whole numbers stay whole where some are missing."""
-    import pandas as pd  # here: storing fits needs no pandas
+    """Make a table. A column of integers keeps an integer dtype if values are missing."""
+    import pandas as pd  # imported here, because pandas is not needed to store fits
 
     columns = {name: None for row in rows for name in row}
     table: dict[str, pd.Series] = {}
     for name in columns:
         if name.startswith("param_") and any(row.get(name, "") is None for row in rows):
-            # None is a value too
+            # None is a valid value of a parameter, and is not a missing value
             cells = [row.get(name, np.nan) for row in rows]
             table[name] = pd.Series(cells, dtype=object)
             continue

@@ -1,4 +1,4 @@
-"""The directory of a store without a path: it goes with the process that made it."""
+"""The directory of a store without a path. It is removed with the process that created it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def temporary_directory(owner: object) -> Path:
-    """Make a directory that is removed when `owner` is collected, or at exit of this process.
+    """Create a directory that is removed when `owner` is garbage-collected or this process exits.
 
-    Processes that were forked from this one have `owner` too, and leave the directory alone.
+    A process that is forked from this one also has `owner`, but does not remove the directory.
     """
     path = Path(tempfile.mkdtemp(prefix="kerasearch-store-"))
     weakref.finalize(owner, _remove, path, os.getpid())
@@ -25,6 +25,6 @@ def _remove(path: Path, maker: int) -> None:
         return
     going = path.with_name(f"{path.name}.removed")
     with contextlib.suppress(OSError):
-        # first out of the way, so that no other process writes into what is being removed
+        # rename it first, so that no other process writes into it during the removal
         path.rename(going)
         shutil.rmtree(going, ignore_errors=True)

@@ -84,7 +84,7 @@ def test_a_hyperband_without_a_store_says_that_workers_elsewhere_begin_rungs_ane
         output, errors = outputs(process)
         assert json.loads(output.splitlines()[-1])["hyperband"] == expected["hyperband"]
         assert errors.count("UserWarning: the temporary directory of FitStore() was made on") == 1
-        assert "store= and the path of a directory that all machines share" in errors
+        assert "the path of a directory that all machines share as store=" in errors
         assert cluster.left_behind() == []
     assert [*hidden.iterdir()] == []
 

@@ -238,7 +238,7 @@ def test_a_manual_search_prints_what_was_changed(capsys):
     assert lines[3].endswith("tag=L2(l2=0.1) → 'x'")
     assert "<td>L2(l2=0.01)</td>" in search._repr_html_()
     search.undo().undo().undo()
-    assert "struck out: tag=L2(l2=0.01)" in capsys.readouterr().out
+    assert "removed: tag=L2(l2=0.01)" in capsys.readouterr().out
 
 
 def test_what_a_store_writes_of_an_object_is_the_same_in_every_process():

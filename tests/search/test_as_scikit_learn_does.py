@@ -99,7 +99,7 @@ def test_an_iterator_of_splits_is_read_once_for_all_trials(kind, iris):
 
 def test_an_iterator_that_was_read_before_is_an_error_before_a_trial(iris):
     search = ManualSearchCV(SVC(), cv=KFold(3).split(*iris), verbose=0).fit(*iris)
-    with pytest.raises(ValueError, match="read before; give a list"):
+    with pytest.raises(ValueError, match="read before; pass a list"):
         search.fit(*iris)
 
 
@@ -173,7 +173,7 @@ def test_who_wraps_the_fit_of_scikit_learns_grid_search_hears_of_ours(iris, monk
 # ---------------------------------------------------------------- failures
 
 
-@pytest.mark.filterwarnings("ignore:.*fit begins anew")
+@pytest.mark.filterwarnings("ignore:.*fit removes the")
 def test_without_the_printed_line_a_trial_that_fails_is_a_warning(iris, capsys):
     search = ManualSearchCV(Learner(), cv=3, verbose=0).fit(*iris)
     with pytest.warns(FitFailedWarning, match="told to fail: so"):
@@ -217,7 +217,7 @@ def test_a_refit_that_names_no_metric_of_a_callable_scorer_is_told_the_metrics(k
         "manual": lambda: WithTrials(Learner(), cv=3, verbose=0, **settings),
     }[kind]()
     near = "; did you mean accuracy" if refit == "acuracy" else ""
-    with pytest.raises(ValueError, match=f"refit={refit!r} must name.*epochs, accuracy{near}"):
+    with pytest.raises(ValueError, match=f"refit={refit!r} must be .*epochs, accuracy{near}"):
         search.fit(*iris)
     assert len(Learner.log) == 3  # of the first candidate
 

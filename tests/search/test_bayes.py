@@ -350,7 +350,7 @@ def test_enqueued_candidates_come_first(iris):
         ({"n_iter": 2.5}, ValueError, "n_iter=2.5 must be"),
         ({"n_iter": True}, ValueError, "n_iter=True must be"),
         ({"batch_size": 0}, ValueError, "batch_size=0 must be"),
-        ({"sampler": "tpe"}, TypeError, "sampler must be"),
+        ({"sampler": "tpe"}, TypeError, "sampler=.tpe. must be"),
         ({"storage": "sqlite:////no/such/folder/s.db"}, ValueError, "could not be opened"),
         ({"storage": "nosuch://x"}, ValueError, "could not be opened"),
         ({"storage": "/no/such/folder/s.log"}, ValueError, "could not be opened"),
@@ -399,7 +399,7 @@ def test_the_gaussian_process_sampler_says_that_it_needs_torch(iris):
             sampler = optuna.samplers.GPSampler(seed=0)
         except ImportError:
             pytest.skip("this Optuna says so itself")
-    with pytest.raises(ImportError, match="needs torch, pip install torch"):
+    with pytest.raises(ImportError, match="needs torch; install it: pip install torch"):
         bayes(sampler=sampler).fit(*iris)
 
 
@@ -469,7 +469,7 @@ def test_a_study_of_other_data_or_another_estimator_is_refused_before_a_fit(iris
             bayes(**settings).fit(*data)
     with pytest.raises(ValueError, match="scores of another estimator"):
         bayes(estimator=Learner(tag="other"), **settings).fit(X, y)
-    with pytest.raises(ValueError, match="searched quality, this space has quality, tag; use"):
+    with pytest.raises(ValueError, match="searched quality, but this space has quality, tag; use"):
         bayes({"quality": uniform(0, 1), "tag": ["a", "b"]}, **settings).fit(X, y)
     assert Learner.log == []
     # what is searched is the study's, and the space may grow

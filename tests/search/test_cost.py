@@ -178,7 +178,7 @@ def test_candidates_that_are_drawn_do_not_grow():
     told = search_cost({"a": log_uniform(1, 2), "b": [1, 2]}, n_iter=20, epochs=3)
     assert (told.n_candidates, told.n_fits, told.n_epochs) == (20, 101, 303)
     assert (told.frame["growth"] == 0).all()
-    assert "cost no more fits" in repr(told)
+    assert "do not add fits" in repr(told)
     assert search_cost({"b": [1, 2]}, n_iter=20).n_candidates == 2
 
 
@@ -273,7 +273,7 @@ def test_hyperbands_resource_counts_as_epochs_only_if_it_is_epochs():
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (({"a": uniform(0, 1)},), ValueError, "a: uniform.* is a distribution: give n_iter"),
+        (({"a": uniform(0, 1)},), ValueError, "a: uniform.* is a distribution; pass n_iter"),
         (({"a": [1]}, LeaveOneOut()), ValueError, "depends on the data"),
         (({"a": [1]}, 1), ValueError, "cv=1"),
         (({"a": [1]}, "five"), ValueError, "cv='five' must be a number of folds"),
@@ -284,7 +284,7 @@ def test_hyperbands_resource_counts_as_epochs_only_if_it_is_epochs():
         (({"a": [1]}, 5, None, 1.5), ValueError, "epochs=1.5 must be an integer of at least 1"),
         ((3,), TypeError, "space=3 must be a dict"),
         ((SGDClassifier(),), TypeError, "must be a dict"),
-        ((GridSearchCV(Counting(), {"alpha": [1]}), 3), ValueError, "those of the search"),
+        ((GridSearchCV(Counting(), {"alpha": [1]}), 3), ValueError, "has its own cv"),
     ],
 )
 def test_what_cannot_be_counted_is_refused(arguments, error, says):

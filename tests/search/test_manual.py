@@ -86,7 +86,7 @@ def test_undo_strikes_the_last_trial_out(search, capsys):
     search.trial(quality=0.2)
     search.trial(quality=0.8)
     assert search.undo().best_params_ == {"quality": 0.2}
-    assert "struck out: quality=0.8" in capsys.readouterr().out
+    assert "removed: quality=0.8" in capsys.readouterr().out
     search.undo()
     assert not hasattr(search, "cv_results_")
     with pytest.raises(ValueError, match="no trial yet"):
@@ -196,5 +196,5 @@ def test_ctrl_c_in_a_trial_keeps_the_trials_before(search, recwarn):
 def test_a_second_fit_says_that_the_trials_are_gone(iris):
     search = ManualSearchCV(Learner(), cv=3, verbose=0).fit(*iris)
     search.trial(quality=0.5)
-    with pytest.warns(UserWarning, match="without the 1 trial"):
+    with pytest.warns(UserWarning, match="fit removes the 1 trial"):
         search.fit(*iris)

@@ -214,9 +214,9 @@ def test_verify_names_what_is_damaged_and_removes_it_when_told_to(store):
     swapped.write_bytes(good.read_bytes())
     damaged = store.verify()
     assert sorted(damaged) == sorted(map(str, (cut, flipped, swapped)))
-    assert "not a whole archive" in damaged[str(cut)]
+    assert "not a complete zip archive" in damaged[str(cut)]
     assert "CRC" in damaged[str(flipped)]
-    assert damaged[str(swapped)] == "it holds another fit than its name says"
+    assert damaged[str(swapped)] == "the fit in it does not match its file name"
     assert len(store) == 4
     assert store.verify(remove=True) == damaged
     assert store.verify() == {}
@@ -231,7 +231,8 @@ def test_a_damaged_fit_is_left_out_of_the_tables_with_a_warning_that_names_it(st
     assert len(frame) == 1
     (message,) = messages
     assert str(files(store)[0]) in message
-    assert "left out" in message
+    assert "is damaged" in message
+    assert "is ignored" in message
 
 
 # ------------------------------------------------------------------ bounds
@@ -343,7 +344,7 @@ def test_a_temporary_store_goes_when_nobody_has_it_any_more():
         text for text in messages if "made on another machine, or was removed" in text
     ] == messages
     assert len(messages) == 1
-    assert "store= and the path of a directory that all machines share" in messages[0]
+    assert "the path of a directory that all machines share as store=" in messages[0]
     assert len(one) == 0
     assert not path.exists()
 
@@ -640,7 +641,8 @@ def test_a_foreign_file_of_the_right_form_is_damaged_and_trained_again(tmp_path,
     with file.open("wb") as foreign:
         format_module.write(foreign, {"key": key, "epochs": int(epochs)}, {})
     assert list(FitStore(place).verify().values()) == [
-        "it has no created, data, divergence, finished, history, n_rows, parameters, path, seconds"
+        "its record lacks created, data, divergence, finished, history, n_rows, parameters, path, "
+        "seconds"
     ]
     again, (message,) = ours(lambda: nets.make(place).fit(*iris))
     assert str(file) in message
@@ -656,12 +658,12 @@ def _read(path):
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
-        ({"history": 5}, "its history is a int"),
-        ({"history": {"loss": 5}}, "its loss is a int"),
-        ({"divergence": "nan"}, "its divergence is a str"),
-        ({"divergence": {"epoch": 1}}, "it has no at_once, message"),
-        ({"seconds": None}, "its seconds is a NoneType"),
-        ({"created": 1e30}, "it was created at 1e+30"),
+        ({"history": 5}, "its field history has type int"),
+        ({"history": {"loss": 5}}, "its field loss has type int"),
+        ({"divergence": "nan"}, "its field divergence has type str"),
+        ({"divergence": {"epoch": 1}}, "its record lacks at_once, message"),
+        ({"seconds": None}, "its field seconds has type NoneType"),
+        ({"created": 1e30}, "its time of creation, 1e+30, is out of range"),
     ],
 )
 def test_a_record_with_other_types_than_ours_is_damaged(tmp_path, iris, changed, what):
