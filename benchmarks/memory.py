@@ -18,6 +18,14 @@ from ._processes import machine, measure, print_table
 WORKS = {
     "one shape": ("kerasearch", "300 fits of one shape after 20", 20, 300, 0.1),
     "distinct shapes": ("kerasearch", "150 fits of distinct shapes after 50", 50, 150, 0.3),
+    "jax, one shape": ("kerasearch on JAX", "300 fits of one shape after 20", 20, 300, 0.1),
+    "jax, distinct shapes": (
+        "kerasearch on JAX",
+        "150 fits of distinct shapes after 50",
+        50,
+        150,
+        0.3,
+    ),
     "model.fit path": ("kerasearch", "100 fits with TerminateOnNaN after 20", 20, 100, None),
     "scikeras, one shape": ("scikeras", "60 fits of one shape after 20", 20, 60, None),
     "scikeras, distinct shapes": ("scikeras", "60 fits of distinct shapes after 20", 20, 60, None),
@@ -87,7 +95,8 @@ def main() -> None:
     for name, (library, what, _, _, required) in WORKS.items():
         if arguments.only and name not in arguments.only:
             continue
-        results[name] = measure("benchmarks.memory", name)
+        backend = "jax" if "jax" in name else "tensorflow"
+        results[name] = measure("benchmarks.memory", name, backend=backend)
         rows.append(
             {
                 "library": library,

@@ -15,6 +15,7 @@ from kerasearch.training import data
 from kerasearch.training.loaded_batches import LoadedBatches, _in_order
 from kerasearch.training.loaded_rows import LoadedRows
 
+from ..backends import BACKEND
 from ..slow import long_but
 from .test_fit import data as rows_and_classes
 from .test_fit import mlp
@@ -81,7 +82,10 @@ def test_each_batch_is_loaded_once_an_epoch_and_gets_random_numbers_of_its_own(x
     for epoch in range(2):
         order = data.order_of_epoch(5, epoch, N)
         for begin in (0, 32, 64):
-            assert len(trained.pop(tuple(order[begin : begin + 32]))) == 1
+            drawn = trained.pop(tuple(order[begin : begin + 32]))
+            assert len(set(drawn)) == 1
+            if BACKEND == "tensorflow":  # on JAX, Keras loads the very first batch twice
+                assert len(drawn) == 1
     assert trained == {tuple(range(32)): [None]}  # one of two validations had this at hand
     draws = [d for drawn in first.values() for d in drawn if d is not None]
     assert len(set(draws)) == 6
