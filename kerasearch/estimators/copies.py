@@ -8,7 +8,7 @@ import keras
 
 from .. import training
 from ..store import FitStore
-from . import dtype_policy, pickling
+from . import dask_tasks, dtype_policy, pickling
 from .main_objects import warn_when_dumped
 from .model_building import BuildInputs, build_model
 from .routing import RoutedParameters
@@ -31,6 +31,10 @@ class Copies(RoutedParameters):
         copy: Any = super().__sklearn_clone__()
         copy._dtype_policy = dtype_policy.of_this_thread() or self._dtype_policy
         return copy
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        in_task = None if "model_" in vars(self) else dask_tasks.reduced(self)
+        return super().__reduce_ex__(protocol) if in_task is None else in_task
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -7,9 +7,6 @@ their ``id``, so that it finds these copies. Dask removes all copies but one if 
 the object, and the worker with the last copy may die. In this case the search sends all data
 again, and repeats the batch of candidates.
 
-Dask's scheduler unpickles the arguments of tasks. Arguments that only workers need are therefore
-sealed, because otherwise the scheduler would import Keras to unpickle them.
-
 Checked with joblib 1.4 to 1.6 and distributed 2025.1 to 2026.8. A canary test in
 ``tests/cluster/test_dask.py`` fails if they change. This module does not import Dask. If Dask is
 not the active backend, this module does nothing.
@@ -17,12 +14,10 @@ not the active backend, this module does nothing.
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
@@ -96,32 +91,6 @@ class SentData:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SentData, ()  # in another process, no data have been sent
-
-
-class _Sealed:
-    """A value as bytes, which a worker unpickles."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-
-def sealed(backend: Any) -> Callable[[Any], Any]:
-    """Get a function that seals an argument of a task, unless the workers have its value."""
-    if not _is_dask(backend):
-        return lambda value: value
-    import cloudpickle  # Dask depends on it
-
-    def seal(value: Any) -> Any:
-        if id(value) in backend.data_futures or isinstance(value, _Sealed | np.ndarray):
-            return value
-        return _Sealed(cloudpickle.dumps(value))
-
-    return seal
-
-
-def unsealed(value: Any) -> Any:
-    """Unpickle a value if it was sealed."""
-    return pickle.loads(value.content) if isinstance(value, _Sealed) else value
 
 
 def _is_dask(backend: Any) -> bool:

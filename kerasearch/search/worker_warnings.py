@@ -20,7 +20,6 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
 from .._utils.user_warnings import Recorder
-from .dask_data import sealed, unsealed
 
 
 class Warned(NamedTuple):
@@ -50,11 +49,7 @@ def brought_back() -> Iterator[None]:
 
 def _submit(submit: Any, backend: Any, tasks: Any, callback: Any = None) -> Any:
     if hasattr(tasks, "items"):  # joblib's `BatchedCalls` has this attribute
-        seal = sealed(backend)
-        tasks.items = [
-            (_Recording(function), [*map(seal, args)], {n: seal(v) for n, v in kwargs.items()})
-            for function, args, kwargs in tasks.items
-        ]
+        tasks.items = [(_Recording(function), *arguments) for function, *arguments in tasks.items]
     return submit(backend, tasks, callback)
 
 
@@ -65,9 +60,8 @@ class _Recording:
         self.function = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        opened = {name: unsealed(value) for name, value in kwargs.items()}
         with _recorded() as warned:
-            result = self.function(*map(unsealed, args), **opened)
+            result = self.function(*args, **kwargs)
         if isinstance(result, dict):
             result["warnings"] = warned
         return result

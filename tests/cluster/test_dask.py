@@ -96,10 +96,9 @@ def test_what_workers_warn_of_in_scikit_learns_searches_reaches_the_program(clus
     assert errors.count("needs an integer random_state, not None") == 1
 
 
-def test_the_scheduler_of_our_searches_does_not_import_tensorflow(tmp_path):
+def test_the_scheduler_of_searches_does_not_import_tensorflow(tmp_path):
     with dask_cluster(tmp_path / "dask", n_workers=1) as cluster:
-        kinds = ("bayes", "hyperband", "manual")
-        tables(program(kinds, tmp_path / "store", cluster.address_file))
+        tables(program(KINDS, tmp_path / "store", cluster.address_file))
         maps = Path(f"/proc/{cluster.scheduler.pid}/maps")
         if not maps.exists():
             pytest.skip("what a process has loaded is read from /proc")
