@@ -66,7 +66,11 @@ def test_each_batch_is_loaded_once_an_epoch_and_gets_random_numbers_of_its_own(x
     seen = {}
 
     def load(rows, y, rng):
-        seen.setdefault(tuple(rows), []).append(rng.random() if rng else None)
+        drawn = seen.setdefault(tuple(rows), [])
+        number = rng.random() if rng else None
+        # on JAX, Keras loads the very first batch twice, which draws the same
+        if BACKEND != "jax" or number is None or number not in drawn:
+            drawn.append(number)
         return x[rows]
 
     def fit(epochs, initial_epoch=0):
@@ -82,10 +86,7 @@ def test_each_batch_is_loaded_once_an_epoch_and_gets_random_numbers_of_its_own(x
     for epoch in range(2):
         order = data.order_of_epoch(5, epoch, N)
         for begin in (0, 32, 64):
-            drawn = trained.pop(tuple(order[begin : begin + 32]))
-            assert len(set(drawn)) == 1
-            if BACKEND == "tensorflow":  # on JAX, Keras loads the very first batch twice
-                assert len(drawn) == 1
+            assert len(trained.pop(tuple(order[begin : begin + 32]))) == 1
     assert trained == {tuple(range(32)): [None]}  # one of two validations had this at hand
     draws = [d for drawn in first.values() for d in drawn if d is not None]
     assert len(set(draws)) == 6
