@@ -1,4 +1,4 @@
-"""Notebooks take a minute each: they are no part of ``pytest -m "not slow"``."""
+"""Notebooks take one to three minutes each: they are no part of ``pytest -m "not slow"``."""
 
 import pytest
 

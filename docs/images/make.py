@@ -1,4 +1,4 @@
-"""Make the README's pictures of a search: ``python docs/images/make.py``."""
+"""Make the README's plots of a search: ``python docs/images/make.py``."""
 
 from __future__ import annotations
 

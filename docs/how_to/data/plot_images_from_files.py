@@ -1,9 +1,9 @@
 """
-Search over images that lie in files
-====================================
+Search over images that are stored in files
+===========================================
 
-X is a list of paths, which scikit-learn cuts into folds. A function, the ``loader``, reads a
-batch of them when the network needs it, so that only a few batches are in memory at a time.
+X is a list of paths, and scikit-learn splits it into folds. A function, the ``loader``, reads a
+batch of images when the network needs it. Therefore only a few batches are in memory at a time.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ from kerasearch import KerasClassifier, summarize
 # %%
 # The files
 # ---------
-# Here the files are written first, into a temporary folder. Yours are there already.
+# This example first writes the files into a temporary folder. You already have your files.
 
 digits = load_digits()
 folder = tempfile.TemporaryDirectory()
@@ -34,7 +34,7 @@ labels = digits.target[:600]
 # %%
 # The loader
 # ----------
-# It gets some paths and returns an array with one image for each of them.
+# The loader gets some paths and returns an array with one image for each path.
 
 
 def read(paths):
@@ -47,8 +47,8 @@ read(paths[:2]).shape
 # %%
 # The search
 # ----------
-# ``meta["X_shape_"]`` has the shape of what the loader returns. Two threads read ahead while the
-# network trains.
+# ``meta["X_shape_"]`` has the shape of the array that the loader returns. Two threads load the next
+# batches while the network trains.
 
 
 def convolutions(meta, filters=8):
@@ -77,7 +77,7 @@ summarize(search)[["filters", "mean", "std"]].round(3)
 # %%
 # The result
 # ----------
-# These are files that the search never saw. The label that is predicted stands above each.
+# The search did not use these files. The predicted label is above each image.
 
 new = [f"{folder.name}/{number:04}.png" for number in range(600, 612)]
 for path, image in zip(new, digits.images[600:], strict=False):
@@ -99,4 +99,4 @@ folder.cleanup()
 # - Change the images at random in training: give the loader an argument ``rng``, which is a random
 #   generator in training and None in prediction (:class:`~kerasearch.KerasClassifier`).
 # - Read the rows of a memory map or of an HDF5 file in the same way: X is then the row numbers.
-# - Search two loaders: ``{"loader": [read, read_and_shift]}``.
+# - Search over two loaders: ``{"loader": [read, read_and_shift]}``.

@@ -2,8 +2,8 @@
 Search over a network with several inputs
 =========================================
 
-A network may have an Input for numbers, one for a category and one for text. ``inputs`` says which
-columns of the table each Input gets, and the search cuts the table into folds as it is.
+A network can have an Input for numbers, an Input for a category and an Input for text. ``inputs``
+says which columns of the table each Input gets. The search splits the whole table into folds.
 """
 
 import keras
@@ -40,8 +40,8 @@ offers.head()
 # %%
 # The network
 # -----------
-# ``X`` has the rows that train, by Input: layers are adapted to them. ``meta["inputs_"]`` has the
-# categories that they know.
+# ``X`` is a dict with the training rows of each Input. Layers are adapted to these rows.
+# ``meta["inputs_"]`` has the categories of the training rows.
 
 
 def three_inputs(meta, X, brand_width=2, use_text=True):
@@ -75,17 +75,17 @@ network = KerasRegressor(
 # %%
 # The search
 # ----------
-# Does the text help, and how wide is the vector of a brand?
+# Does the text help, and which width of the vectors of the brands is best?
 
 search = GridSearchCV(network, {"use_text": [False, True], "brand_width": [1, 2]}, cv=3)
 search.fit(offers, price)
 summarize(search)[["use_text", "brand_width", "mean", "std"]].round(3)
 
 # %%
-# What the network learned of the brands
-# --------------------------------------
-# With a width of 1, a brand is a place on a line. The network found the order of their prices,
-# which it was never told.
+# What the network learned about the brands
+# -----------------------------------------
+# With a width of 1, the vector of a brand is one number. The order of these numbers is the order of
+# the prices, although the network never saw this order.
 
 one = network.set_params(brand_width=1).fit(offers, price)
 brands = one.inputs_["brand"].vocabulary
@@ -101,7 +101,7 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Put arrays of different shapes side by side, such as images and tables:
+# - Combine arrays of different shapes, such as images and tables:
 #   :func:`kerasearch.stack_inputs`.
 # - ``inputs`` takes column names, positions and slices: :class:`~kerasearch.KerasRegressor`.
 # - Give the network several targets too: :doc:`../targets/plot_several_heads`.

@@ -2,9 +2,9 @@
 Search over a table with categories and missing values
 ======================================================
 
-A real table has numbers, categories and empty cells. A pipeline prepares them in each fold, so that
-no test row has a part in a median or a scale, and one grid searches the preparation and the network
-together.
+A real table has numbers, categories and empty cells. A pipeline prepares the table in each fold, so
+that no median and no scale depends on test rows. One grid has the hyperparameters of the
+preparation and of the network.
 """
 
 import matplotlib.pyplot as plt
@@ -21,8 +21,8 @@ from kerasearch import KerasRegressor, SliceDisplay, param_grid, summarize
 # %%
 # The table
 # ---------
-# These are the rents of 1,200 flats. The year of construction is often unknown, above all for old
-# houses. So an empty cell tells something about the rent.
+# These are the rents of 1,200 apartments. The year of construction is often unknown, most often for
+# old houses. Therefore an empty cell has information about the rent.
 
 rng = np.random.default_rng(0)
 n = 1200
@@ -48,8 +48,8 @@ flats.head()
 # %%
 # The pipeline
 # ------------
-# Numbers are imputed and scaled. Categories become columns of zeros and ones; an unknown category
-# in a test fold is a row of zeros.
+# Numbers are imputed and scaled. Categories become columns of zeros and ones. An unknown category
+# in a test fold becomes a row of zeros.
 
 numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
 categories = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
@@ -74,14 +74,14 @@ search = GridSearchCV(pipeline, grid, cv=3).fit(flats, rent)
 summarize(search)[["add_indicator", "hidden_layer_sizes", "mean", "std"]].round(3)
 
 # %%
-# The empty tuple is a linear model. A hidden layer is much better, because the price of a square
-# meter multiplies the area. A column that says where the year was missing helps too.
+# The empty tuple is a linear model. A network with a hidden layer is much better, because the rent
+# is the price of a square meter times the area. A column that marks the missing years also helps.
 
 SliceDisplay.from_search(search)
 plt.show()
 
 # %%
-# The fitted search takes a table as it is, with empty cells and new categories.
+# The fitted search accepts a new table with empty cells and new categories.
 
 new = pd.DataFrame(
     {"area": [60, 60], "year": [2015, np.nan], "district": ["Center", "Island"], "heating": "gas"}
@@ -91,7 +91,7 @@ search.predict(new).round()
 # %%
 # What to try next
 # ----------------
-# - Give each category a vector that training finds: :doc:`plot_several_inputs`.
-# - Search the default network's ``dropout`` and ``l2`` too: :func:`kerasearch.mlp`.
-# - Names deep in a pipeline are found by :func:`kerasearch.param_grid` and
-#   :func:`kerasearch.param_distributions`.
+# - Use a vector for each category, which training finds: :doc:`plot_several_inputs`.
+# - Search over ``dropout`` and ``l2`` of the default network too: :func:`kerasearch.mlp`.
+# - :func:`kerasearch.param_grid` and :func:`kerasearch.param_distributions` find names deep in a
+#   pipeline.

@@ -2,9 +2,8 @@
 Search over a network that reads text
 =====================================
 
-Documents go in as a list of strings. The network's own text layer learns its vocabulary from the
-training rows of each fold, and the search decides whether it shall know single words or pairs of
-them.
+X is a list of strings. The text layer of the network learns its vocabulary from the training rows
+of each fold. The search decides whether the vocabulary has single words or also pairs of words.
 """
 
 import keras
@@ -17,8 +16,8 @@ from kerasearch import KerasClassifier, summarize
 # %%
 # The documents
 # -------------
-# Each review has two judgments, and "not" turns a judgment into its opposite. One reader in twenty
-# marks the wrong opinion.
+# Each review has two judgments, and "not" turns a judgment into its opposite. In one of twenty
+# reviews, the label is wrong.
 
 rng = np.random.default_rng(0)
 GOOD, BAD = ["moving", "witty", "superb"], ["dull", "noisy", "hollow"]
@@ -43,8 +42,8 @@ for text, opinion in zip(reviews[:3], opinions, strict=False):
 # %%
 # The network
 # -----------
-# The argument ``X`` of the builder is filled in with the texts of the rows that train. So the
-# vocabulary knows nothing of a test fold.
+# kerasearch fills in the argument ``X`` of the builder with the texts of the training rows.
+# Therefore the vocabulary has no words that are only in a test fold.
 
 
 def reader(X, ngrams=1, width=4):
@@ -62,15 +61,15 @@ search.fit(reviews, opinions)
 summarize(search)[["ngrams", "width", "mean", "std"]].round(3)
 
 # %%
-# Single words cannot tell "not dull" from "dull". Pairs of words can.
+# Single words cannot tell "not dull" from "dull". Pairs of words can do this.
 
 search.predict(["the story is not dull", "the music is not superb and the end is hollow"])
 
 # %%
-# What each word does
-# -------------------
-# The vector of a word times the weights of the last layer says how far the word moves the answer
-# towards "good".
+# The effect of each word
+# -----------------------
+# The vector of a word times the weights of the last layer says how much the word moves the
+# prediction towards "good".
 
 model = search.best_estimator_.model_
 text_layer, embedding, _, output = model.layers[-4:]
@@ -87,6 +86,6 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Feed a network of numbers instead: ``make_pipeline(TfidfVectorizer(), KerasClassifier())``.
-# - Put text beside numbers: :doc:`plot_several_inputs`.
-# - What a builder may know of its data is in :class:`~kerasearch.KerasClassifier`.
+# - Use a network that takes numbers: ``make_pipeline(TfidfVectorizer(), KerasClassifier())``.
+# - Combine text with numbers: :doc:`plot_several_inputs`.
+# - Read which information about the data a builder can get: :class:`~kerasearch.KerasClassifier`.

@@ -2,8 +2,8 @@
 Search over a time series without looking into the future
 =========================================================
 
-A random fold would train on tomorrow and test on today. ``TimeSeriesSplit`` trains on the past
-alone, in the search and for the validation rows of each fit too.
+With random folds, a network would train on tomorrow and be tested on today. ``TimeSeriesSplit``
+trains only on the past. Use it for the folds of the search and for the validation rows of each fit.
 """
 
 import keras
@@ -16,7 +16,8 @@ from kerasearch import KerasRegressor, SliceDisplay
 # %%
 # The series
 # ----------
-# The visitors of a museum in 1,000 days: a week, a year, and weather that lasts for some days.
+# The series has the numbers of visitors of a museum on 1,000 days. They depend on the day of the
+# week, on the season, and on weather that lasts for some days.
 
 rng = np.random.default_rng(0)
 day = np.arange(1000)
@@ -27,7 +28,7 @@ week = np.array([-60, -20, -10, 0, 10, 50, 70])[day % 7]
 visitors = 300 + week + 60 * np.sin(2 * np.pi * day / 365) + weather
 
 # %%
-# A row of X has the 28 days before the day that is predicted, the last one at the end.
+# A row of X has the 28 days before the day that is predicted. The latest day is at the end.
 
 X = np.lib.stride_tricks.sliding_window_view(visitors, 28)[:-1]
 y = visitors[28:]
@@ -36,8 +37,8 @@ X.shape, y.shape
 # %%
 # The network
 # -----------
-# How many days the network looks back is an argument of the builder. The mean and the scale of the
-# target are those of the training rows.
+# An argument of the builder says how many days the network looks back. The mean and the scale of
+# the target are computed from the training rows.
 
 
 def forecaster(meta, n_days=7, units=32):
@@ -63,7 +64,7 @@ SliceDisplay.from_search(search)
 plt.show()
 
 # %%
-# A network that sees a whole week knows which day comes next.
+# A network that gets a whole week can find out which day of the week comes next.
 #
 # The forecast of the last fold
 # -----------------------------

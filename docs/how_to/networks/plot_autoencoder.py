@@ -2,9 +2,9 @@
 Put an autoencoder into a pipeline
 ==================================
 
-An autoencoder learns to give its input back through a narrow layer, and needs no labels. As a
-step of a pipeline it makes features for a classifier, and a search finds how narrow the layer may
-be.
+An autoencoder learns to reproduce its input through a narrow layer, and needs no labels. As a
+step of a pipeline, it makes features for a classifier. A search finds the best width of the narrow
+layer.
 """
 
 import keras
@@ -20,7 +20,7 @@ from kerasearch import KerasTransformer, SliceDisplay, param_grid
 # %%
 # The pipeline
 # ------------
-# ``layer`` names the layer whose output is the code, that is, what ``transform`` gives.
+# ``layer`` names the layer whose output is the code. ``transform`` returns the code.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -50,10 +50,10 @@ SliceDisplay.from_search(search)
 plt.show()
 
 # %%
-# What comes back
-# ---------------
-# The first row has digits as they are. The rows below have come through codes of 2 and of 32
-# numbers.
+# The reproduced digits
+# ---------------------
+# The first row has the original digits. The rows below have the digits that were reproduced from
+# codes of 2 numbers and of 32 numbers.
 
 shown = X[:10]
 rows = {"as it is": shown}
@@ -72,6 +72,7 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Search an autoencoder by itself: the score is minus the loss, and ``fit(X)`` needs no target.
-# - Have pandas columns as the output: ``set_output(transform="pandas")``.
-# - A loss of one's own, several Inputs and other options: :class:`~kerasearch.KerasTransformer`.
+# - Search over an autoencoder without a classifier: the score is the negative loss, and ``fit(X)``
+#   needs no target.
+# - Get the code as a pandas table: ``set_output(transform="pandas")``.
+# - Use your own loss, several Inputs and other options: :class:`~kerasearch.KerasTransformer`.

@@ -2,9 +2,9 @@
 Stop early inside a search
 ==========================
 
-Give a network more epochs than it needs, and let each fold stop when its own validation loss no
-longer improves. The rows that decide are held out of the training fold, so that the test fold
-stays unseen.
+Give a network more epochs than it needs. Each fit then stops when its validation loss no longer
+improves. The validation rows are held out of the training fold, so that no fit uses the test
+fold.
 """
 
 import keras
@@ -17,8 +17,9 @@ from kerasearch import FitStore, KerasClassifier, TrainingCurvesDisplay, summari
 # %%
 # The network
 # -----------
-# A fifth of the training rows is held out, stratified. A fit stops when their loss did not
-# improve in three epochs, and goes back to its best weights. Each fit has a copy of the callback.
+# A fifth of the training rows is held out, stratified. A fit stops if the loss of these rows did
+# not improve in three epochs. It then restores its best weights. Each fit has a copy of the
+# callback.
 
 X, y = load_digits(return_X_y=True)
 stopping = keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)
@@ -33,7 +34,7 @@ network = KerasClassifier(
 # %%
 # The search
 # ----------
-# A scorer that returns a dict brings the number of epochs into ``cv_results_``.
+# A scorer that returns a dict puts the number of epochs into ``cv_results_``.
 
 
 def scoring(estimator, X, y):
@@ -51,7 +52,7 @@ summarize(search)[["learning_rate", "mean", "std", "epochs"]].round(3)
 #
 # The curves
 # ----------
-# The store keeps the history of every fit. Without a path it is a temporary one.
+# The store keeps the history of every fit. Without a path, the store is a temporary directory.
 
 TrainingCurvesDisplay.from_search(search)
 plt.show()
@@ -59,9 +60,9 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Search the patience: give the class, ``callbacks=[keras.callbacks.EarlyStopping]``, and
-#   ``callbacks__0__patience`` in the grid.
+# - Search over the patience: give the class, ``callbacks=[keras.callbacks.EarlyStopping]``, and put
+#   ``callbacks__0__patience`` into the grid.
 # - Validate on the last rows of a time series: :doc:`../data/plot_time_series`.
-# - Give few epochs to many candidates, and more to the best:
+# - Give few epochs to many candidates, and more epochs to the best candidates:
 #   :class:`~kerasearch.HyperbandSearchCV`.
-# - All arguments of the display: :class:`~kerasearch.TrainingCurvesDisplay`.
+# - See all arguments of the display: :class:`~kerasearch.TrainingCurvesDisplay`.

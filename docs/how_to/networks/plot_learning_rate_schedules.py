@@ -1,9 +1,9 @@
 """
-Search learning-rate schedules
-==============================
+Search over learning-rate schedules
+===================================
 
-A learning rate may stay as it is, or fall while the network trains. Give the class of a schedule
-as the learning rate, and the arguments of the schedule become hyperparameters too.
+A learning rate can be constant, or it can fall during training. If you give the class of a schedule
+as the learning rate, the arguments of the schedule become hyperparameters too.
 """
 
 import matplotlib.pyplot as plt
@@ -17,8 +17,8 @@ from kerasearch import KerasClassifier, param_grid, summarize, when
 # %%
 # The grid
 # --------
-# Each schedule has arguments of its own, so the grid has a part for each of them, which ``when``
-# makes. A training fold has 1,198 rows. Ten epochs of batches with 32 rows are 380 steps.
+# Each schedule has its own arguments. Therefore ``when`` makes a part of the grid for each
+# schedule. A training fold has 1,198 rows. Ten epochs of batches with 32 rows are 380 steps.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -31,7 +31,7 @@ exponential = when(
 grid = param_grid(network, learning_rate=[*starts, cosine, exponential])
 
 # %%
-# This is how the three of them fall from 0.01.
+# The plot shows the three learning rates, which all start at 0.01.
 
 steps = np.arange(381)
 schedules = {
@@ -67,9 +67,9 @@ plt.show()
 # %%
 # The last fit
 # ------------
-# All 1,797 rows are more steps than a fold has. A schedule that ends after 380 steps would leave
-# the last epochs without any learning. So the search does not refit, and the winner gets the
-# steps that it needs.
+# A fit on all 1,797 rows has more steps than a fit on a training fold. With a schedule that ends
+# after 380 steps, the network would not learn in the last epochs. Therefore the search does not
+# refit, and the best candidate is trained here with the right number of steps.
 
 best = dict(search.best_params_)
 steps = "optimizer__learning_rate__decay_steps"
@@ -81,8 +81,8 @@ best
 # %%
 # What to try next
 # ----------------
-# - Draw the first rate at random: ``log_uniform(1e-3, 1e-1)`` in
+# - Draw the initial rate at random: ``log_uniform(1e-3, 1e-1)`` in
 #   :class:`~sklearn.model_selection.RandomizedSearchCV` (:func:`kerasearch.log_uniform`).
-# - Let the rate fall when the validation loss stands still: ``callbacks=[ReduceLROnPlateau()]``
+# - Reduce the rate when the validation loss no longer improves: ``callbacks=[ReduceLROnPlateau()]``
 #   with ``validation_split`` (:doc:`plot_early_stopping`).
-# - How names reach what they mean: :class:`~kerasearch.KerasClassifier`.
+# - Read which object gets a parameter: :class:`~kerasearch.KerasClassifier`.

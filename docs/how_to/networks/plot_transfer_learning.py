@@ -1,9 +1,9 @@
 """
-Transfer learning from a network of your own
-============================================
+Transfer learning from your own network
+=======================================
 
 A network that was trained on many rows is a good start for a related task with few rows. Each fit
-of the search starts from a copy of it, and the search decides whether the copy is trained
+of the search starts from a copy of this network. The search decides whether the copy is trained
 further.
 """
 
@@ -18,7 +18,7 @@ from kerasearch import KerasClassifier, summarize
 # %%
 # The base
 # --------
-# The base learns from 1,200 pictures of a first camera.
+# The base network learns from 1,200 images of a first camera.
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
@@ -42,8 +42,8 @@ first = KerasClassifier(first_network, epochs=20, random_state=0).fit(X[:1200], 
 base = first.model_.layers[0]
 
 # %%
-# A second camera makes darker pictures with noise, and its light comes from the left. The first
-# network does not read them well.
+# A second camera makes darker images with noise, and its light comes from the left. The base
+# network often predicts wrong labels for these images.
 
 rng = np.random.default_rng(0)
 light = np.tile(np.linspace(0.4, 0, 8), 8)
@@ -55,8 +55,8 @@ for name, pictures in [("first", X[1200:]), ("second", X_second)]:
 # %%
 # The network
 # -----------
-# The base was made outside the builder. So each fit trains a copy that starts from its weights,
-# and the weights of the base itself never change.
+# The base was made outside the builder. Therefore each fit trains a copy that starts from the
+# weights of the base. The weights of the base itself never change.
 
 
 def second_network(meta, start="base", train_start=True):
@@ -69,8 +69,8 @@ def second_network(meta, start="base", train_start=True):
 # %%
 # The search
 # ----------
-# Only 40 pictures of the second camera have labels to train on. ``"nothing"`` is the same network
-# without the weights of the base.
+# Only 40 images of the second camera have labels. ``"nothing"`` is the same network without the
+# weights of the base.
 
 network = KerasClassifier(
     second_network, epochs=40, batch_size=10, optimizer__learning_rate=0.01, random_state=0
@@ -87,8 +87,8 @@ def search_with(n_rows):
 summarize(search_with(40))[["start", "train_start", "mean", "std"]].round(3)
 
 # %%
-# The frozen base is best, because so few rows cannot spoil it. With more rows it becomes better to
-# train the copy further.
+# The frozen base is best, because training on so few rows makes the weights worse. With more rows,
+# it is better to train the copy further.
 
 sizes = [20, 40, 80, 160]
 scores = np.array([search_with(size).cv_results_["mean_test_score"] for size in sizes])
@@ -103,6 +103,7 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - A saved model is a base too: ``base = keras.models.load_model("base.keras")``.
+# - Use a saved model as the base: ``base = keras.models.load_model("base.keras")``.
 # - Train the base without labels: :doc:`plot_autoencoder`.
-# - A whole model as ``model=`` is a template: :class:`~kerasearch.KerasClassifier`.
+# - Give a whole model as ``model=``, which is then a template:
+#   :class:`~kerasearch.KerasClassifier`.

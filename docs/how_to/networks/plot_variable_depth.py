@@ -1,6 +1,6 @@
 """
-Search the number of layers and their widths
-============================================
+Search over the number of layers and their widths
+=================================================
 
 A network with one layer has one width, and a network with three layers has three. ``layer_sizes``
 draws the depth first and then as many widths as there are layers.
@@ -17,7 +17,7 @@ from kerasearch import KerasClassifier, layer_sizes, log_uniform, param_grid, su
 # %%
 # The space
 # ---------
-# These are some of the networks that the search may draw.
+# These are some of the networks that the search can draw.
 
 sizes = layer_sizes(depth=(0, 3), units=(2, 32))
 [sizes.rvs(random_state=seed) for seed in range(5)]
@@ -25,8 +25,8 @@ sizes = layer_sizes(depth=(0, 3), units=(2, 32))
 # %%
 # The search
 # ----------
-# Two half moons lie in each other. A network without a hidden layer draws a straight line between
-# them.
+# The two classes are two interlocking half moons. A network without a hidden layer can only
+# separate classes by a straight line.
 
 X, y = make_moons(500, noise=0.2, random_state=0)
 network = KerasClassifier(epochs=40, random_state=0)
@@ -50,8 +50,8 @@ plt.show()
 # %%
 # An argument for each layer
 # --------------------------
-# ``layer_sizes`` serves any builder that takes a tuple. Where layers have more arguments than a
-# width, ``when`` gives the second layer's arguments to the networks that have one.
+# ``layer_sizes`` is for builders that take a tuple. If layers have more arguments than a width, use
+# ``when``. It gives the arguments of the second layer only to networks that have a second layer.
 
 
 def build(meta, n_layers=1, units1=16, units2=8, dropout2=0.0):
@@ -71,16 +71,16 @@ grid = param_grid(
 grid
 
 # %%
-# The grid has 2 candidates with one layer and 8 with two. No fit is spent on a width that no
-# layer has.
+# The grid has 2 candidates with one layer and 8 candidates with two layers. No fit is for a width
+# of a layer that does not exist.
 
 len(ParameterGrid(grid))
 
 # %%
 # What to try next
 # ----------------
-# - Narrowing layers, or layers of one width: ``shape="funnel"`` and ``shape="constant"`` of
-#   :func:`kerasearch.layer_sizes`.
-# - Values that open parameters, at any depth: :func:`kerasearch.when`.
-# - A space as code, with loops: ``space=function_of_a_trial`` in
+# - Use layers that become narrower, or layers of one width: ``shape="funnel"`` and
+#   ``shape="constant"`` of :func:`kerasearch.layer_sizes`.
+# - Add parameters that exist only with some values of another parameter: :func:`kerasearch.when`.
+# - Write the space as code, with loops: ``space=function_of_a_trial`` in
 #   :class:`~kerasearch.BayesSearchCV`.

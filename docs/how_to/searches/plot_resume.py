@@ -1,9 +1,9 @@
 """
-Go on with a search that was killed
-===================================
+Continue a search that was killed
+=================================
 
-A long search may be killed by a power cut, by the system or by Ctrl-C. With a ``store`` every
-finished fit is kept in a folder, and the same call goes on where it was, with the same numbers.
+A long search can be killed by a power failure, by the system or by Ctrl-C. A ``store`` keeps every
+finished fit in a folder. The same call then continues the search, with the same numbers.
 """
 
 import subprocess
@@ -22,8 +22,8 @@ from kerasearch import FitStore, KerasClassifier, summarize
 # %%
 # A script that is killed
 # -----------------------
-# The script runs a search of 12 fits in a process of its own. The store needs an integer
-# ``random_state``, since only then a fit can be told from another one.
+# The script runs a search of 12 fits in a separate process. The store needs an integer
+# ``random_state``, because it can find a fit only if the seed is known.
 
 SCRIPT = """
 import sys
@@ -43,7 +43,7 @@ script.write_text(SCRIPT, encoding="utf-8")
 store = FitStore(Path(folder.name) / "store")
 
 # %%
-# We kill it as soon as five fits are there.
+# We kill the process as soon as the store has five fits.
 
 with subprocess.Popen(
     [sys.executable, str(script), str(store.path)], stderr=subprocess.DEVNULL
@@ -57,8 +57,8 @@ print(f"{len(store)} of 12 fits were kept.")
 # %%
 # The same search again
 # ---------------------
-# It runs in this process now. A scorer that returns a dict counts the epochs that are really
-# trained: a fit that comes from the store has none.
+# Now the search runs in this process. A scorer that returns a dict counts the trained epochs. A fit
+# that is read from the store trains no epoch.
 
 
 def scoring(estimator, X, y):
@@ -87,7 +87,7 @@ plt.show()
 # %%
 # The numbers
 # -----------
-# They are those of a search that was never killed, to the last bit.
+# The numbers are equal to the numbers of a search that was never killed, to the last bit.
 
 whole = GridSearchCV(network.set_params(store=None), grid, cv=3).fit(X, y)
 same = whole.cv_results_["mean_test_score"] == search.cv_results_["mean_test_accuracy"]
@@ -100,7 +100,8 @@ folder.cleanup()
 # %%
 # What to try next
 # ----------------
-# - Give a larger grid, or more epochs, with the same store: only what is new is trained.
-# - See what a store has: ``frame()`` and ``training_history()`` of :class:`~kerasearch.FitStore`.
-# - A Bayesian search needs its study too: ``storage=`` of :class:`~kerasearch.BayesSearchCV`, as in
-#   :doc:`plot_share_a_search`.
+# - Use a larger grid, or more epochs, with the same store: only new fits and epochs are trained.
+# - Read the content of a store: ``frame()`` and ``training_history()`` of
+#   :class:`~kerasearch.FitStore`.
+# - Continue a Bayesian search, which also needs its study: ``storage=`` of
+#   :class:`~kerasearch.BayesSearchCV`, as in :doc:`plot_share_a_search`.

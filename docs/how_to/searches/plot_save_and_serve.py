@@ -1,9 +1,9 @@
 """
-Save the winner and serve it
-============================
+Save and serve the best network
+===============================
 
-There are three ways to take the best network of a search to another process: joblib, cloudpickle,
-and Keras' own file. They differ in what must be installed where the network is used.
+There are three ways to use the best network of a search in another process: joblib, cloudpickle,
+and Keras' own file. They need different packages in the other process.
 """
 
 import subprocess
@@ -25,9 +25,9 @@ from sklearn.preprocessing import StandardScaler
 from kerasearch import KerasClassifier
 
 # %%
-# The winner
-# ----------
-# The builder puts the scaling into the network. So the file of Keras has it too.
+# The best network
+# ----------------
+# The builder puts the scaling into the network. Therefore the file of Keras also has the scaling.
 
 X, y = load_wine(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
@@ -53,8 +53,8 @@ print(f"Accuracy on the test rows: {search.score(X_test, y_test):.2f}")
 # %%
 # cloudpickle
 # -----------
-# ``cloudpickle`` takes the builder along, which is a function of this script. The file is read by
-# ``pickle``, where kerasearch is installed.
+# ``cloudpickle`` also writes the code of the builder, which is a function of this script.
+# ``pickle`` reads the file in any process in which kerasearch is installed.
 
 folder = tempfile.TemporaryDirectory()
 files = Path(folder.name)
@@ -64,7 +64,7 @@ with (files / "wine.pickle").open("wb") as file:
 # %%
 # Keras' own file
 # ---------------
-# It needs Keras alone. Keras knows nothing of labels, so they are written beside it.
+# This file needs only Keras. It has no labels, so the labels are written into a second file.
 
 search.best_estimator_.model_.save(files / "wine.keras")
 np.savetxt(files / "labels.txt", search.classes_, fmt="%d")
@@ -72,8 +72,9 @@ np.savetxt(files / "labels.txt", search.classes_, fmt="%d")
 # %%
 # joblib
 # ------
-# ``joblib`` and ``pickle`` write only the name of a builder, which must then be importable where
-# the file is read. That of the default network always is, so a whole pipeline may be saved.
+# ``joblib`` and ``pickle`` write only the name of the builder. The process that reads the file must
+# be able to import the builder. This is always possible for the builder of the default network. The
+# example saves a whole pipeline with the default network.
 
 pipeline = make_pipeline(StandardScaler(), KerasClassifier(epochs=20, random_state=0))
 joblib.dump(pipeline.fit(X_train, y_train), files / "pipeline.joblib")
@@ -83,7 +84,7 @@ bool((loaded.predict_proba(X_test) == pipeline.predict_proba(X_test)).all())
 # %%
 # In another process
 # ------------------
-# A process that never saw the builder reads the first two files, and gives the same labels for the
+# A process without the builder reads the first two files, and predicts the same labels for the
 # first five test rows.
 
 SCRIPT = """
@@ -105,10 +106,10 @@ print(done.stdout, end="")
 print("here:  ", search.predict(X_test[:5]))
 
 # %%
-# How long an answer takes
-# ------------------------
-# A service answers for one row at a time. Keras' own ``predict`` is made for many rows, and is slow
-# for a single one. The fitted estimator and a call of the model are much quicker.
+# How long a prediction takes
+# ---------------------------
+# A service predicts one row at a time. Keras' own ``predict`` is made for many rows, and is slow
+# for a single row. The fitted estimator and a call of the model are much faster.
 
 model = keras.models.load_model(files / "wine.keras")
 row = X_test[:1]
@@ -139,7 +140,7 @@ folder.cleanup()
 # %%
 # What to try next
 # ----------------
-# - Put all preparation into the network, as here, if Keras alone shall serve it.
-# - Say which columns the network wants by name: :doc:`../data/plot_several_inputs`.
-# - What a fitted network has, such as ``model_`` and ``classes_``:
+# - Put all preparation into the network, as here, if you want to serve it with Keras only.
+# - Give the columns of the network by name: :doc:`../data/plot_several_inputs`.
+# - Read about the attributes of a fitted estimator, such as ``model_`` and ``classes_``:
 #   :class:`~kerasearch.KerasClassifier`.

@@ -2,8 +2,8 @@
 Share a search between processes
 ================================
 
-Start the same script twice, or ten times, and all of them work on one Bayesian search. They meet
-in a file, evaluate no candidate twice, and end with the same result.
+Start the same script twice or ten times, and all processes work on one Bayesian search. They share
+a file, evaluate no candidate twice, and end with the same result.
 """
 
 import subprocess
@@ -20,8 +20,8 @@ from kerasearch import BayesSearchCV, KerasClassifier, integers, log_uniform, su
 # %%
 # The script
 # ----------
-# ``storage`` is the file that the processes share; here it is a journal of Optuna. ``n_iter`` is
-# the number of candidates of all processes together.
+# ``storage`` is the file that the processes share. Here it is an Optuna journal. ``n_iter`` is the
+# number of candidates of all processes together.
 
 SCRIPT = """
 import sys
@@ -48,8 +48,8 @@ journal = str(Path(folder.name) / "journal.log")
 # %%
 # Two processes
 # -------------
-# In two terminals you would write ``python search.py journal.log`` in each. A status of 0 says
-# that a process ended well.
+# If you have two terminals, write ``python search.py journal.log`` in each terminal. A status of 0
+# means that a process ended without an error.
 
 processes = [
     subprocess.Popen([sys.executable, str(script), journal], stderr=subprocess.DEVNULL)
@@ -60,8 +60,7 @@ print([process.wait() for process in processes])
 # %%
 # The result
 # ----------
-# The same call finds all candidates in the journal. It trains nothing but the best one, on all
-# rows.
+# The same call finds all candidates in the journal. It only trains the best candidate, on all rows.
 
 X, y = load_digits(return_X_y=True)
 network = KerasClassifier(epochs=10, random_state=0)
@@ -74,11 +73,11 @@ search.fit(X / 16, y)
 summarize(search, top=3)[["learning_rate", "batch_size", "mean", "std"]].round(4)
 
 # %%
-# Who did what
-# ------------
-# The study knows when each candidate began and ended. Two of them run at a time, one in each
-# process. Where both processes add the same candidate at the same moment, one of the two trials
-# fails, and nothing is trained for it.
+# The work of each process
+# ------------------------
+# The study has the start and the end of each trial. Two trials run at a time, one in each process.
+# If both processes add the same candidate at the same moment, one of the two trials fails, and
+# nothing is trained for this trial.
 
 trials = [trial for trial in search.study_.trials if trial.state.name == "COMPLETE"]
 first = min(trial.datetime_start for trial in trials)
@@ -102,6 +101,6 @@ folder.cleanup()
 # ----------------
 # - Share a database between machines: ``storage="postgresql://..."``
 #   (:class:`~kerasearch.BayesSearchCV`).
-# - Start one of the processes again after a crash: it goes on where the search is.
+# - Start one of the processes again after a crash: it continues the search.
 # - Share the fits of a grid or random search: give all processes one ``store``
 #   (:class:`~kerasearch.FitStore`, :doc:`plot_resume`).

@@ -2,8 +2,8 @@
 Search over class weights
 =========================
 
-A network that is trained on mostly one class learns that class. ``class_weight`` gives the rows
-of a rare class a larger weight in the loss, and it is a hyperparameter as any other.
+If most training rows have the same class, a network mostly predicts this class. ``class_weight``
+gives the rows of a rare class a larger weight in the loss. It is a hyperparameter like any other.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ from kerasearch import KerasClassifier, param_grid, summarize
 # %%
 # The data
 # --------
-# Most of the calls at a service are questions. Few are complaints, and very few are from people who
-# leave.
+# Most calls to a service are questions. Few calls are complaints, and very few calls are from
+# customers who leave.
 
 X, number = make_classification(
     2400,
@@ -39,8 +39,8 @@ pd.Series(y).value_counts()
 # %%
 # The search
 # ----------
-# ``"balanced"`` weighs each class by the inverse of its number of rows in the fold. A dict has
-# weights by label. The balanced accuracy is the mean of the share that was found of each class.
+# ``"balanced"`` weights each class by the inverse of its number of rows in the fold. A dict has a
+# weight for each label. The balanced accuracy is the mean recall of the classes.
 
 pipeline = make_pipeline(StandardScaler(), KerasClassifier(epochs=20, random_state=0))
 some = {"question": 1, "complaint": 2, "leaves": 5}
@@ -52,8 +52,8 @@ search.fit(X_train, y_train)
 summarize(search)[["class_weight", "mean", "std", "mean_accuracy"]].round(3)
 
 # %%
-# The balanced weights find more of the rare classes. They cost some accuracy, since more
-# questions are taken for something else.
+# With balanced weights, the network finds more rows of the rare classes. The accuracy is lower,
+# because more questions get a wrong label.
 
 labels = ["question", "complaint", "leaves"]
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained", sharey=True)
@@ -70,6 +70,6 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Two classes and a cost: :doc:`plot_thresholds`.
-# - Give each row a weight of its own: ``search.fit(X, y, kerasclassifier__sample_weight=weights)``.
-# - :class:`~kerasearch.KerasClassifier` has ``class_weight`` for labels at positions too.
+# - Use the costs of errors with two classes: :doc:`plot_thresholds`.
+# - Give each row its own weight: ``search.fit(X, y, kerasclassifier__sample_weight=weights)``.
+# - Use ``class_weight`` for labels at positions too: :class:`~kerasearch.KerasClassifier`.

@@ -2,8 +2,8 @@
 Search over a network that predicts quantiles
 =============================================
 
-A range such as "between 3 and 5 in eight cases of ten" says more than one number. A loss of your
-own trains three quantiles at once, and the search ranks by that loss.
+A range such as "between 3 and 5 in eight of ten cases" has more information than one number. Your
+own loss trains three quantiles at once, and the search ranks the candidates by this loss.
 """
 
 import keras
@@ -16,7 +16,7 @@ from kerasearch import KerasRegressor, summarize
 # %%
 # The data
 # --------
-# The noise grows with x. A single number per row cannot say so.
+# The noise grows with x. A single number for each row cannot show this.
 
 rng = np.random.default_rng(0)
 X = rng.uniform(0, 5, (1200, 1))
@@ -26,8 +26,8 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=400, random_
 # %%
 # The loss and the network
 # ------------------------
-# The pinball loss is smallest where a share of 0.1, 0.5 and 0.9 of the targets lies below the three
-# outputs.
+# The pinball loss is smallest if a share of 0.1, 0.5 and 0.9 of the targets is below the first, the
+# second and the third output.
 
 SHARES = [0.1, 0.5, 0.9]
 
@@ -50,7 +50,7 @@ network = KerasRegressor(quantiles, loss=pinball, epochs=60, random_state=0)
 # %%
 # The search
 # ----------
-# With a loss of one's own, ``score`` is minus the loss: larger is better, as everywhere in
+# With your own loss, ``score`` is the negative loss. A larger score is better, as always in
 # scikit-learn.
 
 grid = {"units": [2, 16], "optimizer__learning_rate": [0.003, 0.01, 0.03]}
@@ -60,8 +60,8 @@ summarize(search)[["units", "learning_rate", "mean", "std"]].round(4)
 # %%
 # The result
 # ----------
-# ``predict`` gives a column for each quantile. Of the test targets, 0.8 should lie between the
-# outer ones.
+# ``predict`` returns a column for each quantile. A share of 0.8 of the test targets should be
+# between the first and the last quantile.
 
 low, middle, high = search.predict(X_test).T
 print(f"{np.mean((low <= y_test) & (y_test <= high)):.2f} of the test targets lie in the range.")
@@ -81,6 +81,6 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Have ``predict`` give the median alone, so that R² ranks the candidates:
+# - Let ``predict`` return only the median, so that R² ranks the candidates:
 #   ``output_to_prediction=lambda output: output[:, 1]`` (:class:`~kerasearch.KerasRegressor`).
 # - Compare with a scorer of scikit-learn: :func:`~sklearn.metrics.mean_pinball_loss`.

@@ -2,8 +2,9 @@
 Search over a network with several heads
 ========================================
 
-One network may answer several questions about a row, each with a head of its own. Here it reads a
-digit and says how far the picture was turned, so one head gives a label and the other a number.
+A network can have several targets, with a head for each target. Here the network reads a digit and
+estimates the angle by which the image was turned. One head predicts a label, and the other head
+predicts a number.
 """
 
 import keras
@@ -20,7 +21,7 @@ from kerasearch import KerasRegressor, summarize
 # %%
 # The data
 # --------
-# Each picture is turned by up to 45 degrees. The target is a table with a column for each head.
+# Each image is turned by up to 45 degrees. The target is a table with a column for each head.
 
 digits = load_digits()
 rng = np.random.default_rng(0)
@@ -37,8 +38,8 @@ y.head(3)
 # %%
 # The network
 # -----------
-# A column goes to the head of its name. Text is labels, and numbers with fractions are values. So
-# the losses follow, and only their weights are given.
+# A column goes to the head with the same name. Text is read as labels, and numbers with fractions
+# are read as values. The losses follow from this, so only the weights of the losses are given.
 
 
 def two_heads(meta, units=64):
@@ -56,8 +57,8 @@ network = KerasRegressor(two_heads, epochs=30, optimizer__learning_rate=0.003, r
 # %%
 # The search
 # ----------
-# ``score`` is the mean over the heads: the accuracy of the labels and the R² of the values. A
-# scorer of one's own tells them apart.
+# ``score`` is the mean over the heads: the accuracy of the labels and the R² of the values. Your
+# own scorer can return a score for each head.
 
 
 def scoring(estimator, X, y):
@@ -77,12 +78,12 @@ columns = ["units", "loss_weights", "mean", "mean_accuracy", "mean_error"]
 summarize(search)[columns].round(3)
 
 # %%
-# ``mean_error`` is in degrees. A larger weight for the turn helps that head, and costs the other
-# one little.
+# ``mean_error`` is in degrees. A larger weight for the angle improves the head for the angle, and
+# the other head becomes only slightly worse.
 #
 # The result
 # ----------
-# ``predict`` gives a table as y is one.
+# ``predict`` returns a table with the same columns as y.
 
 predicted = search.predict(X_test)
 predicted.head(3)
@@ -98,7 +99,7 @@ ax.legend()
 plt.show()
 
 # %%
-# These are six of the test pictures with both answers.
+# These are six of the test images with both predictions.
 
 figure, axes = plt.subplots(1, 6, figsize=(7, 1.5), layout="constrained")
 for i, ax in enumerate(axes):
@@ -111,6 +112,6 @@ plt.show()
 # What to try next
 # ----------------
 # - Make fields of any shapes, such as a box and a mask: :func:`kerasearch.stack_inputs`.
-# - Leave cells of y empty where an answer is not known: ``allow_nan=True``
+# - Leave cells of y empty if a target is not known: ``allow_nan=True``
 #   (:class:`~kerasearch.KerasRegressor`).
 # - Give the network several inputs too: :doc:`../data/plot_several_inputs`.

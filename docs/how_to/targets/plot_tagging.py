@@ -2,8 +2,8 @@
 Search over a network that gives a label to each position
 =========================================================
 
-A tagger says what happens at each step of a sequence. The target then has a row of labels for
-each row of X, and nothing else about the search changes.
+A tagger predicts a label for each step of a sequence. The target has a row of labels for each row
+of X. Everything else in the search stays the same.
 """
 
 import keras
@@ -16,8 +16,8 @@ from kerasearch import KerasClassifier, summarize
 # %%
 # The data
 # --------
-# These are 200 recordings of a step counter. Each has 60 measurements, and a person rests, walks
-# and runs in turn.
+# These are 200 recordings of a step counter. Each recording has 60 measurements of a person who
+# rests, walks and runs in turn.
 
 rng = np.random.default_rng(0)
 HEIGHT = {"rest": 0.1, "walk": 1.0, "run": 1.4}
@@ -39,8 +39,8 @@ X.shape, tags.shape
 # %%
 # The network
 # -----------
-# The output has a softmax for each position. How many steps the network sees at a time is the
-# hyperparameter.
+# The output has a softmax for each position. The hyperparameter is the number of measurements that
+# the network reads for each label.
 
 
 def tagger(meta, width=9):
@@ -64,11 +64,12 @@ search = GridSearchCV(network, {"width": [1, 3, 9]}, cv=3).fit(X[:180], tags[:18
 summarize(search)[["width", "mean", "std"]].round(3)
 
 # %%
-# One measurement says little. Nine of them show how high and how fast the steps are.
+# One measurement has little information. Nine measurements show the height and the speed of the
+# steps.
 #
 # The result
 # ----------
-# This recording is new to the network.
+# The network was not trained on this recording.
 
 predicted = search.predict(X[180:181])[0]
 COLORS = {"rest": "C7", "walk": "C0", "run": "C3"}
@@ -88,5 +89,6 @@ plt.show()
 # What to try next
 # ----------------
 # - Tag the pixels of an image: y has the shape ``(n, height, width)``.
-# - Leave padding out: ``sample_weight`` of the shape of y with 0 at those positions, in ``fit``.
-# - How the shape of the output decides what y is: :class:`~kerasearch.KerasClassifier`.
+# - Ignore padding: pass a ``sample_weight`` with the shape of y to ``fit``, and set it to 0 at
+#   padding.
+# - Read how the shape of the output decides the meaning of y: :class:`~kerasearch.KerasClassifier`.

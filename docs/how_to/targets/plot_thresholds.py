@@ -2,9 +2,9 @@
 Search with imbalanced classes, and then tune the threshold
 ===========================================================
 
-Where one row in twenty is positive, accuracy says little, and 0.5 is seldom the right threshold.
-So the search ranks by average precision, which needs no threshold, and scikit-learn then finds
-the threshold that costs least.
+If one row of twenty is positive, accuracy is not a good score, and 0.5 is seldom the right
+threshold. Therefore the search ranks by average precision, which needs no threshold. scikit-learn
+then finds the threshold with the lowest cost.
 """
 
 import matplotlib.pyplot as plt
@@ -18,7 +18,7 @@ from kerasearch import KerasClassifier, summarize
 # %%
 # The data
 # --------
-# One machine in twenty will fail.
+# One machine of twenty will fail.
 
 X, y = make_classification(
     3000,
@@ -35,7 +35,7 @@ print(f"{y.mean():.3f} of the machines fail.")
 # %%
 # The search
 # ----------
-# Folds are stratified, so that each has its share of the rare class.
+# The folds are stratified, so that each fold has the same share of the rare class.
 
 network = KerasClassifier(epochs=20, random_state=0)
 grid = {"hidden_layer_sizes": [(8,), (64,)], "dropout": [0.0, 0.3]}
@@ -45,7 +45,7 @@ summarize(search)[["hidden_layer_sizes", "dropout", "mean", "std"]].round(3)
 # %%
 # The threshold
 # -------------
-# A failure that was not foreseen costs 500. A visit to a machine costs 30. The threshold is
+# A failure that was not predicted costs 500. A visit to a machine costs 30. The threshold is
 # chosen by cross-validation on the training rows.
 
 
@@ -79,7 +79,7 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Weigh the classes in training: :doc:`plot_class_weights`. Such weights move the probabilities,
-#   so tune the threshold afterwards.
-# - See how good the probabilities are: :class:`~sklearn.calibration.CalibrationDisplay`.
-# - ``predict_proba`` is as scikit-learn has it: :class:`~kerasearch.KerasClassifier`.
+# - Weight the classes in training: :doc:`plot_class_weights`. Class weights change the
+#   probabilities, so tune the threshold afterwards.
+# - Check the probabilities: :class:`~sklearn.calibration.CalibrationDisplay`.
+# - Use ``predict_proba``, which follows scikit-learn: :class:`~kerasearch.KerasClassifier`.
