@@ -41,9 +41,9 @@ def free_operations() -> None:
     """Free the operations that JAX keeps compiled for the shapes of deleted models.
 
     Each new shape of a weight compiles a few operations, for example to draw initial values. JAX
-    keeps them for ever, about 8 MiB for a model with new shapes, with ``model.fit`` too. The
-    programs are not affected. Other functions of the process are compiled again at their next call,
-    with the same results.
+    keeps all of them, about 8 MiB for a model with new shapes, with ``model.fit`` too. The programs
+    are not affected. Other functions of the process are compiled again at their next call, with the
+    same results.
     """
     jax.clear_caches()
 
