@@ -365,8 +365,8 @@ def _column(X: Any, name: Any, wants: str) -> np.ndarray:
     names = list(fields or X.columns)
     if name not in names:
         raise ValueError(
-            f"{wants} the column {name!r}, which X does not have{did_you_mean(str(name), names)}; "
-            f"it has {listed([repr(n) for n in names], 8)}"
+            f"{wants} the column {name!r}, which X does not have; it has "
+            f"{listed([repr(n) for n in names], 8)}{did_you_mean(str(name), map(str, names))}"
         )
     if names.count(name) > 1:
         raise ValueError(f"{wants} the column {name!r}, which X has {names.count(name)} times")

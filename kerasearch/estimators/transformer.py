@@ -349,10 +349,9 @@ class KerasTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KerasE
             )
         elif self.layer not in names:
             raise ValueError(
-                f"layer={self.layer!r} is not a layer of the model"
-                f"{did_you_mean(str(self.layer), names)}; its layers are "
-                f"{listed(map(repr, names))}. To set an argument `layer` of the model-building "
-                "function, pass model__layer"
+                f"layer={self.layer!r} is not a layer of the model. To set an argument `layer` of "
+                "the model-building function, pass model__layer. The layers of the model are "
+                f"{listed(map(repr, names))}{did_you_mean(str(self.layer), names)}"
             )
         else:
             layer_outputs.up_to_layer(model, self.layer)
