@@ -24,10 +24,9 @@ Values = list[Any]
 class Function(ABC):
     """A function that runs a step once or several times.
 
-    It is compiled in another thread, from `compile_with` on. The first call waits for the result.
-    XLA does not hold Python's lock and mostly uses one core for a function, so that functions are
-    compiled in parallel with each other and with the next trace. The result depends only on the
-    lowered function and on flags of the process.
+    `compile_with` compiles it in another thread, and the first call waits for the result. XLA does
+    not hold Python's lock. Functions are therefore compiled in parallel with each other and with
+    the next trace. The result depends only on the lowered function and on flags of the process.
 
     Parameters
     ----------
@@ -37,11 +36,12 @@ class Function(ABC):
         The indices of state values that are not donated.
     """
 
+    _compiled: Future[Callable[..., Any]]  # from `compile_with` on
+
     def __init__(self, step: Step, kept: Collection[int]) -> None:
         self._step = step
         self._donated = [i for i in step.moving if i not in kept]
         self._others = [i for i in range(len(step.state)) if i not in set(self._donated)]
-        self._compiled: Future[Callable[..., Any]] = Future()
 
     def __call__(self, values: Values, *args: Any) -> tuple[Values, Any]:
         """Run; return all state values, and the result of the last step."""

@@ -189,25 +189,24 @@ def _keras_kept(names: tuple[str, ...]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _backend_seeded(seed: int) -> Iterator[None]:
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         own = {"_seed": _SeedOfOperations(seed), "_rng": random.Random(seed)}
         with _tensorflow_seed_of_this_thread(own):
             yield
-        return
-    if keras.backend.backend() == "torch":
+    elif backend == "torch":
         import torch
 
         with torch.random.fork_rng(devices=[]):  # which puts its generator back
             torch.manual_seed(seed)
             yield
-        return
-    if keras.backend.backend() == "jax":
+    elif backend == "jax":
         from .jax_random import quickly_compiled  # here: other backends do not need JAX
 
         with quickly_compiled():
             yield
-        return
-    yield
+    else:
+        yield
 
 
 @contextlib.contextmanager
