@@ -12,14 +12,15 @@ from sklearn.preprocessing import StandardScaler
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the half of the tests that HALF_OF_TESTS (0 or 1) names; `.ci/run` sets it."""
-    if not (half := os.environ.get("HALF_OF_TESTS")):
+    """Keep the slice of the tests that SLICE_OF_TESTS names ("0/3" to "2/3"); `.ci/run` sets it."""
+    if not (chosen := os.environ.get("SLICE_OF_TESTS")):
         return
-    halves: tuple[list, list] = ([], [])
+    number, n_slices = map(int, chosen.split("/"))
+    slices: list[list] = [[] for _ in range(n_slices)]
     for item in items:
-        halves[zlib.crc32(item.nodeid.encode()) % 2].append(item)
-    config.hook.pytest_deselected(items=halves[1 - int(half)])
-    items[:] = halves[int(half)]
+        slices[zlib.crc32(item.nodeid.encode()) % n_slices].append(item)
+    items[:] = slices.pop(number)
+    config.hook.pytest_deselected(items=[item for other in slices for item in other])
 
 
 def pytest_runtest_setup(item):
