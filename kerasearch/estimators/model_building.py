@@ -197,7 +197,7 @@ def warn_of_changed_parameters(now: Mapping[str, Any], then: Mapping[str, Any]) 
 def _build(inputs: BuildInputs) -> BuiltModel:
     takes = arguments(inputs.builder)
     features, target = inputs.example
-    with build_record.recorded() as record:
+    with build_record.recorded(inputs.builder) as record:
         values = _builder_arguments(inputs, takes, record)
         # read now, because the builder may remove it from the dict
         made = values.get("compile_kwargs", {}).get("optimizer")

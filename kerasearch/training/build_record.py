@@ -1,5 +1,8 @@
 """A record of the layers that a model-building function makes, and of older layers that it uses.
 
+An older layer is restored after the build. Its state before is known if the builder's closure,
+globals, bound object or arguments lead to it; else, its state at the first use is restored.
+
 Keras keeps two stacks in its thread-local state. Each new layer reads the stack of
 rematerialization scopes. Each layer pushes itself on the stack of name scopes before it is built or
 called. During a build, both stacks are replaced by lists that notify a `BuildRecord`. Therefore no
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -20,6 +23,7 @@ import keras
 from keras.src.backend.common import global_state
 
 from .cleared_session import ClearingWatch, kept_when_cleared
+from .reachable_layers import reachable_layers
 
 _SCOPES = "remat_scope_stack"
 _NAME_SCOPES = "name_scope_stack"
@@ -30,6 +34,7 @@ class BuildRecord:
 
     def __init__(self) -> None:
         self._made: dict[int, keras.Operation] = {}  # keeps the layers, so that ids stay unique
+        self._used: dict[int, keras.Layer] = {}
         self._before: dict[int, LayerState] = {}
         self.watch: ClearingWatch  # whether ``keras.utils.clear_session`` was called
         # pairs of an outer layer, and the layer of this build whose code called it
@@ -50,14 +55,20 @@ class BuildRecord:
         ours = [caller for caller in callers if id(caller) in self._made]
         if ours:
             self.called_unheld.append((layer, ours[-1]))
-        if id(layer) not in self._before:
-            self._before[id(layer)] = LayerState(layer)
+        if id(layer) not in self._used:
+            self._used[id(layer)] = layer
+            self.keep(layer)
             if not layer.built:
                 draw_anew(vars(layer))
 
+    def keep(self, layer: keras.Layer) -> None:
+        """Note the state of an outer layer, which is restored after the build."""
+        if id(layer) not in self._before:
+            self._before[id(layer)] = LayerState(layer)
+
     def layers(self) -> list[Any]:
         """List all layers that were made or used so far."""
-        return [*self._made.values(), *(state.layer for state in self._before.values())]
+        return [*self._made.values(), *self._used.values()]
 
     def held(self, layers: list[keras.Layer]) -> None:
         """Note that the model holds layers, so that each fit gets its own."""
@@ -65,15 +76,23 @@ class BuildRecord:
         self.called_unheld = [pair for pair in self.called_unheld if id(pair[0]) not in ids]
 
     def restore(self) -> None:
-        """Restore the state of the outer layers before the build used them."""
+        """Restore the state of the outer layers before the build.
+
+        A layer that only the code of a layer calls is not copied. It must stay frozen if the
+        builder has frozen it.
+        """
+        shared = {id(part) for layer, _ in self.called_unheld for part in layer._flatten_layers()}
         for state in self._before.values():
-            state.restore()
+            state.restore(with_flags=id(state.layer) not in shared)
 
 
 @contextlib.contextmanager
-def recorded() -> Iterator[BuildRecord]:
+def recorded(builder: Callable[..., Any]) -> Iterator[BuildRecord]:
     """Record the layers that this thread makes and uses, and restore outer layers at the end."""
     record = BuildRecord()
+    for layer in reachable_layers(builder):
+        for part in layer._flatten_layers():
+            record.keep(part)
     stacks = {_SCOPES: _Makes(record), _NAME_SCOPES: _Uses(record)}
     kept = {name: global_state.get_global_attribute(name) for name in stacks}
     for name, stack in stacks.items():
@@ -114,14 +133,14 @@ def plain(container: Any) -> Any:
 class LayerState:
     """The attributes and containers of a layer, without the values of its variables."""
 
-    # not restored, because the builder decides which layers are trained
-    _LEFT = ("_trainable",)
-
     def __init__(self, layer: keras.Layer) -> None:
         self.layer = layer
         tracker = getattr(layer, "_tracker", None)
         self._objects = [part for part in (layer, tracker) if part is not None]
         self._attributes = [dict(vars(part)) for part in self._objects]
+        self._trainable = [
+            (variable, variable.trainable) for variable in layer._trainable_variables
+        ]
         self._containers: list[tuple[Any, Any]] = []
         for attributes in self._attributes:
             for value in attributes.values():
@@ -136,14 +155,20 @@ class LayerState:
         for item in value.values() if isinstance(value, dict) else value:
             self._keep(item, depth - 1)
 
-    def restore(self) -> None:
-        """Restore the layer."""
+    def restore(self, with_flags: bool) -> None:
+        """Restore the layer, and with `with_flags` whether it and its variables are trainable."""
+        flag = self.layer._trainable
         for part, attributes in zip(self._objects, self._attributes, strict=True):
-            left = {name: vars(part)[name] for name in self._LEFT if name in vars(part)}
             vars(part).clear()
-            vars(part).update(attributes, **left)
+            vars(part).update(attributes)
         for container, items in self._containers:
             refill(container, items)
+        if not with_flags:
+            vars(self.layer)["_trainable"] = flag
+            return
+        for variable, trainable in self._trainable:
+            if variable.trainable != trainable:
+                variable.trainable = trainable
 
 
 def refill(container: Any, items: Any) -> None:

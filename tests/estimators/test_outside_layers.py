@@ -244,6 +244,8 @@ def described(outer):
             layer.name,
             layer.built,
             layer.trainable,
+            [variable.trainable for variable in layer.variables],
+            getattr(layer, "rate", None),
             len(layer._inbound_nodes),
             len(layer._outbound_nodes),
             [keras.ops.convert_to_numpy(v).tolist() for v in layer.variables],
@@ -320,6 +322,90 @@ def test_copies_have_the_trainable_flag_of_the_moment(data):
         kernel = fitted.model_.get_layer("encoder").layers[1].kernel
         changed[tune] = not np.array_equal(kernel, base.layers[1].kernel)
     assert changed == {False: False, True: True}
+
+
+def freezes_closure():
+    base = encoder()
+
+    def build(meta, freeze):
+        if freeze:
+            base.trainable = False
+        return on_top(base)(meta)
+
+    return build, base
+
+
+def freezes_in_a_helper():
+    bases = {"encoder": encoder()}
+
+    def made(freeze):
+        if freeze:
+            bases["encoder"].layers[1].trainable = False
+        return bases["encoder"]
+
+    return (lambda freeze: on_top(made(freeze))(None)), bases["encoder"]
+
+
+def freezes_object():
+    class Freezing:
+        def __init__(self):
+            self.bases = [encoder()]
+
+        def __call__(self, freeze):
+            if freeze:
+                self.bases[0].layers[1].kernel.trainable = False
+                self.bases[0].layers[-2].rate = 0.0
+            return on_top(self.bases[0])(None)
+
+    builder = Freezing()
+    return builder, builder.bases[0]
+
+
+def freezes_argument():
+    base = encoder()
+
+    def build(layer, freeze):
+        layer.trainable = not freeze and layer.trainable
+        return on_top(layer)(None)
+
+    return functools.partial(build, base), base
+
+
+def freezes_after_the_call():
+    base = encoder()
+
+    def build(freeze):
+        model = on_top(base)(None)
+        base.trainable = not freeze
+        return model
+
+    return build, base
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        freezes_closure,
+        freezes_in_a_helper,
+        freezes_object,
+        freezes_argument,
+        freezes_after_the_call,
+    ],
+)
+def test_what_a_builder_sets_on_an_outer_layer_is_for_its_fit_alone(data, make):
+    builder, base = make()
+    before = described([base])
+
+    def kernel(freeze):
+        fitted = quick(builder, freeze=freeze).fit(*data)
+        return np.asarray(fitted.model_.get_layer("encoder").layers[1].kernel)
+
+    tuned = kernel(False)
+    frozen = kernel(True)
+    np.testing.assert_array_equal(frozen, base.layers[1].kernel)
+    assert described([base]) == before
+    np.testing.assert_array_equal(kernel(False), tuned)
+    assert not np.array_equal(tuned, frozen)
 
 
 def test_fits_in_threads_equal_fits_in_turn(data):
