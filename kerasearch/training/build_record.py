@@ -36,6 +36,7 @@ class BuildRecord:
         self._made: dict[int, keras.Operation] = {}  # keeps the layers, so that ids stay unique
         self._used: dict[int, keras.Layer] = {}
         self._before: dict[int, LayerState] = {}
+        self._to_restore: set[int] = set()
         self.watch: ClearingWatch  # whether ``keras.utils.clear_session`` was called
         # pairs of an outer layer, and the layer of this build whose code called it
         self.called_unheld: list[tuple[keras.Layer, keras.Layer]] = []
@@ -57,12 +58,13 @@ class BuildRecord:
             self.called_unheld.append((layer, ours[-1]))
         if id(layer) not in self._used:
             self._used[id(layer)] = layer
+            self._to_restore.add(id(layer))
             self.keep(layer)
             if not layer.built:
                 draw_anew(vars(layer))
 
     def keep(self, layer: keras.Layer) -> None:
-        """Note the state of an outer layer, which is restored after the build."""
+        """Note the state of an outer layer, which is restored if the build uses the layer."""
         if id(layer) not in self._before:
             self._before[id(layer)] = LayerState(layer)
 
@@ -73,17 +75,19 @@ class BuildRecord:
     def held(self, layers: list[keras.Layer]) -> None:
         """Note that the model holds layers, so that each fit gets its own."""
         ids = {id(layer) for layer in layers}
+        self._to_restore |= ids
         self.called_unheld = [pair for pair in self.called_unheld if id(pair[0]) not in ids]
 
     def restore(self) -> None:
-        """Restore the state of the outer layers before the build.
+        """Restore the state before the build of the outer layers that the build used.
 
         A layer that only the code of a layer calls is not copied. It must stay frozen if the
         builder has frozen it.
         """
         shared = {id(part) for layer, _ in self.called_unheld for part in layer._flatten_layers()}
-        for state in self._before.values():
-            state.restore(with_flags=id(state.layer) not in shared)
+        for key, state in self._before.items():
+            if key in self._to_restore:
+                state.restore(with_flags=key not in shared)
 
 
 @contextlib.contextmanager
@@ -157,16 +161,18 @@ class LayerState:
 
     def restore(self, with_flags: bool) -> None:
         """Restore the layer, and with `with_flags` whether it and its variables are trainable."""
-        flag = self.layer._trainable
-        for part, attributes in zip(self._objects, self._attributes, strict=True):
-            vars(part).clear()
-            vars(part).update(attributes)
+        for part, before in zip(self._objects, self._attributes, strict=True):
+            now = vars(part)
+            for name in now.keys() | before.keys():
+                if name == "_trainable" and not with_flags:
+                    continue
+                if name not in before:
+                    del now[name]
+                elif name not in now or now[name] is not before[name]:
+                    now[name] = before[name]
         for container, items in self._containers:
             refill(container, items)
-        if not with_flags:
-            vars(self.layer)["_trainable"] = flag
-            return
-        for variable, trainable in self._trainable:
+        for variable, trainable in self._trainable if with_flags else ():
             if variable.trainable != trainable:
                 variable.trainable = trainable
 
