@@ -377,7 +377,7 @@ def test_new_layers_ask_for_the_scopes_that_recompute_and_used_ones_open_a_name_
     with relied_on("what layers ask for", "kerasearch/training/build_record.py"):
         outer = keras.layers.Dense(3, name="outer", dtype="float32")
         seed = outer.kernel_initializer.seed
-        with recorded() as record:
+        with recorded(Own) as record:
             inputs = keras.Input((4,), name="input", dtype="float32")
             config = {**outer.get_config(), "name": "copy"}
             own, copy = Own(name="own"), keras.layers.Dense.from_config(config)
@@ -392,7 +392,7 @@ def test_new_layers_ask_for_the_scopes_that_recompute_and_used_ones_open_a_name_
         assert not outer.built
         assert (outer.variables, outer._inbound_nodes) == ([], [])
         assert outer.kernel_initializer.seed == seed
-        with keras.RematScope("full"), recorded():
+        with keras.RematScope("full"), recorded(Own):
             assert keras.layers.Dense(1)._remat_mode.mode == "full"
 
 
