@@ -1,7 +1,8 @@
 """A record of the layers that a model-building function makes, and of older layers that it uses.
 
-An older layer is restored after the build. Its state before is known if the builder's closure,
-globals, bound object or arguments lead to it; else, its state at the first use is restored.
+An older layer that the build used is restored afterwards. If the builder's closure, globals, object
+or arguments lead to the layer, it gets its state before the build; otherwise, its state before the
+first use.
 
 Keras keeps two stacks in its thread-local state. Each new layer reads the stack of
 rematerialization scopes. Each layer pushes itself on the stack of name scopes before it is built or
@@ -36,7 +37,7 @@ class BuildRecord:
         self._made: dict[int, keras.Operation] = {}  # keeps the layers, so that ids stay unique
         self._used: dict[int, keras.Layer] = {}
         self._before: dict[int, LayerState] = {}
-        self._to_restore: set[int] = set()
+        self._held: set[int] = set()
         self.watch: ClearingWatch  # whether ``keras.utils.clear_session`` was called
         # pairs of an outer layer, and the layer of this build whose code called it
         self.called_unheld: list[tuple[keras.Layer, keras.Layer]] = []
@@ -58,7 +59,6 @@ class BuildRecord:
             self.called_unheld.append((layer, ours[-1]))
         if id(layer) not in self._used:
             self._used[id(layer)] = layer
-            self._to_restore.add(id(layer))
             self.keep(layer)
             if not layer.built:
                 draw_anew(vars(layer))
@@ -75,7 +75,7 @@ class BuildRecord:
     def held(self, layers: list[keras.Layer]) -> None:
         """Note that the model holds layers, so that each fit gets its own."""
         ids = {id(layer) for layer in layers}
-        self._to_restore |= ids
+        self._held |= ids
         self.called_unheld = [pair for pair in self.called_unheld if id(pair[0]) not in ids]
 
     def restore(self) -> None:
@@ -86,7 +86,7 @@ class BuildRecord:
         """
         shared = {id(part) for layer, _ in self.called_unheld for part in layer._flatten_layers()}
         for key, state in self._before.items():
-            if key in self._to_restore:
+            if key in self._used or key in self._held:
                 state.restore(with_flags=key not in shared)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -13,8 +13,8 @@ from .._utils.descriptions import is_filled
 from .code_reading import names_read
 from .trusted_libraries import is_trusted
 
-_MAX_ITEMS = 1000  # in a larger container there are data
-_MAX_DEPTH = 4
+_MAX_ITEMS = 1000  # a larger container holds data, and no layers
+_MAX_DEPTH = 4  # for example: a method, the attributes of its object, a list in them, a layer
 
 
 def reachable_layers(builder: Callable[..., Any]) -> list[keras.Layer]:
@@ -36,7 +36,7 @@ def reachable_layers(builder: Callable[..., Any]) -> list[keras.Layer]:
     return [*found.values()]
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def _parts(value: Any) -> list[Any]:
     """List the objects in a container, or the objects that a callable may read."""
     if isinstance(value, (dict, list, tuple, set)):
         items = value.values() if isinstance(value, dict) else value
